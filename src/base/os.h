@@ -1,0 +1,42 @@
+/* os.h -- clocks, files, directories, threads: what the operating system gives us. */
+#ifndef CTR_BASE_OS_H
+#define CTR_BASE_OS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* Seconds on the monotonic clock, for durations; seconds since 1970, for records. */
+double ctr_now(void);
+double ctr_wall_time(void);
+/* Processors this process may run on, at least 1. */
+unsigned ctr_cpu_count(void);
+
+/* Creates `path` and its parents. Existing directories are fine. */
+int ctr_mkdirs(const char *path);
+/* "dir/name" in a new string, or NULL (failure recorded). */
+char *ctr_path_join(const char *dir, const char *name);
+/* The directory for this program's caches ("$XDG_CACHE_HOME/clcontrast", else under $HOME), created;
+ * NULL without a recorded failure when there is none: caching is then off. Freed with free(). */
+char *ctr_cache_dir(void);
+/* Whole regular file of at most `max_bytes` into a new buffer with a NUL after it. Never blocks on
+ * FIFOs or devices. CTR_E_IO (text names the path) on any failure; outputs untouched. */
+int ctr_file_read(void **out, size_t *bytes, const char *path, size_t max_bytes);
+
+/* A file that appears complete or not at all: written beside its place, synced, renamed over it.
+ * On any failure the old file is intact. Exactly one of commit or abort ends it. */
+struct ctr_outfile {
+    int fd;
+    char *path, *tmp;
+};
+int ctr_outfile_open(struct ctr_outfile *file, const char *path);
+int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes);
+int ctr_outfile_commit(struct ctr_outfile *file);
+void ctr_outfile_abort(struct ctr_outfile *file);
+/* The three above in one. */
+int ctr_file_write(const char *path, const void *data, size_t bytes);
+
+/* Calls fn(ctx, i) for i in [0, n) from up to `threads` threads (0: all processors); returns when all
+ * are done. Falls back to fewer threads when they cannot be started. */
+void ctr_parallel(unsigned threads, size_t n, void (*fn)(void *ctx, size_t i), void *ctx);
+
+#endif

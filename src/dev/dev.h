@@ -1,0 +1,151 @@
+/* dev.h -- the one door to a device: memory, programs, launches.
+ *
+ * In: a selector ("0", "cpu", "gpu", part of a name, "null"). Out: an open device with one in-order
+ * queue. Everything is validated here; backends (impl.h) never check again. No OpenCL type passes
+ * this door, and no vendor's name. Every function returns 0 or a CTR_E_* with its text recorded.
+ *
+ * Life of a launch: describe it (ctr_launch_create), build all described programs at once
+ * (ctr_dev_build), run it as often as wanted (ctr_launch_run). Arguments are bound once; what changes
+ * from step to step travels in buffers. Launches run in the order they are given; the host waits
+ * only in ctr_buf_read and ctr_dev_finish. A device is used by one thread at a time. */
+#ifndef CTR_DEV_DEV_H
+#define CTR_DEV_DEV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct ctr_dev ctr_dev;
+typedef struct ctr_buf ctr_buf;
+typedef struct ctr_launch ctr_launch;
+
+/* Which kernel family suits a device; decided by probing (caps.c). */
+enum ctr_family { CTR_FAMILY_CPU, CTR_FAMILY_GPU };
+
+struct ctr_caps {
+    char name[128], vendor[128], driver[128], platform[128];
+    enum ctr_family family;
+    unsigned compute_units;
+    size_t max_group;         /* work-items in a work-group */
+    size_t local_bytes;       /* local memory of a work-group */
+    size_t align_bytes;       /* alignment of a view inside its parent, a power of two, >= 256 */
+    uint64_t global_bytes;    /* device memory */
+    uint64_t max_alloc_bytes; /* largest single allocation */
+    int has_fp16, has_fp64, has_subgroups, unified_memory;
+    uint32_t quirks;          /* active CTR_Q_* bits (quirks.c) */
+};
+
+struct ctr_dev_params {
+    int profile;        /* time each launch by events; the host then waits after each */
+    int sync;           /* finish after each launch, so that a fault names its kernel */
+    const char *quirks; /* "+name,-name" on top of what was detected; NULL for none */
+};
+
+/* params may be NULL. CTR_E_NODEVICE / CTR_E_USAGE with the list of valid devices in the hint. */
+int ctr_dev_open(ctr_dev **out, const char *selector, const struct ctr_dev_params *params);
+void ctr_dev_destroy(ctr_dev **dev);
+const struct ctr_caps *ctr_dev_caps(const ctr_dev *dev);
+int ctr_dev_finish(ctr_dev *dev);
+
+/* ---- memory ---- */
+
+/* Contents are undefined. `what` names the buffer in messages. CTR_E_DEVMEM says what was asked and
+ * what is there. */
+int ctr_buf_create(ctr_buf **out, ctr_dev *dev, size_t bytes, const char *what);
+/* Bytes [at, at + bytes) of parent; `at` a multiple of caps->align_bytes. Destroy it before its
+ * parent. Not an allocation. */
+int ctr_buf_view(ctr_buf **out, ctr_buf *parent, size_t at, size_t bytes);
+void ctr_buf_destroy(ctr_buf **buf);
+size_t ctr_buf_bytes(const ctr_buf *buf);
+/* src may be reused on return. */
+int ctr_buf_write(ctr_buf *dst, size_t at, const void *src, size_t bytes);
+/* Waits for everything enqueued before it. */
+int ctr_buf_read(void *dst, ctr_buf *src, size_t at, size_t bytes);
+/* Repeats a 32-bit pattern; at and bytes are multiples of 4. Enqueued, not waited for. */
+int ctr_buf_fill(ctr_buf *dst, size_t at, size_t bytes, uint32_t pattern);
+
+/* ---- launches ---- */
+
+enum ctr_arg_kind { CTR_ARG_BUF, CTR_ARG_I32, CTR_ARG_U32, CTR_ARG_U64, CTR_ARG_F32, CTR_ARG_LOCAL };
+struct ctr_arg {
+    enum ctr_arg_kind kind;
+    union {
+        ctr_buf *buf;
+        int32_t i32;
+        uint32_t u32;
+        uint64_t u64;
+        float f32;
+        size_t local_bytes;
+    } v;
+};
+#define CTR_BUF(b)   ((struct ctr_arg){.kind = CTR_ARG_BUF, .v.buf = (b)})
+#define CTR_I32(x)   ((struct ctr_arg){.kind = CTR_ARG_I32, .v.i32 = (int32_t)(x)})
+#define CTR_U32(x)   ((struct ctr_arg){.kind = CTR_ARG_U32, .v.u32 = (uint32_t)(x)})
+#define CTR_U64(x)   ((struct ctr_arg){.kind = CTR_ARG_U64, .v.u64 = (uint64_t)(x)})
+#define CTR_F32(x)   ((struct ctr_arg){.kind = CTR_ARG_F32, .v.f32 = (float)(x)})
+#define CTR_LOCAL(n) ((struct ctr_arg){.kind = CTR_ARG_LOCAL, .v.local_bytes = (n)})
+
+#define CTR_MAX_ARGS 24
+
+/* One kernel launch. Copied by ctr_launch_create; strings and buffers named in it are borrowed
+ * (buffers must outlive the launch). */
+struct ctr_launch_spec {
+    const char *file;    /* below cl/, e.g. "op/relu.cl" */
+    const char *kernel;  /* function in that file */
+    const char *options; /* "-DX=1 -DY=2", or NULL; part of the program's identity */
+    size_t global[3];    /* work-items; unused dimensions 0 or 1 */
+    size_t local[3];     /* work-group; must divide global. Fixed, since drivers compile per size */
+    struct ctr_arg args[CTR_MAX_ARGS];
+    unsigned n_args;
+    double flops, bytes; /* of one run, for --profile; 0 when unknown */
+};
+
+/* Row-major C[M,N] = alpha * op(A)[M,K] * op(B)[K,N] + beta * C, fp32, leading dimensions in
+ * elements. op is a transpose when the flag is set (A is then stored [K,M], B [N,K]). */
+struct ctr_gemm {
+    ctr_buf *C, *A, *B;
+    int transpose_a, transpose_b;
+    size_t M, N, K, lda, ldb, ldc;
+    float alpha, beta;
+    ctr_buf *temp; /* scratch of ctr_gemm_temp_bytes(), NULL when that is 0 */
+};
+
+int ctr_launch_create(ctr_launch **out, ctr_dev *dev, const struct ctr_launch_spec *spec);
+/* By the vendor-neutral BLAS (CLBlast) with parameters for this device. */
+int ctr_launch_create_gemm(ctr_launch **out, ctr_dev *dev, const struct ctr_gemm *gemm);
+/* Scratch that the product needs; buffers in *gemm may be NULL here. */
+int ctr_gemm_temp_bytes(size_t *bytes, ctr_dev *dev, const struct ctr_gemm *gemm);
+void ctr_launch_destroy(ctr_launch **launch);
+
+/* Called while building, from the calling thread; `what` names the program just finished. */
+typedef void ctr_build_fn(void *user, unsigned done, unsigned total, const char *what);
+/* Builds every described and unbuilt program in parallel and binds all arguments. With `warm`, runs
+ * each distinct (kernel, local size) once, since some drivers compile at the first enqueue: buffer
+ * contents are undefined afterwards. A build error is CTR_E_DEVICE with the compiler's log, its
+ * lines naming cl/FILE:LINE. progress may be NULL. */
+int ctr_dev_build(ctr_dev *dev, int warm, ctr_build_fn *progress, void *user);
+/* Enqueues; never waits (but see ctr_dev_params). */
+int ctr_launch_run(ctr_launch *launch);
+const char *ctr_launch_name(const ctr_launch *launch);
+
+/* ---- what it did ---- */
+
+struct ctr_dev_stats {
+    uint64_t allocations;  /* buffers created so far; views do not count */
+    uint64_t live_bytes, peak_bytes;
+    uint64_t launches;
+    uint64_t builds;       /* programs built or loaded from the cache */
+};
+struct ctr_dev_stats ctr_dev_stats(const ctr_dev *dev);
+
+struct ctr_profile_row {
+    const char *name; /* kernel, borrowed */
+    uint64_t runs;
+    double seconds, flops, bytes; /* summed over the runs */
+};
+/* Rows by falling time; *rows is freed with free(). Empty unless opened with profile. */
+int ctr_dev_profile(struct ctr_profile_row **rows, unsigned *n, const ctr_dev *dev);
+void ctr_dev_profile_reset(ctr_dev *dev);
+
+#endif

@@ -1,0 +1,63 @@
+/* Files appear whole or not at all; threads visit each index once. */
+#include "base/os.h"
+#include "base/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void atomic_file(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/ctr-test-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    char *path = ctr_path_join(dir, "f");
+    assert_int_equal(ctr_file_write(path, "old", 3), 0);
+    struct ctr_outfile file;
+    assert_int_equal(ctr_outfile_open(&file, path), 0);
+    assert_int_equal(ctr_outfile_write(&file, "newer", 5), 0);
+    ctr_outfile_abort(&file);
+    void *data;
+    size_t n;
+    assert_int_equal(ctr_file_read(&data, &n, path, 100), 0);
+    assert_int_equal(n, 3);
+    assert_string_equal(data, "old");
+    free(data);
+    assert_int_equal(ctr_file_read(&data, &n, path, 2), CTR_E_IO);
+    assert_non_null(strstr(ctr_error_text(), "too large"));
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ctr_file_read(&data, &n, path, 100), CTR_E_IO);
+    unlink(path);
+    free(path);
+    assert_int_equal(rmdir(dir), 0); /* nothing left behind */
+}
+
+static void count(void *ctx, size_t i)
+{
+    __atomic_fetch_add(&((int *)ctx)[i], 1, __ATOMIC_RELAXED);
+}
+
+static void parallel(void **state)
+{
+    (void)state;
+    static int seen[10000];
+    ctr_parallel(4, 10000, count, seen);
+    for (int i = 0; i < 10000; i++)
+        assert_int_equal(seen[i], 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(atomic_file),
+        cmocka_unit_test(parallel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,20 @@
+/* builtin.cl -- y = value;  y = a;  y = a + b.
+ * Any shape, contiguous, n values. Grid: 1-D, a work-item does `chunk` values (prelude.clh). */
+#include "lib/prelude.clh"
+
+kernel void builtin_fill(global float *y, const float value, const ulong n, const uint chunk)
+{
+    CTR_CHUNK_LOOP(i, n, chunk, vstore((vfloat)(value), 0, y + i), y[i] = value)
+}
+
+kernel void builtin_copy(global float *y, global const float *a, const ulong n, const uint chunk)
+{
+    CTR_CHUNK_LOOP(i, n, chunk, vstore(vload(0, a + i), 0, y + i), y[i] = a[i])
+}
+
+kernel void builtin_sum(global float *y, global const float *a, global const float *b, const ulong n,
+                        const uint chunk)
+{
+    CTR_CHUNK_LOOP(i, n, chunk, vstore(vload(0, a + i) + vload(0, b + i), 0, y + i),
+                   y[i] = a[i] + b[i])
+}

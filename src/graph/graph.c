@@ -1,0 +1,321 @@
+/* graph.c -- recording and differentiating.
+ * In: calls of ops. Out: a list of nodes whose order is a valid order of execution. */
+#include "graph/impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t ctr_dtype_bytes(enum ctr_dtype dtype)
+{
+    return dtype == CTR_U8 ? 1 : 4;
+}
+
+int ctr_graph_create(ctr_graph **out, ctr_dev *dev, ctr_store *store)
+{
+    ctr_graph *g = ctr_alloc(1, sizeof *g);
+    if (!g)
+        return CTR_E_FAIL;
+    g->dev = dev;
+    g->store = store;
+    *out = g;
+    return 0;
+}
+
+void ctr_graph_destroy(ctr_graph **graph)
+{
+    ctr_graph *g = *graph;
+    if (!g)
+        return;
+    for (size_t i = 0; i < g->n_launches; i++)
+        ctr_launch_destroy(&g->launches[i]);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->owns_buf)
+            ctr_buf_destroy(&g->tensors[i]->buf);
+    for (size_t i = 0; i < g->n_chunks; i++)
+        ctr_buf_destroy(&g->chunks[i]);
+    free(g->launches);
+    free(g->chunks);
+    free(g->tensors);
+    free(g->nodes);
+    ctr_arena_free(&g->mem);
+    free(g);
+    *graph = NULL;
+}
+
+ctr_dev *ctr_graph_dev(const ctr_graph *g)
+{
+    return g->dev;
+}
+
+const struct ctr_caps *ctr_graph_caps(const ctr_graph *g)
+{
+    return ctr_dev_caps(g->dev);
+}
+
+int ctr_graph_status(const ctr_graph *g)
+{
+    return g->status;
+}
+
+/* Keeps the first failure; its text must already be recorded. */
+static void *failed(ctr_graph *g, int code)
+{
+    if (g->status == 0)
+        g->status = code;
+    return NULL;
+}
+
+void *ctr_graph_fail(ctr_graph *g, int code, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    if (g->status != 0)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return failed(g, ctr_fail(code, "%s", text));
+}
+
+ctr_tensor *ctr_tensor_new(ctr_graph *g, const char *name, enum ctr_dtype dtype, enum ctr_role role,
+                           unsigned rank, const size_t *dim)
+{
+    if (g->status != 0)
+        return NULL;
+    if (g->planned)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: the graph is already planned", name);
+    size_t count = 1, bytes;
+    for (unsigned i = 0; i < rank; i++)
+        if (dim[i] == 0 || __builtin_mul_overflow(count, dim[i], &count))
+            return ctr_graph_fail(g, CTR_E_USAGE, "%s: dimension %u is %zu", name, i, dim[i]);
+    if (rank > CTR_MAX_RANK || __builtin_mul_overflow(count, ctr_dtype_bytes(dtype), &bytes))
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: too large", name);
+    ctr_tensor *t = ctr_arena_alloc(&g->mem, sizeof *t);
+    char *copy = ctr_arena_strdup(&g->mem, name);
+    if (!t || !copy ||
+        ctr_grow((void **)&g->tensors, &g->cap_tensors, g->n_tensors + 1, sizeof *g->tensors) != 0)
+        return failed(g, CTR_E_FAIL);
+    *t = (ctr_tensor){.name = copy,
+                      .dtype = dtype,
+                      .role = role,
+                      .rank = rank,
+                      .dim = {1, 1, 1, 1},
+                      .count = count,
+                      .bytes = bytes,
+                      .first = -1,
+                      .last = -1};
+    for (unsigned i = 0; i < rank; i++)
+        t->dim[i] = dim[i];
+    g->tensors[g->n_tensors++] = t;
+    return t;
+}
+
+ctr_tensor *ctr_graph_input(ctr_graph *g, const char *name, enum ctr_dtype dtype, unsigned rank,
+                            const size_t *dim)
+{
+    return ctr_tensor_new(g, name, dtype, CTR_ROLE_INPUT, rank, dim);
+}
+
+void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf)
+{
+    if (input)
+        input->buf = buf;
+}
+
+void ctr_graph_want_grad(ctr_tensor *input)
+{
+    if (input)
+        input->needs_grad = 1;
+}
+
+void ctr_graph_keep(ctr_tensor *t)
+{
+    if (t)
+        t->keep = 1;
+}
+
+static ctr_tensor *store_tensor(ctr_graph *g, const struct ctr_store_entry *want)
+{
+    size_t entry;
+    if (g->status != 0)
+        return NULL;
+    int rc = ctr_store_want(&entry, g->store, want);
+    if (rc != 0)
+        return failed(g, rc);
+    for (size_t i = 0; i < g->n_tensors;
+         i++) /* used twice in one graph: one tensor, one gradient */
+        if (g->tensors[i]->role == CTR_ROLE_STORE && g->tensors[i]->entry == entry)
+            return g->tensors[i];
+    ctr_tensor *t = ctr_tensor_new(g, want->name, CTR_F32, CTR_ROLE_STORE, want->rank, want->dim);
+    if (t) {
+        t->entry = entry;
+        t->needs_grad = !want->is_state;
+    }
+    return t;
+}
+
+ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
+                            struct ctr_init init, unsigned flags)
+{
+    struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .flags = flags};
+    memcpy(want.dim, dim, rank * sizeof *dim);
+    return store_tensor(g, &want);
+}
+
+ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
+                            struct ctr_init init)
+{
+    struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .is_state = 1};
+    memcpy(want.dim, dim, rank * sizeof *dim);
+    return store_tensor(g, &want);
+}
+
+ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
+{
+    static const char *const names[] = {"values", "gradients", "moment 1", "moment 2"};
+    if (g->status != 0)
+        return NULL;
+    int rc = ctr_store_alloc(g->store);
+    if (rc != 0)
+        return failed(g, rc);
+    if (!g->store->part[part])
+        return ctr_graph_fail(g, CTR_E_USAGE, "the store keeps no %s", names[part]);
+    size_t count = g->store->flat_count;
+    ctr_tensor *t = ctr_tensor_new(g, names[part], CTR_F32, CTR_ROLE_STORE, 1, &count);
+    if (t) {
+        t->buf = g->store->part[part];
+        t->entry = (size_t)-1;
+    }
+    return t;
+}
+
+ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, size_t attr_bytes,
+                       unsigned n_in, ctr_tensor *const *in, unsigned optional)
+{
+    if (g->status != 0)
+        return NULL;
+    for (unsigned i = 0; i + optional < n_in; i++)
+        if (!in[i])
+            return ctr_graph_fail(g, CTR_E_USAGE, "%s: input %u is missing", op->name, i);
+    ctr_node *node = ctr_arena_alloc(&g->mem, sizeof *node);
+    void *copy = ctr_arena_alloc(&g->mem, attr_bytes);
+    if (!node || !copy ||
+        ctr_grow((void **)&g->nodes, &g->cap_nodes, g->n_nodes + 1, sizeof *g->nodes) != 0)
+        return failed(g, CTR_E_FAIL);
+    if (attr_bytes)
+        memcpy(copy, attr, attr_bytes);
+    node->op = op;
+    node->attr = copy;
+    node->n_in = n_in;
+    for (unsigned i = 0; i < n_in; i++)
+        node->in[i] = in[i];
+    node->number = (int)g->n_nodes;
+    g->nodes[g->n_nodes++] = node;
+    return node;
+}
+
+static int any_input_needs_grad(const ctr_node *node)
+{
+    for (unsigned i = 0; i < node->n_in; i++)
+        if (ctr_needs_grad(node->in[i]))
+            return 1;
+    return 0;
+}
+
+ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, unsigned rank,
+                         const size_t *dim)
+{
+    char name[64];
+    if (!node)
+        return NULL;
+    snprintf(name, sizeof name, "%s.%d.%u", node->op->name, node->number, node->n_out);
+    ctr_tensor *t = ctr_tensor_new(g, name, dtype, CTR_ROLE_TEMP, rank, dim);
+    if (!t)
+        return NULL;
+    t->producer = node;
+    t->needs_grad = dtype == CTR_F32 && node->op->grad && any_input_needs_grad(node);
+    node->out[node->n_out++] = t;
+    return t;
+}
+
+ctr_tensor *ctr_node_scratch(ctr_graph *g, ctr_node *node, size_t bytes)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.%d.scratch", node->op->name, node->number);
+    size_t count = (bytes + 3) / 4;
+    ctr_tensor *t = ctr_tensor_new(g, name, CTR_F32, CTR_ROLE_TEMP, 1, &count);
+    if (!t)
+        return NULL;
+    t->producer = node;
+    t->next = node->scratch;
+    node->scratch = t;
+    return t;
+}
+
+int ctr_needs_grad(const ctr_tensor *t)
+{
+    return t && t->needs_grad;
+}
+
+int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution)
+{
+    if (!contribution)
+        return g->status;
+    if (contribution->count != t->count)
+        ctr_graph_fail(g, CTR_E_FAIL, "gradient of %s has %zu values, not %zu", t->name,
+                       contribution->count, t->count);
+    t->grad = t->grad ? ctr_builtin_sum(g, t->grad, contribution) : contribution;
+    return g->status;
+}
+
+static int has_grad(const ctr_node *node)
+{
+    for (unsigned i = 0; i < node->n_out; i++)
+        if (node->out[i]->grad)
+            return 1;
+    return 0;
+}
+
+/* A parameter's gradient is written straight into the store, unless that tensor already serves as
+ * another one's gradient or comes from outside: then a copy is. */
+static void place_param_grads(ctr_graph *g)
+{
+    size_t n = g->n_tensors;
+    for (size_t i = 0; i < n && g->status == 0; i++) {
+        ctr_tensor *p = g->tensors[i];
+        if (p->role != CTR_ROLE_STORE || !p->grad)
+            continue;
+        if (p->grad->role != CTR_ROLE_TEMP || p->grad->grad_of)
+            p->grad = ctr_builtin_sum(g, p->grad, NULL);
+        if (p->grad)
+            p->grad->grad_of = p;
+    }
+}
+
+int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
+{
+    if (g->status != 0)
+        return g->status;
+    if (!ctr_needs_grad(y)) {
+        ctr_graph_fail(g, CTR_E_USAGE, "nothing that '%s' depends on has a gradient", y->name);
+        return g->status;
+    }
+    ctr_grad_add(g, y, seed ? seed : ctr_builtin_fill(g, y->rank, y->dim, 1.0f));
+    for (int i = y->producer ? y->producer->number : -1; i >= 0 && g->status == 0; i--) {
+        ctr_node *node = g->nodes[i];
+        if (!node->op->grad || !has_grad(node) || !any_input_needs_grad(node))
+            continue;
+        int rc = node->op->grad(g, node);
+        if (rc != 0)
+            failed(g, rc);
+    }
+    place_param_grads(g);
+    return g->status;
+}
+
+const ctr_node *ctr_graph_node(const ctr_graph *g, size_t i)
+{
+    return i < g->n_nodes ? g->nodes[i] : NULL;
+}

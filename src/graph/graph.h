@@ -1,0 +1,221 @@
+/* graph.h -- a training step as data: record, differentiate, plan, replay.
+ *
+ * Methods and networks call ops (op/op.h) on symbolic tensors; each call appends a node. Shapes are
+ * static. ctr_graph_backward walks the nodes in reverse and lets each op append its gradient nodes.
+ * ctr_graph_plan picks a variant of each op and gives every tensor a place in a few buffers by
+ * liveness; ctr_graph_lower describes the launches, ctr_dev_build compiles them; ctr_graph_replay
+ * runs the step: a flat array of launches. Nothing is allocated, built or looked up in it.
+ *
+ * Recording never needs a check after each call: a failed call returns NULL, ops given NULL return
+ * NULL, and the first failure waits in ctr_graph_status. */
+#ifndef CTR_GRAPH_GRAPH_H
+#define CTR_GRAPH_GRAPH_H
+
+#include "dev/dev.h"
+
+#define CTR_MAX_RANK 4
+#define CTR_MAX_IO   12
+
+enum ctr_dtype { CTR_F32, CTR_I32, CTR_U32, CTR_U8 };
+size_t ctr_dtype_bytes(enum ctr_dtype dtype);
+
+typedef struct ctr_graph ctr_graph;
+typedef struct ctr_store ctr_store;
+typedef struct ctr_tensor ctr_tensor;
+typedef struct ctr_node ctr_node;
+
+enum ctr_role {
+    CTR_ROLE_TEMP,  /* made by a node, lives from there to its last reader */
+    CTR_ROLE_INPUT, /* written by the host before a replay; lives always */
+    CTR_ROLE_STORE  /* a parameter, a state or a flat buffer of the store */
+};
+
+/* Row-major, the last dimension contiguous; images are [N][H][W][C]. Read-only outside src/graph.
+ */
+struct ctr_tensor {
+    const char *name;
+    enum ctr_dtype dtype;
+    enum ctr_role role;
+    unsigned rank;
+    size_t dim[CTR_MAX_RANK]; /* dims beyond rank are 1 */
+    size_t count, bytes;
+    ctr_node *producer; /* NULL unless made by a node */
+    ctr_tensor *grad;   /* d loss / d this, once ctr_graph_backward has run; else NULL */
+    int needs_grad;
+    int keep;     /* stays readable after a replay */
+    ctr_buf *buf; /* its place, once planned */
+    /* The planner's: birth and last use (node numbers), arena buffer and offset, store entry. */
+    int first, last;
+    size_t chunk, at;
+    int owns_buf;
+    size_t entry;
+    ctr_tensor *grad_of; /* a parameter whose gradient this is: placed in the store */
+    ctr_tensor *next;
+};
+
+/* ---- what an op is: const data at the end of its file ---- */
+
+/* One way to compute an op. */
+struct ctr_variant {
+    const char *name;
+    /* Whether it suits this device and these shapes; NULL: always. */
+    int (*usable)(const struct ctr_caps *caps, const ctr_node *node);
+    /* Optional: asks for scratch (ctr_node_scratch) before the plan is made. */
+    int (*prepare)(ctr_graph *g, ctr_node *node);
+    /* Emits the launches; all buffers are in place. */
+    int (*lower)(ctr_graph *g, ctr_node *node);
+};
+
+struct ctr_op {
+    const char *name;
+    /* Appends the gradient nodes: reads node->out[i]->grad, calls ctr_grad_add for each input that
+     * needs it. NULL: gradients stop here. */
+    int (*grad)(ctr_graph *g, ctr_node *node);
+    /* In order of preference, ended by a row without a name; the last real row is general. */
+    const struct ctr_variant *variants;
+};
+
+struct ctr_node {
+    const struct ctr_op *op;
+    unsigned n_in, n_out;
+    ctr_tensor *in[CTR_MAX_IO]; /* NULL for an optional input that is absent */
+    ctr_tensor *out[CTR_MAX_IO];
+    ctr_tensor *scratch; /* first of a list (->next), newest first */
+    void *attr;          /* the op's own parameters, owned by the graph */
+    const struct ctr_variant *variant;
+    int number;
+};
+
+/* ---- recording ---- */
+
+/* `store` holds the parameters and may be shared by several graphs (training, embedding); device
+ * and store outlive the graph. */
+int ctr_graph_create(ctr_graph **out, ctr_dev *dev, ctr_store *store);
+void ctr_graph_destroy(ctr_graph **g);
+ctr_dev *ctr_graph_dev(const ctr_graph *g);
+const struct ctr_caps *ctr_graph_caps(const ctr_graph *g);
+/* 0, or the code of the first failed recording call (its text is still recorded). */
+int ctr_graph_status(const ctr_graph *g);
+/* Records a failure of the recording itself; NULL, for `return ctr_graph_fail(...)`. */
+void *ctr_graph_fail(ctr_graph *g, int code, const char *fmt, ...) CTR_PRINTF(3, 4);
+
+ctr_tensor *ctr_graph_input(ctr_graph *g, const char *name, enum ctr_dtype dtype, unsigned rank,
+                            const size_t *dim);
+/* The input lives in a buffer of the caller's, e.g. a data set shared by two graphs. Before plan.
+ */
+void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf);
+/* Lets gradients flow to an input (tests). */
+void ctr_graph_want_grad(ctr_tensor *input);
+/* Keeps a tensor readable after a replay (outputs, losses). NULL is fine. */
+void ctr_graph_keep(ctr_tensor *t);
+
+enum ctr_init_kind { CTR_INIT_ZERO, CTR_INIT_ONE, CTR_INIT_NORMAL, CTR_INIT_UNIFORM };
+struct ctr_init {
+    enum ctr_init_kind kind;
+    float scale; /* standard deviation, or half width of the uniform distribution */
+};
+enum { CTR_PARAM_NO_DECAY = 1 }; /* biases and norms: no weight decay, no LARS adaptation */
+/* The parameter of that name, added to the store when it is new. */
+ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
+                            struct ctr_init init, unsigned flags);
+/* The same for what is kept from step to step but not trained (running statistics). */
+ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
+                            struct ctr_init init);
+/* One of the store's flat buffers as a tensor of rank 1 (for optimisers). After all parameters are
+ * recorded; it freezes the store's layout. */
+enum ctr_store_part { CTR_STORE_VALUES, CTR_STORE_GRADS, CTR_STORE_MOMENT1, CTR_STORE_MOMENT2 };
+ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
+
+/* For op files. A new node over inputs (`optional` inputs are the last ones and may be NULL; any
+ * other NULL makes the node NULL). Attributes are copied. */
+ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, size_t attr_bytes,
+                       unsigned n_in, ctr_tensor *const *in, unsigned optional);
+/* Its next output. NULL for a NULL node. */
+ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, unsigned rank,
+                         const size_t *dim);
+/* Memory that only this node uses; from variant->prepare. NULL on failure. */
+ctr_tensor *ctr_node_scratch(ctr_graph *g, ctr_node *node, size_t bytes);
+
+/* ---- differentiating ---- */
+
+/* Appends the nodes that compute d y / d (every parameter and wanted input). `seed` is the gradient
+ * of y itself; NULL stands for ones. */
+int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed);
+/* For op->grad: whether anybody wants the gradient of t (NULL: no); adds a contribution to it
+ * (several are summed in recording order). */
+int ctr_needs_grad(const ctr_tensor *t);
+int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution);
+
+/* ---- planning and replay ---- */
+
+struct ctr_plan_params {
+    const char *kernels; /* "op=variant,op=variant" to force where usable; NULL */
+    int guard;           /* tests: guard bands around each tensor, nothing shares memory */
+};
+/* params may be NULL. All buffers start as zeros. */
+int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params);
+/* Describes the launches. Afterwards ctr_dev_build compiles them (for several graphs at once); a
+ * warm build leaves all temporaries and the store undefined. */
+int ctr_graph_lower(ctr_graph *g);
+int ctr_graph_replay(ctr_graph *g);
+
+/* For lower(): describes one launch of this node, one matrix product. */
+int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *spec);
+int ctr_emit_gemm(ctr_graph *g, const struct ctr_gemm *gemm);
+/* For element-wise kernels `k(..., ulong n, uint chunk)`: work-item w handles elements
+ * [w*chunk, min(n, (w+1)*chunk)). Sets the grid and returns chunk, a multiple of 16 on CPUs, VW (4)
+ * on GPUs. */
+uint32_t ctr_grid_chunks(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n);
+/* The same for kernels whose item is one of n rows or tiles: on CPUs `n` groups of one work-item,
+ * on GPUs groups of `group` (kernels check get_global_id(0) < n). */
+void ctr_grid_items(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n, size_t group);
+
+/* Host access between replays. bytes must equal the tensor's. */
+int ctr_tensor_write(ctr_tensor *t, const void *src, size_t bytes);
+int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes);
+
+/* What --plan prints. Bytes on the device; FLOPs and traffic of one replay as the ops state them.
+ */
+struct ctr_plan_report {
+    size_t nodes, launches;
+    size_t param_count;
+    size_t param_bytes, grad_bytes, moment_bytes, state_bytes, input_bytes;
+    size_t arena_bytes;    /* activations, gradients and scratch, sharing memory */
+    size_t unshared_bytes; /* the same without sharing */
+    double flops, traffic_bytes;
+};
+struct ctr_plan_report ctr_graph_report(const ctr_graph *g);
+/* Nodes in order, for printing and tests. NULL past the end. */
+const ctr_node *ctr_graph_node(const ctr_graph *g, size_t i);
+/* Tests: fills arena buffers with a pattern; checks that guard bands still hold it. */
+int ctr_graph_poison(ctr_graph *g, uint32_t pattern);
+int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern);
+
+/* ---- the store: parameters and states in flat buffers ---- */
+
+struct ctr_store_entry {
+    const char *name; /* as in PyTorch's state_dict where one exists */
+    unsigned rank;
+    size_t dim[CTR_MAX_RANK], count;
+    size_t at; /* first element in its flat buffer */
+    struct ctr_init init;
+    unsigned flags;
+    int is_state;
+};
+int ctr_store_create(ctr_store **out, ctr_dev *dev);
+void ctr_store_destroy(ctr_store **store);
+/* Moments the optimiser wants: 0, 1 or 2 flat buffers. Before the first plan. */
+void ctr_store_moments(ctr_store *store, unsigned n);
+/* Values from the seed (each entry draws from its own stream, by number); moments are zeroed. */
+int ctr_store_init(ctr_store *store, uint64_t seed);
+size_t ctr_store_entries(const ctr_store *store);
+const struct ctr_store_entry *ctr_store_entry(const ctr_store *store, size_t i);
+/* Elements of the flat buffers; values, gradients and moments share one layout, states have their
+ * own. Every entry starts at a multiple of CTR_STORE_BLOCK and is padded with zeros. */
+#define CTR_STORE_BLOCK 256
+size_t ctr_store_flat_count(const ctr_store *store);
+/* One entry to or from the host: its value, gradient or a moment (states: VALUES only). */
+int ctr_store_read(float *dst, const ctr_store *store, size_t entry, enum ctr_store_part part);
+int ctr_store_write(ctr_store *store, size_t entry, enum ctr_store_part part, const float *src);
+
+#endif

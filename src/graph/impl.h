@@ -1,0 +1,53 @@
+/* impl.h -- what graph.c, plan.c and store.c share. Nobody else includes it. */
+#ifndef CTR_GRAPH_IMPL_H
+#define CTR_GRAPH_IMPL_H
+
+#include "base/mem.h"
+#include "graph/graph.h"
+
+struct ctr_graph {
+    ctr_dev *dev;
+    ctr_store *store;
+    struct ctr_arena mem; /* tensors, nodes, attributes, names */
+    int status;
+    ctr_node **nodes;
+    size_t n_nodes, cap_nodes;
+    ctr_tensor **tensors;
+    size_t n_tensors, cap_tensors;
+    int planned, guard;
+    ctr_buf **chunks; /* arena buffers */
+    size_t n_chunks, cap_chunks;
+    ctr_launch **launches;
+    size_t n_launches, cap_launches;
+    struct ctr_plan_report report;
+};
+
+struct ctr_store {
+    ctr_dev *dev;
+    struct ctr_arena mem;
+    struct ctr_store_entry *entries;
+    size_t n, cap;
+    unsigned n_moments;
+    size_t flat_count, state_count;
+    int frozen;
+    ctr_buf *part[4]; /* by enum ctr_store_part */
+    ctr_buf *states;
+};
+
+/* A tensor registered with the graph; NULL (status set) when memory runs out. */
+ctr_tensor *ctr_tensor_new(ctr_graph *g, const char *name, enum ctr_dtype dtype, enum ctr_role role,
+                           unsigned rank, const size_t *dim);
+
+/* Finds the entry, or adds it. CTR_E_USAGE when it exists with another shape, or the store is
+ * frozen and has no such entry. */
+int ctr_store_want(size_t *entry, ctr_store *store, const struct ctr_store_entry *want);
+/* Creates the flat buffers, once. */
+int ctr_store_alloc(ctr_store *store);
+/* A view of an entry in a flat buffer (its gradient, value...). */
+int ctr_store_view(ctr_buf **out, ctr_store *store, size_t entry, enum ctr_store_part part);
+
+/* The two ops that differentiation itself needs (builtin.c). */
+ctr_tensor *ctr_builtin_fill(ctr_graph *g, unsigned rank, const size_t *dim, float value);
+ctr_tensor *ctr_builtin_sum(ctr_graph *g, ctr_tensor *a, ctr_tensor *b); /* b NULL: a copy */
+
+#endif

@@ -1,0 +1,402 @@
+/* plan.c -- from nodes to memory and launches.
+ *
+ * In: a recorded graph. Out: each tensor has a buffer, the step is a flat array of launches.
+ * A temporary lives from the node that makes it to its last reader; temporaries that never live at
+ * the same time share memory: greedy by size, each at the lowest free offset (Pisarchyk and Lee,
+ * "Efficient memory management for deep neural net inference", 2020, section 5). Arena buffers are
+ * kept under the device's largest allocation. */
+#include "graph/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD_BYTES 4096
+
+/* ---- variants ---- */
+
+static const struct ctr_variant *variant_named(const struct ctr_op *op, const char *name, size_t n)
+{
+    for (const struct ctr_variant *v = op->variants; v->name; v++)
+        if (strlen(v->name) == n && memcmp(v->name, name, n) == 0)
+            return v;
+    return NULL;
+}
+
+/* The variant that "op=variant,..." asks for, NULL when it does not speak of this op. */
+static const struct ctr_variant *forced(const struct ctr_op *op, const char *list)
+{
+    size_t op_n = strlen(op->name);
+    while (list && *list) {
+        size_t n = strcspn(list, ",");
+        if (n > op_n && memcmp(list, op->name, op_n) == 0 && list[op_n] == '=')
+            return variant_named(op, list + op_n + 1, n - op_n - 1);
+        list += n + (list[n] == ',');
+    }
+    return NULL;
+}
+
+static int pick_variant(ctr_graph *g, ctr_node *node, const char *list)
+{
+    const struct ctr_caps *caps = ctr_graph_caps(g);
+    const struct ctr_variant *v = forced(node->op, list);
+    if (!v || (v->usable && !v->usable(caps, node)))
+        for (v = node->op->variants; v->name && v->usable && !v->usable(caps, node);)
+            v++;
+    if (!v->name)
+        return ctr_fail(CTR_E_DEVICE, "no kernel of '%s' suits this device", node->op->name);
+    node->variant = v;
+    int rc = v->prepare ? v->prepare(g, node) : 0;
+    return rc != 0 ? rc : g->status;
+}
+
+/* ---- liveness ---- */
+
+static void live(ctr_tensor *t, int number)
+{
+    if (!t)
+        return;
+    if (t->first < 0)
+        t->first = number;
+    t->last = number;
+}
+
+static void find_lifetimes(ctr_graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        ctr_node *node = g->nodes[i];
+        for (unsigned k = 0; k < node->n_in; k++)
+            live(node->in[k], node->number);
+        for (unsigned k = 0; k < node->n_out; k++)
+            live(node->out[k], node->number);
+        for (ctr_tensor *t = node->scratch; t; t = t->next)
+            live(t, node->number);
+    }
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->keep || g->guard)
+            g->tensors[i]->last = (int)g->n_nodes;
+}
+
+/* ---- placing ---- */
+
+static int in_arena(const ctr_tensor *t)
+{
+    return t->role == CTR_ROLE_TEMP && !t->grad_of && t->first >= 0;
+}
+
+static size_t aligned(const ctr_graph *g, size_t bytes)
+{
+    size_t a = ctr_graph_caps(g)->align_bytes;
+    if (g->guard)
+        bytes += 2 * GUARD_BYTES;
+    return (bytes + a - 1) / a * a;
+}
+
+static int larger_first(const void *pa, const void *pb)
+{
+    const ctr_tensor *a = *(ctr_tensor *const *)pa, *b = *(ctr_tensor *const *)pb;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->first != b->first ? (a->first < b->first ? -1 : 1) : strcmp(a->name, b->name);
+}
+
+static int by_place(const void *pa, const void *pb)
+{
+    const ctr_tensor *a = *(ctr_tensor *const *)pa, *b = *(ctr_tensor *const *)pb;
+    return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* Lowest offset in `chunk` where t fits between the `n` placed tensors that live with it. */
+static size_t lowest_gap(const ctr_graph *g, const ctr_tensor *t, ctr_tensor **placed, size_t n)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (placed[i]->at >= at + aligned(g, t->bytes))
+            break;
+        size_t end = placed[i]->at + aligned(g, placed[i]->bytes);
+        if (end > at)
+            at = end;
+    }
+    return at;
+}
+
+/* Places t[i] after t[0 .. i) are placed; `beside` is room for i pointers. */
+static int place(ctr_graph *g, ctr_tensor **t, size_t i, ctr_tensor **beside, size_t *chunk_bytes,
+                 size_t max_chunks)
+{
+    size_t limit = (size_t)ctr_graph_caps(g)->max_alloc_bytes, need = aligned(g, t[i]->bytes);
+    if (need > limit)
+        return ctr_hint(ctr_fail(CTR_E_DEVMEM,
+                                 "'%s' needs %zu MiB in one buffer; the device allows %zu MiB",
+                                 t[i]->name, need >> 20, limit >> 20),
+                        "use a smaller --batch");
+    for (size_t c = 0; c < max_chunks; c++) {
+        size_t n = 0;
+        for (size_t k = 0; k < i; k++)
+            if (t[k]->chunk == c && t[k]->first <= t[i]->last && t[i]->first <= t[k]->last)
+                beside[n++] = t[k];
+        qsort(beside, n, sizeof *beside, by_place);
+        size_t at = lowest_gap(g, t[i], beside, n);
+        if (at + need > limit)
+            continue;
+        t[i]->chunk = c;
+        t[i]->at = at;
+        if (at + need > chunk_bytes[c])
+            chunk_bytes[c] = at + need;
+        return 0;
+    }
+    return ctr_fail(CTR_E_FAIL, "no place for '%s'",
+                    t[i]->name); /* max_chunks >= tensors: cannot be */
+}
+
+static int create_chunks(ctr_graph *g, const size_t *chunk_bytes, size_t n)
+{
+    for (size_t c = 0; c < n && chunk_bytes[c]; c++) {
+        if (ctr_grow((void **)&g->chunks, &g->cap_chunks, c + 1, sizeof *g->chunks) != 0)
+            return CTR_E_FAIL;
+        int rc = ctr_buf_create(&g->chunks[c], g->dev, chunk_bytes[c], "activations");
+        if (rc != 0)
+            return rc;
+        g->n_chunks++;
+        rc = ctr_buf_fill(g->chunks[c], 0, chunk_bytes[c], 0);
+        if (rc != 0)
+            return rc;
+        g->report.arena_bytes += chunk_bytes[c];
+    }
+    return 0;
+}
+
+static int place_temporaries(ctr_graph *g)
+{
+    int rc = 0;
+    size_t n = 0;
+    ctr_tensor **t = ctr_alloc(2 * g->n_tensors + 1, sizeof *t);
+    size_t *chunk_bytes = ctr_alloc(g->n_tensors + 1, sizeof *chunk_bytes);
+    if (!t || !chunk_bytes)
+        CTR_TRY(CTR_E_FAIL);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (in_arena(g->tensors[i]))
+            t[n++] = g->tensors[i];
+    qsort(t, n, sizeof *t, larger_first);
+    for (size_t i = 0; i < n; i++) {
+        CTR_TRY(place(g, t, i, t + n, chunk_bytes, n));
+        g->report.unshared_bytes += aligned(g, t[i]->bytes);
+    }
+    CTR_TRY(create_chunks(g, chunk_bytes, n));
+    size_t margin = g->guard ? GUARD_BYTES : 0;
+    for (size_t i = 0; i < n; i++) {
+        CTR_TRY(ctr_buf_view(&t[i]->buf, g->chunks[t[i]->chunk], t[i]->at + margin, t[i]->bytes));
+        t[i]->owns_buf = 1;
+    }
+out:
+    free(chunk_bytes);
+    free(t);
+    return rc;
+}
+
+/* Inputs get buffers of their own; store tensors and parameter gradients become views of the store.
+ */
+static int place_others(ctr_graph *g)
+{
+    int rc = 0;
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        ctr_tensor *t = g->tensors[i];
+        if (t->buf || in_arena(t) || (t->role == CTR_ROLE_TEMP && !t->grad_of))
+            continue;
+        if (t->role == CTR_ROLE_INPUT) {
+            CTR_TRY(ctr_buf_create(&t->buf, g->dev, (t->bytes + 3) / 4 * 4, t->name));
+            t->owns_buf = 1;
+            CTR_TRY(ctr_buf_fill(t->buf, 0, (t->bytes + 3) / 4 * 4, 0));
+            g->report.input_bytes += t->bytes;
+        } else if (t->grad_of) {
+            CTR_TRY(ctr_store_view(&t->buf, g->store, t->grad_of->entry, CTR_STORE_GRADS));
+            t->owns_buf = 1;
+        } else {
+            CTR_TRY(ctr_store_view(&t->buf, g->store, t->entry, CTR_STORE_VALUES));
+            t->owns_buf = 1;
+        }
+    }
+out:
+    return rc;
+}
+
+static void report_store(ctr_graph *g)
+{
+    const ctr_store *s = g->store;
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->entries[i].is_state)
+            g->report.param_count += s->entries[i].count;
+    g->report.param_bytes = s->flat_count * sizeof(float);
+    g->report.grad_bytes = s->flat_count * sizeof(float);
+    g->report.moment_bytes = s->n_moments * s->flat_count * sizeof(float);
+    g->report.state_bytes = s->state_count * sizeof(float);
+    g->report.nodes = g->n_nodes;
+}
+
+int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params)
+{
+    int rc = 0;
+    if (g->status != 0)
+        return g->status;
+    g->guard = params && params->guard;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        CTR_TRY(pick_variant(g, g->nodes[i], params ? params->kernels : NULL));
+    g->planned = 1;
+    find_lifetimes(g);
+    if (g->store)
+        CTR_TRY(ctr_store_alloc(g->store));
+    CTR_TRY(place_temporaries(g));
+    CTR_TRY(place_others(g));
+    if (g->store)
+        report_store(g);
+out:
+    return rc;
+}
+
+/* ---- launches ---- */
+
+int ctr_graph_lower(ctr_graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        int rc = g->nodes[i]->variant->lower(g, g->nodes[i]);
+        if (rc != 0)
+            return rc;
+    }
+    g->report.launches = g->n_launches;
+    return 0;
+}
+
+int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *spec)
+{
+    if (ctr_grow((void **)&g->launches, &g->cap_launches, g->n_launches + 1, sizeof *g->launches) !=
+        0)
+        return CTR_E_FAIL;
+    int rc = ctr_launch_create(&g->launches[g->n_launches], g->dev, spec);
+    if (rc != 0)
+        return rc;
+    g->n_launches++;
+    g->report.flops += spec->flops;
+    g->report.traffic_bytes += spec->bytes;
+    return 0;
+}
+
+int ctr_emit_gemm(ctr_graph *g, const struct ctr_gemm *gemm)
+{
+    if (ctr_grow((void **)&g->launches, &g->cap_launches, g->n_launches + 1, sizeof *g->launches) !=
+        0)
+        return CTR_E_FAIL;
+    int rc = ctr_launch_create_gemm(&g->launches[g->n_launches], g->dev, gemm);
+    if (rc != 0)
+        return rc;
+    g->n_launches++;
+    double m = (double)gemm->M, n = (double)gemm->N, k = (double)gemm->K;
+    g->report.flops += 2 * m * n * k;
+    g->report.traffic_bytes += 4 * (m * k + k * n + m * n * (gemm->beta != 0.0f ? 2 : 1));
+    return 0;
+}
+
+uint32_t ctr_grid_chunks(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n)
+{
+    const struct ctr_caps *caps = ctr_graph_caps(g);
+    if (caps->family == CTR_FAMILY_GPU) {
+        size_t group = caps->max_group < 64 ? caps->max_group : 64, items = (n + 3) / 4;
+        spec->local[0] = group;
+        spec->global[0] = (items + group - 1) / group * group;
+        return 4;
+    }
+    /* 16 groups a thread even out the load; at least 4,096 values each, to outweigh a launch */
+    size_t chunk = n / (16 * (size_t)caps->compute_units);
+    chunk = chunk < 4096 ? 4096 : chunk > 65536 ? 65536 : (chunk + 15) / 16 * 16;
+    spec->local[0] = 1;
+    spec->global[0] = (n + chunk - 1) / chunk;
+    return (uint32_t)chunk;
+}
+
+void ctr_grid_items(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n, size_t group)
+{
+    const struct ctr_caps *caps = ctr_graph_caps(g);
+    if (caps->family == CTR_FAMILY_CPU)
+        group = 1;
+    if (group > caps->max_group)
+        group = caps->max_group;
+    spec->local[0] = group;
+    spec->global[0] = (n + group - 1) / group * group;
+}
+
+int ctr_graph_replay(ctr_graph *g)
+{
+    for (size_t i = 0; i < g->n_launches; i++) {
+        int rc = ctr_launch_run(g->launches[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- looking in ---- */
+
+static int readable(const ctr_tensor *t, size_t bytes)
+{
+    if (!t->buf)
+        return ctr_fail(CTR_E_FAIL, "tensor '%s' has no memory yet", t->name);
+    if (bytes != t->bytes)
+        return ctr_fail(CTR_E_FAIL, "tensor '%s' has %zu bytes, not %zu", t->name, t->bytes, bytes);
+    return 0;
+}
+
+int ctr_tensor_write(ctr_tensor *t, const void *src, size_t bytes)
+{
+    int rc = readable(t, bytes);
+    return rc != 0 ? rc : ctr_buf_write(t->buf, 0, src, bytes);
+}
+
+int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes)
+{
+    int rc = readable(t, bytes);
+    return rc != 0 ? rc : ctr_buf_read(dst, t->buf, 0, bytes);
+}
+
+struct ctr_plan_report ctr_graph_report(const ctr_graph *g)
+{
+    return g->report;
+}
+
+int ctr_graph_poison(ctr_graph *g, uint32_t pattern)
+{
+    for (size_t c = 0; c < g->n_chunks; c++) {
+        int rc = ctr_buf_fill(g->chunks[c], 0, ctr_buf_bytes(g->chunks[c]), pattern);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int guard_holds(const uint32_t *words, size_t n, uint32_t pattern)
+{
+    for (size_t i = 0; i < n; i++)
+        if (words[i] != pattern)
+            return 0;
+    return 1;
+}
+
+int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern)
+{
+    uint32_t words[GUARD_BYTES / 4];
+    if (!g->guard)
+        return ctr_fail(CTR_E_FAIL, "the graph was planned without guard bands");
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const ctr_tensor *t = g->tensors[i];
+        if (!in_arena(t))
+            continue;
+        size_t after = t->at + GUARD_BYTES + (t->bytes + 3) / 4 * 4;
+        size_t sides[2] = {t->at, after};
+        for (int s = 0; s < 2; s++) {
+            int rc = ctr_buf_read(words, g->chunks[t->chunk], sides[s], GUARD_BYTES);
+            if (rc != 0)
+                return rc;
+            if (!guard_holds(words, GUARD_BYTES / 4, pattern))
+                return ctr_fail(CTR_E_DEVICE, "a kernel wrote %s '%s'", s ? "behind" : "before",
+                                t->name);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,299 @@
+/* opcheck.c -- runs op cases on a device. In: a case. Out: errors relative to the reference. */
+#include "opcheck.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#define POISON 0x7fc0deadu /* a NaN that no kernel produces */
+
+struct run {
+    ctr_dev *dev;
+    const struct opcase *c;
+    ctr_store *store;
+    ctr_graph *g;
+    ctr_tensor *in[OPCASE_MAX_IN], *seed, *y;
+    double *x[OPCASE_MAX_IN], *dy, *want_y, *want_dx[OPCASE_MAX_IN];
+};
+
+static size_t in_count(const struct opcase_in *in)
+{
+    size_t n = 1;
+    for (unsigned i = 0; i < in->rank; i++)
+        n *= in->dim[i];
+    return n;
+}
+
+/* Values of input i, the same in every run. They are exact in fp32. */
+static double *draw_input(const struct opcase *c, unsigned i)
+{
+    const struct opcase_in *in = &c->in[i];
+    double lo = in->lo, hi = in->hi;
+    if (lo == 0 && hi == 0) {
+        lo = -1;
+        hi = 1;
+    }
+    size_t n = in_count(in);
+    double *x = ctr_alloc(n, sizeof *x);
+    struct ctr_rng rng;
+    ctr_rng_init(&rng, 42, CTR_RNG_TEST, i, (uint32_t)n);
+    for (size_t k = 0; x && k < n; k++) {
+        double v = lo + (hi - lo) * (double)ctr_rng_uniform(&rng);
+        if (in->off_zero && fabs(v) < 0.05)
+            v = v < 0 ? v - 0.05 : v + 0.05;
+        x[k] = in->dtype == CTR_I32 ? floor(v) : (double)(float)v;
+    }
+    return x;
+}
+
+static int write_tensor(ctr_tensor *t, const double *x)
+{
+    int32_t *raw = ctr_alloc(t->count, 4);
+    if (!raw)
+        return CTR_E_FAIL;
+    for (size_t k = 0; k < t->count; k++)
+        if (t->dtype == CTR_I32)
+            raw[k] = (int32_t)x[k];
+        else
+            ((float *)raw)[k] = (float)x[k];
+    int rc = ctr_tensor_write(t, raw, t->bytes);
+    free(raw);
+    return rc;
+}
+
+static int record(struct run *r, const char *force)
+{
+    int rc = 0;
+    const struct opcase *c = r->c;
+    int wants_grad = 0;
+    CTR_TRY(ctr_store_create(&r->store, r->dev));
+    CTR_TRY(ctr_graph_create(&r->g, r->dev, r->store));
+    for (unsigned i = 0; i < c->n_in; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "in%u", i);
+        r->in[i] = ctr_graph_input(r->g, name, c->in[i].dtype, c->in[i].rank, c->in[i].dim);
+        if (c->in[i].grad)
+            ctr_graph_want_grad(r->in[i]);
+        wants_grad |= c->in[i].grad;
+    }
+    r->y = c->build(r->g, r->in, c);
+    CTR_TRY(ctr_graph_status(r->g));
+    ctr_graph_keep(r->y);
+    if (wants_grad) {
+        r->seed = ctr_graph_input(r->g, "seed", CTR_F32, r->y->rank, r->y->dim);
+        CTR_TRY(ctr_graph_backward(r->g, r->y, r->seed));
+    }
+    CTR_TRY(ctr_graph_plan(r->g, &(struct ctr_plan_params){.kernels = force, .guard = 1}));
+    CTR_TRY(ctr_graph_lower(r->g));
+    CTR_TRY(ctr_dev_build(r->dev, 0, NULL, NULL));
+    CTR_TRY(ctr_store_init(r->store, 1));
+out:
+    return rc;
+}
+
+static void reference(struct run *r)
+{
+    const struct opcase *c = r->c;
+    const double *x[OPCASE_MAX_IN];
+    struct ctr_rng rng;
+    for (unsigned i = 0; i < c->n_in; i++) {
+        r->x[i] = draw_input(c, i);
+        x[i] = r->x[i];
+        if (c->in[i].grad)
+            r->want_dx[i] = ctr_alloc(in_count(&c->in[i]), sizeof(double));
+    }
+    r->want_y = ctr_alloc(r->y->count, sizeof(double));
+    r->dy = ctr_alloc(r->y->count, sizeof(double));
+    ctr_rng_init(&rng, 43, CTR_RNG_TEST, 0, 0);
+    for (size_t k = 0; k < r->y->count; k++)
+        r->dy[k] = (double)(ctr_rng_uniform(&rng) * 2.0f - 1.0f);
+    c->fwd(r->want_y, x, c);
+    if (c->bwd)
+        c->bwd(r->want_dx, r->dy, x, c);
+}
+
+/* Relative error of a tensor; infinite when a value is not finite though it should be. */
+static int compare(double *error, float *got, const ctr_tensor *t, const double *want)
+{
+    double diff = 0, norm = 0;
+    int rc = ctr_tensor_read(got, t, t->bytes);
+    if (rc != 0)
+        return rc;
+    for (size_t k = 0; k < t->count; k++) {
+        if (!isfinite(got[k]) && isfinite(want[k])) {
+            *error = INFINITY;
+            return 0;
+        }
+        diff += ((double)got[k] - want[k]) * ((double)got[k] - want[k]);
+        norm += want[k] * want[k];
+    }
+    *error = norm > 0 ? sqrt(diff / norm) : sqrt(diff);
+    return 0;
+}
+
+/* Output and gradients of one replay on poisoned memory; their bits are added to `hash`. */
+static int replay_once(struct run *r, struct opcheck_result *res, uint64_t *hash)
+{
+    int rc = 0;
+    const struct opcase *c = r->c;
+    float *got = NULL;
+    CTR_TRY(ctr_graph_poison(r->g, POISON));
+    for (unsigned i = 0; i < c->n_in; i++)
+        CTR_TRY(write_tensor(r->in[i], r->x[i]));
+    if (r->seed)
+        CTR_TRY(write_tensor(r->seed, r->dy));
+    CTR_TRY(ctr_graph_replay(r->g));
+    CTR_TRY(ctr_graph_check_guards(r->g, POISON));
+    *hash = 1469598103934665603u;
+    for (unsigned i = 0; i <= c->n_in; i++) {
+        const ctr_tensor *t = i == c->n_in ? r->y : c->in[i].grad ? r->in[i]->grad : NULL;
+        double error;
+        if (!t)
+            continue;
+        free(got);
+        got = ctr_alloc(t->count, sizeof *got);
+        if (!got)
+            return CTR_E_FAIL;
+        CTR_TRY(compare(&error, got, t, i == c->n_in ? r->want_y : r->want_dx[i]));
+        double *worst = i == c->n_in ? &res->fwd_error : &res->bwd_error;
+        *worst = error > *worst ? error : *worst;
+        for (size_t k = 0; k < t->bytes; k++)
+            *hash = (*hash ^ ((unsigned char *)got)[k]) * 1099511628211u;
+    }
+out:
+    free(got);
+    return rc;
+}
+
+static void finish(struct run *r)
+{
+    for (unsigned i = 0; i < OPCASE_MAX_IN; i++) {
+        free(r->x[i]);
+        free(r->want_dx[i]);
+    }
+    free(r->want_y);
+    free(r->dy);
+    ctr_graph_destroy(&r->g);
+    ctr_store_destroy(&r->store);
+}
+
+static unsigned run_variant(ctr_dev *dev, const struct opcase *c, const char *force,
+                            opcheck_report *report, void *user, void (*each)(void *, ctr_graph *),
+                            void *each_user)
+{
+    struct run r = {.dev = dev, .c = c};
+    struct opcheck_result res = {.variant = force ? force : ""};
+    const char *why = NULL;
+    char text[256];
+    uint64_t hash[2];
+    double tol = c->tol > 0 ? c->tol : 1e-6, grad_tol = c->grad_tol > 0 ? c->grad_tol : 1e-6;
+    if (record(&r, force) != 0)
+        why = ctr_error_text();
+    else
+        reference(&r);
+    if (!why && (replay_once(&r, &res, &hash[0]) != 0 || replay_once(&r, &res, &hash[1]) != 0))
+        why = ctr_error_text();
+    if (!why && hash[0] != hash[1])
+        why = "two runs differ";
+    if (!why && !(res.fwd_error <= tol))
+        why = "output differs from the reference";
+    if (!why && !(res.bwd_error <= grad_tol))
+        why = "gradient differs from the reference";
+    if (!why && !force && opcheck_gradcheck(c, r.y->count) > 1e-5)
+        why = "the reference's gradient differs from central differences";
+    if (why) {
+        snprintf(text, sizeof text, "%s", why);
+        why = text;
+    }
+    report(user, c, &res, why != NULL, why);
+    if (each && r.g)
+        each(each_user, r.g);
+    finish(&r);
+    return why != NULL;
+}
+
+/* "op=variant" of every choice in a graph beyond the default one. */
+struct choices {
+    char text[64][96];
+    unsigned n;
+};
+
+static void collect(void *user, ctr_graph *g)
+{
+    struct choices *all = user;
+    const ctr_node *node;
+    for (size_t i = 0; (node = ctr_graph_node(g, i)); i++)
+        for (const struct ctr_variant *v = node->op->variants; v->name; v++) {
+            char text[96];
+            unsigned k = 0;
+            if (v == node->variant || (v->usable && !v->usable(ctr_graph_caps(g), node)))
+                continue;
+            snprintf(text, sizeof text, "%s=%s", node->op->name, v->name);
+            while (k < all->n && strcmp(all->text[k], text) != 0)
+                k++;
+            if (k == all->n && k < 64)
+                memcpy(all->text[all->n++], text, sizeof text);
+        }
+}
+
+unsigned opcheck_case(ctr_dev *dev, const struct opcase *c, opcheck_report *report, void *user)
+{
+    struct choices all = {.n = 0};
+    unsigned failed = run_variant(dev, c, NULL, report, user, collect, &all);
+    for (unsigned i = 0; i < all.n; i++)
+        failed += run_variant(dev, c, all.text[i], report, user, NULL, NULL);
+    return failed;
+}
+
+static double weighted_sum(double *y, size_t n, const double *dy, const double *const *x,
+                           const struct opcase *c)
+{
+    double sum = 0;
+    memset(y, 0, n * sizeof *y);
+    c->fwd(y, x, c);
+    for (size_t k = 0; k < n; k++)
+        sum += y[k] * dy[k];
+    return sum;
+}
+
+double opcheck_gradcheck(const struct opcase *c, size_t y_count)
+{
+    double *x[OPCASE_MAX_IN] = {0}, *dx[OPCASE_MAX_IN] = {0};
+    double diff = 0, norm = 0;
+    size_t total = 0;
+    for (unsigned i = 0; i < c->n_in; i++)
+        total += c->in[i].grad ? in_count(&c->in[i]) : 0;
+    if (!c->bwd || c->no_gradcheck || total > 2000)
+        return 0;
+    double *y = ctr_alloc(y_count, sizeof *y), *dy = ctr_alloc(y_count, sizeof *dy);
+    for (size_t k = 0; k < y_count; k++)
+        dy[k] = cos(1.0 + (double)k);
+    for (unsigned i = 0; i < c->n_in; i++) {
+        x[i] = draw_input(c, i);
+        dx[i] = c->in[i].grad ? ctr_alloc(in_count(&c->in[i]), sizeof(double)) : NULL;
+    }
+    c->bwd(dx, dy, (const double *const *)x, c);
+    for (unsigned i = 0; i < c->n_in; i++)
+        for (size_t k = 0; dx[i] && k < in_count(&c->in[i]); k++) {
+            const double h = 1e-5, at = x[i][k];
+            x[i][k] = at + h;
+            double up = weighted_sum(y, y_count, dy, (const double *const *)x, c);
+            x[i][k] = at - h;
+            double down = weighted_sum(y, y_count, dy, (const double *const *)x, c);
+            x[i][k] = at;
+            double numeric = (up - down) / (2 * h);
+            diff += (numeric - dx[i][k]) * (numeric - dx[i][k]);
+            norm += numeric * numeric;
+        }
+    for (unsigned i = 0; i < c->n_in; i++) {
+        free(x[i]);
+        free(dx[i]);
+    }
+    free(y);
+    free(dy);
+    return norm > 0 ? sqrt(diff / norm) : sqrt(diff);
+}

@@ -1,0 +1,56 @@
+/* opcheck_main.c -- `test-op [-v] [OP ...]`: the cases of the named ops, or all, on the device that
+ * CTR_TEST_DEVICE selects (default: the first usable). Exit 0 when all pass, 77 (skip) when there
+ * is no device and CTR_REQUIRE_DEVICE is not set, else 1. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opcheck.h"
+
+struct tally {
+    unsigned passed, failed;
+    int verbose;
+};
+
+static void report(void *user, const struct opcase *c, const struct opcheck_result *r, int failed,
+                   const char *why)
+{
+    struct tally *t = user;
+    t->passed += !failed;
+    t->failed += failed != 0;
+    if (failed || t->verbose)
+        printf("%s %-40s %-28s forward %.1e backward %.1e%s%s\n", failed ? "FAIL" : "ok  ", c->name,
+               r->variant, r->fwd_error, r->bwd_error, failed ? ": " : "", failed ? why : "");
+    fflush(stdout);
+}
+
+static int wanted(const char *name, int argc, char **argv)
+{
+    int named = 0;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-')
+            continue;
+        named = 1;
+        if (strcmp(argv[i], name) == 0)
+            return 1;
+    }
+    return !named;
+}
+
+int main(int argc, char **argv)
+{
+    struct tally t = {.verbose = argc > 1 && strcmp(argv[1], "-v") == 0};
+    ctr_dev *dev = NULL;
+    const char *slow = getenv("CTR_TEST_SLOW"), *must = getenv("CTR_REQUIRE_DEVICE");
+    if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL) != 0) {
+        fprintf(stderr, "no device: %s\n", ctr_error_text());
+        return must && *must == '1' ? 1 : 77;
+    }
+    for (const struct opcheck_op *op = opcheck_ops; op->name; op++)
+        for (const struct opcase *c = op->cases; wanted(op->name, argc, argv) && c->name; c++)
+            if (!c->slow || (slow && *slow == '1'))
+                opcheck_case(dev, c, report, &t);
+    printf("%s: %u passed, %u failed\n", ctr_dev_caps(dev)->name, t.passed, t.failed);
+    ctr_dev_destroy(&dev);
+    return t.failed || !t.passed ? 1 : 0;
+}

@@ -13,4 +13,31 @@
 /* y = max(x, 0), any shape. */
 ctr_tensor *ctr_relu(ctr_graph *g, ctr_tensor *x);
 
+/* y[N,P,Q,K] = conv(x[N,H,W,C], w[K,C,R,S]) (+ b[K]) (then max(., 0) with relu); cross-correlation as
+ * in PyTorch, P = (H + 2 pad - R) / stride + 1. b may be NULL. */
+ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
+                       size_t pad, int relu);
+
+/* y[N,O] = x[N,I] w[O,I]^T (+ b[O]) (then max(., 0) with relu). x of higher rank is taken as
+ * [N, product of the rest]. b may be NULL. */
+ctr_tensor *ctr_dense(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, int relu);
+
+/* Windows of size x size over x[N,H,W,C]; max takes -inf and avg counts zeros outside (PyTorch's
+ * defaults). avg over the whole map: [N,H,W,C] -> [N,C]. */
+ctr_tensor *ctr_max_pool(ctr_graph *g, ctr_tensor *x, size_t size, size_t stride, size_t pad);
+ctr_tensor *ctr_avg_pool(ctr_graph *g, ctr_tensor *x, size_t size, size_t stride, size_t pad);
+ctr_tensor *ctr_global_avg_pool(ctr_graph *g, ctr_tensor *x);
+
+/* y = (x - mean) / sqrt(var + eps) * gamma + beta (+ residual) (then max(., 0) with relu), per
+ * channel (the last dimension C) over all rows. In training the batch's statistics are used and the
+ * running ones move by `momentum` (variance unbiased, as PyTorch); else the running ones are used.
+ * gamma, beta, running_mean, running_var: [C]; residual: x's shape or NULL. Ioffe and Szegedy,
+ * arXiv:1502.03167. */
+struct ctr_batch_norm {
+    ctr_tensor *gamma, *beta, *running_mean, *running_var, *residual;
+    float eps, momentum; /* PyTorch: 1e-5, 0.1 */
+    int training, relu;
+};
+ctr_tensor *ctr_batch_norm(ctr_graph *g, ctr_tensor *x, const struct ctr_batch_norm *bn);
+
 #endif

@@ -40,8 +40,7 @@ void ctr_str_addf(struct ctr_str *str, const char *fmt, ...)
     va_end(again);
 }
 
-/* Length of the valid UTF-8 sequence at p, 0 when there is none. */
-static size_t utf8_len(const unsigned char *p)
+size_t ctr_str_utf8(const unsigned char *p)
 {
     if (p[0] < 0x80)
         return 1;
@@ -61,7 +60,7 @@ void ctr_str_json(struct ctr_str *str, const char *text)
 {
     ctr_str_add(str, "\"", 1);
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t n = utf8_len(p);
+        size_t n = ctr_str_utf8(p);
         if (n == 0) {
             ctr_str_add(str, "\\ufffd", 6);
             n = 1;

@@ -22,6 +22,8 @@ void ctr_str_json(struct ctr_str *str, const char *text);
 void ctr_str_json_num(struct ctr_str *str, double value);
 void ctr_str_free(struct ctr_str *str);
 
+/* Length of the valid UTF-8 sequence that text begins with (1 to 4), 0 when there is none. */
+size_t ctr_str_utf8(const unsigned char *text);
 /* Edit distance up to `limit` + 1, for "did you mean". */
 size_t ctr_str_distance(const char *a, const char *b, size_t limit);
 /* Whole-string numbers, independent of the locale. 0, or CTR_E_USAGE with outputs untouched: empty

@@ -1,0 +1,115 @@
+/* clcontrast.c -- the program: finds the command, runs it, reports its failure.
+ *
+ * In: argv. Out: the command's own output and, as exit code, its CTR_E_* (see
+ * include/clcontrast/status.h). Results go to standard output, everything else to standard error.
+ * How a command is added is told at the head of cmd.h; its row here is the last step. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "term.h"
+
+const struct cmd *const cmd_table[] = {
+    NULL,
+};
+
+static const struct cmd *find_command(const char *name)
+{
+    for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
+        if (strcmp((*cmd)->name, name) == 0)
+            return *cmd;
+    return NULL;
+}
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: clcontrast COMMAND [options]\n\n"
+          "Learns image representations without labels, on any OpenCL device.\n\nCommands:\n",
+          to);
+    for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
+        fprintf(to, "  %-12s %s\n", (*cmd)->name, (*cmd)->summary);
+    fputs("  help         how to use a command: clcontrast help COMMAND\n"
+          "  version      the version (also --version)\n",
+          to);
+}
+
+static int unknown_command(const char *name)
+{
+    struct opt_near near = {0};
+    int dash = name[0] == '-';
+    for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
+        opt_near_offer(&near, name, (*cmd)->name);
+    opt_near_offer(&near, name, "help");
+    opt_near_offer(&near, name, "version");
+    opt_near_offer(&near, name, "--help");
+    opt_near_offer(&near, name, "--version");
+    int rc = ctr_fail(CTR_E_USAGE, "unknown %s '%s'", dash ? "option" : "command", name);
+    if (near.best)
+        return ctr_hint(rc, "did you mean 'clcontrast %s'?", near.best);
+    return ctr_hint(rc, "%s",
+                    dash ? "options follow the command: clcontrast COMMAND [options]"
+                         : "'clcontrast help' lists the commands");
+}
+
+static int is(const char *arg, const char *word, const char *flag, const char *letter)
+{
+    return strcmp(arg, word) == 0 || strcmp(arg, flag) == 0 || strcmp(arg, letter) == 0;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 3) {
+        print_usage(stdout);
+        return 0;
+    }
+    const struct cmd *cmd = find_command(argv[2]);
+    char full[] = "--help", *args[] = {full, NULL};
+    return cmd ? cmd->run(1, args) : unknown_command(argv[2]);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (is(argv[1], "help", "--help", "-h"))
+        return help(argc, argv);
+    if (is(argv[1], "version", "--version", "-V")) {
+        puts("clcontrast " CTR_VERSION);
+        return 0;
+    }
+    const struct cmd *cmd = find_command(argv[1]);
+    return cmd ? cmd->run(argc - 2, argv + 2) : unknown_command(argv[1]);
+}
+
+static int reader_is_gone(void)
+{
+    struct pollfd out = {.fd = 1, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* Whoever reads us may stop early (`| head`): that is no failure. A full disk is one. */
+static int flush_output(int rc)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || reader_is_gone() || rc != 0)
+        return rc;
+    return ctr_fail(CTR_E_IO, "cannot write to standard output%s%s", errno ? ": " : "",
+                    errno ? strerror(errno) : "");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    term_init();
+    if (argc < 2) {
+        print_usage(stderr);
+        return CTR_E_USAGE;
+    }
+    int rc = dispatch(argc, argv);
+    rc = flush_output(rc == CMD_DONE ? 0 : rc);
+    term_progress_end();
+    if (rc != 0)
+        term_error();
+    return rc;
+}

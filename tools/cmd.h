@@ -1,0 +1,42 @@
+/* cmd.h -- a command of the program.
+ *
+ * To add one: write tools/cmd_NAME.c, which ends in a `const struct cmd cmd_NAME`; declare it at
+ * the end of this file; add `&cmd_NAME` to the table in clcontrast.c and 'cmd_NAME' to `tools` in
+ * meson.build. Flags, defaults, help and examples are data: help, man page and completion are made
+ * from them. cmd_devices.c is the example to copy. */
+#ifndef CTR_TOOLS_CMD_H
+#define CTR_TOOLS_CMD_H
+
+#include "opt.h"
+
+struct cmd_example {
+    const char *line, *text;
+};
+
+struct cmd {
+    const char *name;
+    const char *summary; /* one line: "list devices and what they can do" */
+    const char *args;    /* what follows the options in the usage line: "RUN"; "" for none */
+    unsigned min_args, max_args;
+    const char *about;                  /* a paragraph or two for --help, may be "" */
+    const struct cmd_example *examples; /* end with a NULL line; may be NULL */
+    const struct opt *options;          /* end with a NULL name; may be NULL */
+    /* argv without program and command. Returns 0 or a CTR_E_* whose text is recorded; it is the
+     * exit code. Progress and messages through term.h, results to standard output. */
+    int (*run)(int argc, char **argv);
+};
+
+/* Returned by cmd_parse when help was printed; a command hands it on. */
+#define CMD_DONE (-1)
+
+/* First of two steps: starts a set with the command's own table, which fills *options. Further
+ * tables may be added with opt_add (those of a learning method, say). */
+int cmd_options(struct opt_set *set, const struct cmd *cmd, void *options);
+/* Second step: adds the options that every command has, parses, applies --quiet, --verbose and
+ * --color, prints --help, counts arguments. The caller ends the set with opt_finish in any case. */
+int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv);
+
+/* All commands, ended by NULL. */
+extern const struct cmd *const cmd_table[];
+
+#endif

@@ -1,0 +1,102 @@
+/* opt.h -- command line options out of tables.
+ *
+ * One row is one fact told once: the flag --NAME, the configuration key NAME, its default, its
+ * bounds, its help; man pages and completions are generated from the same rows. A set is one or
+ * more tables, each filling a struct of the caller. Accepted: --name=value, --name value, -x value,
+ * -xvalue, --flag, --no-flag, and `--` before arguments that begin with a dash.
+ * Every failure is CTR_E_USAGE with the option named and, where one is near, the right spelling. */
+#ifndef CTR_TOOLS_OPT_H
+#define CTR_TOOLS_OPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum opt_kind { OPT_FLAG, OPT_STR, OPT_U64, OPT_DOUBLE, OPT_CHOICE, OPT_LIST };
+
+/* What OPT_LIST fills: every value given, in order. */
+struct opt_list {
+    const char **items;
+    size_t n, cap;
+};
+
+struct opt {
+    const char *name;   /* "weight-decay": --weight-decay; the last row's is NULL */
+    char letter;        /* 'o': -o; 0: none */
+    enum opt_kind kind; /* kind and offset come from OPT_ROW */
+    size_t offset;
+    const char *metavar; /* "N", "FILE"; NULL for flags */
+    const char *init;    /* default, as it would be typed ("1" for a flag that is on); NULL: none */
+    const char *shown;   /* default in words where init cannot say it: "as much as fits" */
+    const char *choices; /* OPT_CHOICE: "cnn|resnet18" */
+    double min, max;     /* inclusive bounds of a number, max may be INFINITY; both 0: none */
+    const char *help;    /* begins with a small letter, no full stop */
+};
+
+/* One row: OPT_ROW(U64, struct options, batch, .name = "batch", .metavar = "N", .help = "..."). The
+ * compiler checks that the member is of the kind's type: FLAG int; STR const char *; U64 uint64_t;
+ * DOUBLE double; CHOICE int (index of the word in `choices`, -1 without a default); LIST struct
+ * opt_list. */
+#define OPT_ROW(KIND, type, member, ...)                                                           \
+    {                                                                                              \
+        .kind = OPT_##KIND, .offset = OPT_OFFSET(type, member, OPT_CTYPE_##KIND), __VA_ARGS__      \
+    }
+#define OPT_CTYPE_FLAG   int
+#define OPT_CTYPE_STR    const char *
+#define OPT_CTYPE_U64    uint64_t
+#define OPT_CTYPE_DOUBLE double
+#define OPT_CTYPE_CHOICE int
+#define OPT_CTYPE_LIST   struct opt_list
+#define OPT_OFFSET(type, member, ctype)                                                            \
+    (offsetof(type, member) + 0 * sizeof((ctype *)0 == &((type *)0)->member))
+
+/* Who set a value; a higher one wins over a lower one. */
+enum opt_source { OPT_DEFAULT, OPT_CONFIG, OPT_COMMAND_LINE };
+
+#define OPT_MAX_GROUPS 8
+#define OPT_MAX_ROWS   48
+
+struct opt_group {
+    const char *title; /* "Options" */
+    const struct opt *rows;
+    void *base;
+    unsigned char source[OPT_MAX_ROWS];
+};
+
+/* Zero-initialise. Texts given to it (argv, configuration) are borrowed. */
+struct opt_set {
+    struct opt_group groups[OPT_MAX_GROUPS];
+    unsigned n_groups;
+    const char **args; /* what is not an option, in order */
+    size_t n_args, args_cap;
+};
+
+/* Adds a table and writes its defaults into *base. */
+int opt_add(struct opt_set *set, const char *title, const struct opt *rows, void *base);
+/* argv without the names of program and command. */
+int opt_parse(struct opt_set *set, int argc, char **argv);
+/* Sets one option by name, as a configuration file does. Flags take true/false/yes/no/1/0. A value
+ * set by a higher source stays; twice from the same source is a failure (lists grow instead). */
+int opt_assign(struct opt_set *set, const char *name, const char *text, enum opt_source source);
+/* Who set `name` last; OPT_DEFAULT also for unknown names. */
+enum opt_source opt_source(const struct opt_set *set, const char *name);
+/* The value of one option before anything is parsed (a later table may depend on it), or NULL. */
+const char *opt_peek(int argc, char **argv, const char *name);
+/* Frees what the set and the lists of its tables hold. */
+void opt_finish(struct opt_set *set);
+
+/* Appends every table: two columns, wrapped to `width`; defaults and bounds shown. */
+void opt_help(struct ctr_str *out, const struct opt_set *set, int width);
+/* Appends words wrapped to `width`, each new line indented; `at` is the column of the first word.
+ */
+void opt_wrap(struct ctr_str *out, const char *text, int indent, int at, int width);
+
+/* The nearest of the words seen so far, for "did you mean". Zero-initialise, offer, read `best`. */
+struct opt_near {
+    const char *best;
+    size_t distance;
+};
+void opt_near_offer(struct opt_near *near, const char *typed, const char *word);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/sh
+# test.sh -- `sh tools/test.sh`: installs what is missing, builds with warnings as errors, runs every
+# test. The last line is "N passed, N failed"; the exit code is 0 only when nothing failed.
+# BUILD=DIR builds elsewhere than build-test; OCL_ICD_VENDORS chooses another OpenCL platform.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tools/setup.sh
+
+finish() { # passed failed
+    printf '%s passed, %s failed\n' "$1" "$2"
+    [ "$2" -eq 0 ] && [ "$1" -gt 0 ]
+    exit
+}
+
+setup "$build_packages$test_packages" "$extra_test_packages"
+
+build_dir=${BUILD:-build-test}
+say "building in $build_dir"
+if ! build "$build_dir" -Dwerror=true; then
+    say "the build failed"
+    finish 0 1
+fi
+
+# Tests see the CPU platform alone, fail rather than skip without it, and keep their caches here.
+if [ -z "${OCL_ICD_VENDORS:-}" ] && [ -f /etc/OpenCL/vendors/pocl.icd ]; then
+    export OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd
+fi
+export CTR_REQUIRE_DEVICE=1
+export XDG_CACHE_HOME="$PWD/$build_dir/cache"
+export POCL_CACHE_DIR="$XDG_CACHE_HOME/pocl"
+case $build_dir in /*) XDG_CACHE_HOME=$build_dir/cache POCL_CACHE_DIR=$build_dir/cache/pocl ;; esac
+mkdir -p "$POCL_CACHE_DIR" || finish 0 1
+
+say "running the tests"
+log=$build_dir/meson-logs/testlog.json
+rm -f "$log"
+meson test -C "$build_dir" --no-rebuild --print-errorlogs </dev/null >&2
+status=$?
+counts=$(python3 tools/dev/count_tests.py "$log" "$status") || finish 0 1
+# shellcheck disable=SC2086 # two numbers
+finish $counts

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034 # sourced; the lists are used there
 # setup.sh -- shared by quickstart.sh and test.sh: finds or installs what the build needs.
 #
 # In: a Debian or Ubuntu system, as root or with sudo; any other system that has the packages.
@@ -61,8 +62,7 @@ apt_get() {
 # The first of a|b that apt knows; fails with the first name when it knows none.
 available() {
     for name in $(printf '%s' "$1" | tr '|' ' '); do
-        if [ -n "$(apt-cache policy "$name" 2>/dev/null | sed -n 's/^ *Candidate: *//p' |
-            grep -v '(none)')" ]; then
+        if LC_ALL=C apt-cache policy "$name" 2>/dev/null | grep 'Candidate:' | grep -qv '(none)'; then
             printf '%s' "$name"
             return 0
         fi

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Compiles kernels without a device: check_kernels.py ROOT FILE.cl ... (paths below the repository).
+
+Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors. Exit 77
+(skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only",
+         "-target", "spir64-unknown-unknown", "-Wall", "-Wextra", "-Werror",
+         "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-macros"]
+
+
+def compilers():
+    names = [name for folder in os.environ.get("PATH", "").split(os.pathsep) if os.path.isdir(folder)
+             for name in os.listdir(folder) if re.fullmatch(r"clang(-\d+)?", name)]
+    return sorted(set(names), key=lambda name: int((name.split("-") + ["999"])[1]), reverse=True)
+
+
+def works(clang):
+    probe = "kernel void f(global float *x) { x[get_global_id(0)] = exp(1.0f); }\n"
+    return shutil.which(clang) and subprocess.run([clang, *FLAGS, "-"], input=probe.encode(),
+                                                  capture_output=True).returncode == 0
+
+
+def check(clang, embed, root, path):
+    flat = subprocess.run([sys.executable, embed, "--flatten", root, os.path.relpath(path, root)],
+                          capture_output=True)
+    if flat.returncode != 0:
+        return flat.stderr.decode()
+    done = subprocess.run([clang, *FLAGS, "-"], input=flat.stdout, capture_output=True)
+    return "" if done.returncode == 0 else done.stderr.decode() or "%s failed on %s" % (clang, path)
+
+
+def main():
+    root, paths = sys.argv[1], sys.argv[2:]
+    embed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "embed_cl.py")
+    clang = next((name for name in compilers() if works(name)), None)
+    if not clang:
+        print("no clang that compiles OpenCL C")
+        sys.exit(77)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda path: check(clang, embed, root, path), paths))
+    failed = [text for text in results if text]
+    print("".join(failed), end="")
+    print("%d passed, %d failed" % (len(paths) - len(failed), len(failed)))
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,88 @@
+/* augment_rig.h -- one augmentation node on the device under test, with guard bands and poison.
+ * Part of the two programs that test src/data/augment.c. */
+#ifndef CTR_TESTS_AUGMENT_RIG_H
+#define CTR_TESTS_AUGMENT_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ref/augment.h"
+
+static ctr_dev *dev;
+
+#define POISON 0x7fc0beefu /* a NaN */
+
+/* One graph around one output. */
+struct rig {
+    ctr_store *store;
+    ctr_graph *g;
+    struct ctr_augment_source source;
+    ctr_tensor *draws, *step, *out;
+};
+
+/* n images of SH x SW, N rows. */
+static void rig_open(struct rig *r, size_t n, size_t N, size_t SH, size_t SW, int stream)
+{
+    *r = (struct rig){.source.stream = stream};
+    assert_int_equal(ctr_store_create(&r->store, dev), 0);
+    assert_int_equal(ctr_graph_create(&r->g, dev, r->store), 0);
+    r->source.images = ctr_graph_input(r->g, "images", CTR_U8, 4, (size_t[]){n, SH, SW, 3});
+    r->source.index = ctr_graph_input(r->g, "index", CTR_U32, 1, &N);
+}
+
+static void rig_build(struct rig *r, const char *kernels)
+{
+    ctr_graph_keep(r->out);
+    assert_non_null(r->out);
+    assert_int_equal(
+        ctr_graph_plan(r->g, &(struct ctr_plan_params){.kernels = kernels, .guard = 1}), 0);
+    assert_int_equal(ctr_graph_lower(r->g), 0);
+    int rc = ctr_dev_build(dev, 0, NULL, NULL);
+    if (rc)
+        fail_msg("build: %s", ctr_error_text());
+}
+
+static void rig_run(struct rig *r, void *out)
+{
+    assert_int_equal(ctr_graph_poison(r->g, POISON), 0);
+    assert_int_equal(ctr_graph_replay(r->g), 0);
+    assert_int_equal(ctr_tensor_read(out, r->out, r->out->bytes), 0);
+    assert_int_equal(ctr_graph_check_guards(r->g, POISON), 0);
+}
+
+static void rig_close(struct rig *r)
+{
+    ctr_graph_destroy(&r->g);
+    ctr_store_destroy(&r->store);
+}
+
+static void put(ctr_tensor *t, const void *data)
+{
+    assert_int_equal(ctr_tensor_write(t, data, t->bytes), 0);
+}
+
+static void *room(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+    assert_non_null(p);
+    return p;
+}
+
+/* Opens the device that CTR_TEST_DEVICE selects, or ends the program: 77 (skip) where there is
+ * none, unless CTR_REQUIRE_DEVICE=1. */
+static void need_device(void)
+{
+    const char *must = getenv("CTR_REQUIRE_DEVICE");
+    if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL) == 0)
+        return;
+    fprintf(stderr, "no device: %s\n", ctr_error_text());
+    exit(must && *must == '1' ? 1 : 77);
+}
+
+#endif

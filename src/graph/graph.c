@@ -174,7 +174,7 @@ ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const
 
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
 {
-    static const char *const names[] = {"values", "gradients", "moment 1", "moment 2"};
+    static const char *const names[] = {"values", "gradients", "moment 1", "moment 2", "blocks"};
     if (g->status != 0)
         return NULL;
     int rc = ctr_store_alloc(g->store);
@@ -183,7 +183,12 @@ ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
     if (!g->store->part[part])
         return ctr_graph_fail(g, CTR_E_USAGE, "the store keeps no %s", names[part]);
     size_t count = g->store->flat_count;
-    ctr_tensor *t = ctr_tensor_new(g, names[part], CTR_F32, CTR_ROLE_STORE, 1, &count);
+    enum ctr_dtype dtype = CTR_F32;
+    if (part == CTR_STORE_BLOCKS) {
+        count /= CTR_STORE_BLOCK;
+        dtype = CTR_U32;
+    }
+    ctr_tensor *t = ctr_tensor_new(g, names[part], dtype, CTR_ROLE_STORE, 1, &count);
     if (t) {
         t->buf = g->store->part[part];
         t->entry = (size_t)-1;

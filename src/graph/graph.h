@@ -121,9 +121,17 @@ ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const
 /* The same for what is kept from step to step but not trained (running statistics). */
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init);
-/* One of the store's flat buffers as a tensor of rank 1 (for optimisers). After all parameters are
- * recorded; it freezes the store's layout. */
-enum ctr_store_part { CTR_STORE_VALUES, CTR_STORE_GRADS, CTR_STORE_MOMENT1, CTR_STORE_MOMENT2 };
+/* One of the store's flat buffers as a tensor of rank 1 (for optimisers), created if need be. After
+ * all parameters are recorded; it freezes the store's layout. */
+enum ctr_store_part {
+    CTR_STORE_VALUES,
+    CTR_STORE_GRADS,
+    CTR_STORE_MOMENT1,
+    CTR_STORE_MOMENT2,
+    CTR_STORE_BLOCKS /* u32 per CTR_STORE_BLOCK values: entry number, CTR_BLOCK_NO_DECAY or'ed in */
+};
+#define CTR_STORE_PARTS    5
+#define CTR_BLOCK_NO_DECAY 0x80000000u
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
 
 /* For op files. A new node over inputs (`optional` inputs are the last ones and may be NULL; any
@@ -206,6 +214,7 @@ int ctr_store_create(ctr_store **out, ctr_dev *dev);
 void ctr_store_destroy(ctr_store **store);
 /* Moments the optimiser wants: 0, 1 or 2 flat buffers. Before the first plan. */
 void ctr_store_moments(ctr_store *store, unsigned n);
+unsigned ctr_store_n_moments(const ctr_store *store);
 /* Values from the seed (each entry draws from its own stream, by number); moments are zeroed. */
 int ctr_store_init(ctr_store *store, uint64_t seed);
 size_t ctr_store_entries(const ctr_store *store);

@@ -30,7 +30,7 @@ struct ctr_store {
     unsigned n_moments;
     size_t flat_count, state_count;
     int frozen;
-    ctr_buf *part[4]; /* by enum ctr_store_part */
+    ctr_buf *part[CTR_STORE_PARTS];
     ctr_buf *states;
 };
 

@@ -22,7 +22,7 @@ void ctr_store_destroy(ctr_store **store)
     ctr_store *s = *store;
     if (!s)
         return;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < CTR_STORE_PARTS; i++)
         ctr_buf_destroy(&s->part[i]);
     ctr_buf_destroy(&s->states);
     free(s->entries);
@@ -34,6 +34,11 @@ void ctr_store_destroy(ctr_store **store)
 void ctr_store_moments(ctr_store *store, unsigned n)
 {
     store->n_moments = n;
+}
+
+unsigned ctr_store_n_moments(const ctr_store *store)
+{
+    return store->n_moments;
 }
 
 size_t ctr_store_entries(const ctr_store *store)
@@ -100,6 +105,32 @@ static int zeroed(ctr_buf **out, ctr_store *store, size_t count, const char *wha
     return rc != 0 ? rc : ctr_buf_fill(*out, 0, count * sizeof(float), 0);
 }
 
+/* Which entry each block belongs to, for optimisers that work on the flat buffers. */
+static int make_blocks(ctr_store *store)
+{
+    ctr_buf **out = &store->part[CTR_STORE_BLOCKS];
+    size_t n = store->flat_count / CTR_STORE_BLOCK;
+    if (n == 0 || *out)
+        return 0;
+    uint32_t *blocks = ctr_alloc(n, sizeof *blocks);
+    if (!blocks)
+        return CTR_E_FAIL;
+    for (size_t i = 0; i < store->n; i++) {
+        const struct ctr_store_entry *e = &store->entries[i];
+        uint32_t mark = (uint32_t)i | (e->flags & CTR_PARAM_NO_DECAY ? CTR_BLOCK_NO_DECAY : 0);
+        if (e->is_state)
+            continue;
+        size_t end = (e->at + e->count + CTR_STORE_BLOCK - 1) / CTR_STORE_BLOCK;
+        for (size_t at = e->at / CTR_STORE_BLOCK; at < end; at++)
+            blocks[at] = mark;
+    }
+    int rc = ctr_buf_create(out, store->dev, n * sizeof *blocks, "parameter blocks");
+    if (rc == 0)
+        rc = ctr_buf_write(*out, 0, blocks, n * sizeof *blocks);
+    free(blocks);
+    return rc;
+}
+
 int ctr_store_alloc(ctr_store *store)
 {
     static const char *const what[] = {"parameters", "gradients", "first moments",
@@ -109,6 +140,7 @@ int ctr_store_alloc(ctr_store *store)
     for (unsigned i = 0; i < 2 + store->n_moments; i++)
         CTR_TRY(zeroed(&store->part[i], store, store->flat_count, what[i]));
     CTR_TRY(zeroed(&store->states, store, store->state_count, "running statistics"));
+    CTR_TRY(make_blocks(store));
 out:
     return rc;
 }

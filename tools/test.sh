@@ -1,7 +1,8 @@
 #!/bin/sh
-# test.sh -- `sh tools/test.sh`: installs what is missing, builds with warnings as errors, runs every
-# test. The last line is "N passed, N failed"; the exit code is 0 only when nothing failed.
-# BUILD=DIR builds elsewhere than build-test; OCL_ICD_VENDORS chooses another OpenCL platform.
+# test.sh -- `sh tools/test.sh [TEST...]`: installs what is missing, builds with warnings as errors,
+# runs every test or those named. The last line is "N passed, N failed"; the exit code is 0 only when
+# nothing failed. BUILD=DIR builds elsewhere than build-test, CONFIGURE adds options of meson setup,
+# OCL_ICD_VENDORS chooses another OpenCL platform than the CPU's.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/setup.sh
@@ -16,7 +17,8 @@ setup "$build_packages$test_packages" "$extra_test_packages"
 
 build_dir=${BUILD:-build-test}
 say "building in $build_dir"
-if ! build "$build_dir" -Dwerror=true; then
+# shellcheck disable=SC2086 # a list of words
+if ! build "$build_dir" -Dwerror=true ${CONFIGURE-}; then
     say "the build failed"
     finish 0 1
 fi
@@ -34,7 +36,7 @@ mkdir -p "$POCL_CACHE_DIR" || finish 0 1
 say "running the tests"
 log=$build_dir/meson-logs/testlog.json
 rm -f "$log"
-meson test -C "$build_dir" --no-rebuild --print-errorlogs </dev/null >&2
+meson test -C "$build_dir" --no-rebuild --print-errorlogs "$@" </dev/null >&2
 status=$?
 counts=$(python3 tools/dev/count_tests.py "$log" "$status") || finish 0 1
 # shellcheck disable=SC2086 # two numbers

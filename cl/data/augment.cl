@@ -18,8 +18,22 @@
 #include "lib/colour.clh"
 #include "lib/draws.clh"
 
-#ifndef LSIZE
-#define LSIZE 1
+/* For a syntax check alone; the host gives all of them. */
+#ifndef N
+#define N         1
+#define V         2
+#define SH        32
+#define SW        32
+#define H         32
+#define W         32
+#define BLUR_R    1
+#define CUBIC     0
+#define SINGLE    CTR_CPU
+#define STREAM    0
+#define AUG_LOCAL 1
+#define LSIZE     1
+#define TAPS_X    2
+#define TAPS_Y    2
 #endif
 #define PITCH  ((W + VW - 1) / VW * VW)
 #define PLANE  (H * PITCH)

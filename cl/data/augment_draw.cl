@@ -5,6 +5,14 @@
 #include "lib/rng.clh"
 #include "lib/draws.clh"
 
+/* For a syntax check alone; the host gives all of them. */
+#ifndef N
+#define N  1
+#define V  2
+#define SH 32
+#define SW 32
+#endif
+
 /* Blocks of the stream; fixed, so that one option's value never moves another's draw. */
 enum { BLOCK_CROP = 0, BLOCK_CHOICE = 10, BLOCK_COLOUR = 11, BLOCK_BLUR = 12 };
 

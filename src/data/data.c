@@ -1,0 +1,548 @@
+/* data.c -- finds the driver, keeps the list of images, decodes in parallel, keeps count of bad
+ * ones. In: ctr_data_params. Out: ctr_data_info and bytes. Drivers (source.h) know the formats.
+ * Invariants: info changes only in ctr_data_each; `bad`, the skip list and the arena behind it are
+ * shared by the decoding threads under `lock`; a bad image is recorded once. */
+#include "data/data.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "data/job.h"
+#include "data/source.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <xxhash.h>
+
+#define MAX_IMAGE_SIZE  4096
+#define DEFAULT_MAX_BAD 0.05
+#define CHUNK_BYTES     ((size_t)8 << 20)
+
+/* Probed in this order; folder takes what no other wants. */
+static const struct ctr_data_driver *const drivers[] = {
+    &ctr_driver_folder,   &ctr_driver_shapes, &ctr_driver_cifar10,
+    &ctr_driver_cifar100, &ctr_driver_idx,    &ctr_driver_stl10,
+};
+#define N_DRIVERS (sizeof drivers / sizeof *drivers)
+
+struct ctr_data {
+    struct ctr_source src;
+    struct ctr_data_info info;
+    uint32_t *item; /* [n] number in the source */
+    const char **names;
+    int32_t *labels;
+    atomic_uchar *bad; /* [n] */
+    char *path;
+    unsigned threads;
+    double max_bad;
+    size_t n_found, n_bad; /* n_bad under lock */
+    pthread_mutex_t lock;
+};
+
+const char *ctr_data_driver_name(size_t i)
+{
+    return i < N_DRIVERS ? drivers[i]->name : NULL;
+}
+
+const char *ctr_data_driver_text(size_t i)
+{
+    return i < N_DRIVERS ? drivers[i]->text : NULL;
+}
+
+/* ---- what drivers call ---- */
+
+int ctr_source_add(struct ctr_source *s, const char *name, uint64_t bytes, int32_t label)
+{
+    size_t need = s->n + 1;
+    if (need > UINT32_MAX)
+        return ctr_fail(CTR_E_DATA, "more than %u images in '%s'", UINT32_MAX - 1, s->path);
+    char *copy = ctr_arena_strdup(&s->arena, name);
+    if (!copy || ctr_grow((void **)&s->names, &s->names_cap, need, sizeof *s->names) != 0 ||
+        ctr_grow((void **)&s->labels, &s->labels_cap, need, sizeof *s->labels) != 0 ||
+        ctr_grow((void **)&s->sizes, &s->sizes_cap, need, sizeof *s->sizes) != 0)
+        return CTR_E_FAIL;
+    s->names[s->n] = copy;
+    s->labels[s->n] = label;
+    s->sizes[s->n] = bytes;
+    s->n = need;
+    return 0;
+}
+
+int ctr_source_add_class(struct ctr_source *s, const char *name)
+{
+    char *copy = ctr_arena_strdup(&s->arena, name);
+    if (!copy ||
+        ctr_grow((void **)&s->classes, &s->classes_cap, s->n_classes + 1, sizeof *s->classes) != 0)
+        return CTR_E_FAIL;
+    s->classes[s->n_classes++] = copy;
+    return 0;
+}
+
+int ctr_source_skip(struct ctr_source *s, const char *path, const char *reason)
+{
+    struct ctr_data_skip skip = {ctr_arena_strdup(&s->arena, path),
+                                 ctr_arena_strdup(&s->arena, reason)};
+    if (!skip.path || !skip.reason ||
+        ctr_grow((void **)&s->skips, &s->skips_cap, s->n_skips + 1, sizeof *s->skips) != 0)
+        return CTR_E_FAIL;
+    s->skips[s->n_skips++] = skip;
+    return 0;
+}
+
+int ctr_source_no_split(const struct ctr_source *s, const char *there_are)
+{
+    ctr_fail(CTR_E_DATA, "no split '%s' in '%s' (%s)", s->split_name, s->path, s->driver->name);
+    return ctr_hint(CTR_E_DATA, "there are: %s", there_are);
+}
+
+/* ---- opening ---- */
+
+static const struct ctr_data_driver *driver_named(const char *name, size_t n)
+{
+    for (size_t i = 0; i < N_DRIVERS; i++)
+        if (strlen(drivers[i]->name) == n && memcmp(drivers[i]->name, name, n) == 0)
+            return drivers[i];
+    return NULL;
+}
+
+static int unknown_driver(const char *path, size_t n)
+{
+    struct ctr_str list = {0};
+    for (size_t i = 0; i < N_DRIVERS; i++)
+        ctr_str_addf(&list, "%s%s", i ? ", " : "", drivers[i]->name);
+    ctr_fail(CTR_E_USAGE, "no data driver '%.*s' and no directory '%s'", (int)n, path, path);
+    ctr_hint(CTR_E_USAGE, "drivers: %s", list.s ? list.s : "");
+    ctr_str_free(&list);
+    return CTR_E_USAGE;
+}
+
+static int need_directory(const char *path)
+{
+    static const char *const packed[] = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"};
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return ctr_fail(CTR_E_DATA, "cannot open '%s': %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return 0;
+    ctr_fail(CTR_E_DATA, "'%s' is not a directory", path);
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        size_t n = strlen(path), m = strlen(packed[i]);
+        if (n > m && strcmp(path + n - m, packed[i]) == 0)
+            return ctr_hint(CTR_E_DATA, "unpack the archive and give the directory");
+    }
+    return ctr_hint(CTR_E_DATA, "give the directory that holds the images");
+}
+
+static int choose_driver(struct ctr_source *s, const char *path)
+{
+    if (!path || strcmp(path, "shapes") == 0)
+        path = "shapes:";
+    const char *colon = strchr(path, ':');
+    s->path = path;
+    if (colon && (s->driver = driver_named(path, (size_t)(colon - path))) != NULL) {
+        if (s->driver == &ctr_driver_shapes) {
+            s->path = "shapes";
+            return colon[1] ? ctr_fail(CTR_E_USAGE, "'%s': shapes takes no directory", path) : 0;
+        }
+        s->path = colon + 1;
+        return need_directory(s->path);
+    }
+    struct stat st;
+    if (colon && !memchr(path, '/', (size_t)(colon - path)) && stat(path, &st) != 0)
+        return unknown_driver(path, (size_t)(colon - path));
+    int rc = need_directory(path);
+    if (rc != 0)
+        return rc;
+    s->driver = &ctr_driver_folder;
+    for (size_t i = 0; i < N_DRIVERS; i++)
+        if (drivers[i]->probe && drivers[i]->probe(path)) {
+            s->driver = drivers[i];
+            break;
+        }
+    return 0;
+}
+
+static int choose_split(struct ctr_source *s, const char *name)
+{
+    static const struct {
+        const char *name;
+        enum ctr_split split;
+    } table[] = {{"train", CTR_SPLIT_TRAIN},
+                 {"test", CTR_SPLIT_TEST},
+                 {"val", CTR_SPLIT_TEST},
+                 {"all", CTR_SPLIT_ALL},
+                 {"unlabeled", CTR_SPLIT_UNLABELED}};
+    if (!name)
+        name = "train";
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(name, table[i].name) == 0) {
+            s->split = table[i].split;
+            s->split_name = table[i].name;
+            return 0;
+        }
+    ctr_fail(CTR_E_USAGE, "unknown split '%s'", name);
+    return ctr_hint(CTR_E_USAGE, "train, test, all, unlabeled");
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A random choice, so that neither sorted nor periodic classes bias it; the same for each run. */
+static int choose_items(struct ctr_data *d, size_t limit)
+{
+    size_t n = d->src.n;
+    struct ctr_rng rng;
+    d->item = ctr_alloc(n, sizeof *d->item);
+    if (!d->item)
+        return CTR_E_FAIL;
+    if (limit == 0 || limit >= n) {
+        for (size_t i = 0; i < n; i++)
+            d->item[i] = (uint32_t)i;
+        limit = n;
+    } else {
+        ctr_rng_init(&rng, 0, CTR_RNG_SHUFFLE, UINT32_MAX, UINT32_MAX);
+        ctr_rng_permutation(&rng, d->item, (uint32_t)n);
+        qsort(d->item, limit, sizeof *d->item, by_number);
+    }
+    d->info.n = d->n_found = limit;
+    d->names = ctr_alloc(limit, sizeof *d->names);
+    d->labels = ctr_alloc(limit, sizeof *d->labels);
+    d->bad = ctr_alloc(limit, sizeof *d->bad);
+    if (!d->names || !d->labels || !d->bad)
+        return CTR_E_FAIL;
+    for (size_t i = 0; i < limit; i++) {
+        d->names[i] = d->src.names[d->item[i]];
+        d->labels[i] = d->src.labels[d->item[i]];
+    }
+    return 0;
+}
+
+static int hash_items(struct ctr_data *d)
+{
+    XXH64_state_t *x = XXH64_createState();
+    if (!x)
+        return ctr_fail(CTR_E_FAIL, "out of host memory");
+    XXH64_reset(x, 0);
+    XXH64_update(x, d->src.driver->name, strlen(d->src.driver->name) + 1);
+    for (size_t i = 0; i < d->info.n; i++) {
+        uint64_t number[2] = {d->src.sizes[d->item[i]], (uint64_t)(int64_t)d->labels[i]};
+        XXH64_update(x, d->names[i], strlen(d->names[i]) + 1);
+        XXH64_update(x, number, sizeof number);
+    }
+    d->info.hash = XXH64_digest(x);
+    XXH64_freeState(x);
+    return 0;
+}
+
+static unsigned default_size(const struct ctr_source *s)
+{
+    if (s->width > 0 && s->width == s->height && s->width <= 256)
+        return s->width;
+    unsigned side =
+        s->width && s->height ? (s->width < s->height ? s->width : s->height) : s->median_side;
+    return side <= 48 ? 32 : side <= 160 ? 96 : 224;
+}
+
+int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
+{
+    int rc = 0;
+    if (params->image_size > MAX_IMAGE_SIZE)
+        return ctr_fail(CTR_E_USAGE, "image size %u is over %d", params->image_size,
+                        MAX_IMAGE_SIZE);
+    if (!(params->max_bad <= 1))
+        return ctr_fail(CTR_E_USAGE, "tolerated fraction of bad images %g is over 1",
+                        params->max_bad);
+    struct ctr_data *d = ctr_alloc(1, sizeof *d);
+    if (!d)
+        return CTR_E_FAIL;
+    pthread_mutex_init(&d->lock, NULL);
+    d->threads = params->threads ? params->threads : ctr_cpu_count();
+    d->max_bad = params->max_bad == 0 ? DEFAULT_MAX_BAD : params->max_bad < 0 ? 0 : params->max_bad;
+    d->path = ctr_strdup(params->path ? params->path : "shapes");
+    if (!d->path)
+        CTR_TRY(CTR_E_FAIL);
+    d->src.seed = params->seed;
+    CTR_TRY(choose_driver(&d->src, d->path));
+    CTR_TRY(choose_split(&d->src, params->split));
+    CTR_TRY(d->src.driver->open(&d->src));
+    if (d->src.n == 0)
+        CTR_TRY(ctr_fail(CTR_E_DATA, "no images in '%s'", d->src.path));
+    CTR_TRY(choose_items(d, params->limit));
+    CTR_TRY(hash_items(d));
+    unsigned size = params->image_size ? params->image_size : default_size(&d->src);
+    d->info.driver = d->src.driver->name;
+    d->info.path = d->src.path;
+    d->info.split = d->src.split_name;
+    d->info.height = d->info.width = size;
+    d->info.channels = 3;
+    d->info.n_classes = (unsigned)d->src.n_classes;
+    d->info.class_names = d->src.classes;
+    d->info.labels = d->labels;
+    d->info.names = d->names;
+    d->info.has_test = d->src.has_test;
+    *out = d;
+    d = NULL;
+out:
+    ctr_data_close(&d);
+    return rc;
+}
+
+void ctr_data_close(struct ctr_data **data)
+{
+    struct ctr_data *d = *data;
+    if (!d)
+        return;
+    if (d->src.driver && d->src.driver->close)
+        d->src.driver->close(&d->src);
+    ctr_arena_free(&d->src.arena);
+    free(d->src.names);
+    free(d->src.labels);
+    free(d->src.sizes);
+    free(d->src.classes);
+    free(d->src.skips);
+    free(d->item);
+    free(d->names);
+    free(d->labels);
+    free((void *)d->bad);
+    free(d->path);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+    *data = NULL;
+}
+
+const struct ctr_data_info *ctr_data_info(const struct ctr_data *data)
+{
+    return &data->info;
+}
+
+size_t ctr_data_bytes(const struct ctr_data *data)
+{
+    return data->info.n * data->info.height * data->info.width * 3;
+}
+
+size_t ctr_data_n_skipped(struct ctr_data *data)
+{
+    pthread_mutex_lock(&data->lock);
+    size_t n = data->src.n_skips;
+    pthread_mutex_unlock(&data->lock);
+    return n;
+}
+
+struct ctr_data_skip ctr_data_skip(struct ctr_data *data, size_t i)
+{
+    struct ctr_data_skip skip = {"", ""};
+    pthread_mutex_lock(&data->lock);
+    if (i < data->src.n_skips)
+        skip = data->src.skips[i];
+    pthread_mutex_unlock(&data->lock);
+    return skip;
+}
+
+/* ---- decoding ---- */
+
+/* Records too many bad images; the hint shows the first of them. Under lock. */
+static int too_many_bad(struct ctr_data *d)
+{
+    struct ctr_str first = {0};
+    size_t from = d->src.n_skips - d->n_bad;
+    for (size_t i = from; i < d->src.n_skips && i < from + 3; i++)
+        ctr_str_addf(&first, "%s%s: %s", i > from ? "; " : "", d->src.skips[i].path,
+                     d->src.skips[i].reason);
+    ctr_fail(CTR_E_DATA, "too many bad images in '%s': %zu of %zu (at most %g %%)", d->src.path,
+             d->n_bad, d->n_found, 100 * d->max_bad);
+    ctr_hint(CTR_E_DATA, "%s", first.s ? first.s : "");
+    ctr_str_free(&first);
+    return CTR_E_DATA;
+}
+
+/* The failure just recorded is the reason. 0 when this many bad images are tolerated. */
+static int mark_bad(struct ctr_data *d, size_t i)
+{
+    int rc = 0;
+    char reason[256];
+    snprintf(reason, sizeof reason, "%s", ctr_error_text());
+    pthread_mutex_lock(&d->lock);
+    if (!atomic_load(&d->bad[i])) {
+        rc = ctr_source_skip(&d->src, d->names[i], reason);
+        atomic_store(&d->bad[i], 1);
+        d->n_bad++;
+    }
+    if (rc == 0 && (d->n_bad == d->n_found || (double)d->n_bad > d->max_bad * (double)d->n_found))
+        rc = too_many_bad(d);
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+/* *good tells whether dst was filled; the return code is 0 for a tolerated bad image. */
+static int decode_one(struct ctr_data *d, uint8_t *dst, int *good, size_t i)
+{
+    struct ctr_image image = {0};
+    *good = 0;
+    if (atomic_load(&d->bad[i]))
+        return 0;
+    int rc = d->src.driver->decode(&image, &d->src, d->item[i], d->info.width);
+    if (rc == 0)
+        rc = ctr_image_fit(dst, &image, d->info.width);
+    ctr_image_free(&image);
+    *good = rc == 0;
+    return rc == 0 || rc == CTR_E_FAIL ? rc : mark_bad(d, i);
+}
+
+/* One parallel call: work items, and the first failure of any thread with its text. */
+struct job {
+    struct ctr_data *data;
+    uint8_t *dst;
+    uint32_t *used;         /* ctr_data_read: where to tell the index, or NULL */
+    const uint32_t *index;  /* ctr_data_read; NULL in ctr_data_each */
+    uint8_t *good;          /* ctr_data_each: [n] */
+    size_t first;           /* ctr_data_each: index of item 0 */
+    const atomic_int *stop; /* or NULL */
+    atomic_int rc;
+    struct ctr_job_error error;
+};
+
+static void job_failed(struct job *job, int rc)
+{
+    int none = 0;
+    if (atomic_compare_exchange_strong(&job->rc, &none, rc))
+        ctr_job_error_keep(&job->error, rc);
+}
+
+static int job_over(struct job *job)
+{
+    return atomic_load(&job->rc) != 0 || (job->stop && atomic_load(job->stop));
+}
+
+static void read_one(void *ctx, size_t i)
+{
+    struct job *job = ctx;
+    struct ctr_data *d = job->data;
+    size_t n = d->info.n, image_bytes = (size_t)d->info.height * d->info.width * 3;
+    for (size_t step = 0; step < n && !job_over(job); step++) {
+        size_t k = (job->index[i] + step) % n;
+        int good, rc = decode_one(d, job->dst + i * image_bytes, &good, k);
+        if (rc != 0) {
+            job_failed(job, rc);
+            return;
+        }
+        if (good) {
+            if (job->used)
+                job->used[i] = (uint32_t)k;
+            return;
+        }
+    }
+}
+
+static void try_one(void *ctx, size_t i)
+{
+    struct job *job = ctx;
+    size_t image_bytes = (size_t)job->data->info.height * job->data->info.width * 3;
+    int good = 0, rc = 0;
+    if (!job_over(job))
+        rc = decode_one(job->data, job->dst + i * image_bytes, &good, job->first + i);
+    job->good[i] = (uint8_t)good;
+    if (rc != 0)
+        job_failed(job, rc);
+}
+
+int ctr_data_read_until(struct ctr_data *d, uint8_t *dst, uint32_t *used, const uint32_t *index,
+                        size_t n, const atomic_int *stop)
+{
+    struct job job = {.data = d, .dst = dst, .used = used, .index = index, .stop = stop};
+    for (size_t i = 0; i < n; i++)
+        if (index[i] >= d->info.n)
+            return ctr_fail(CTR_E_USAGE, "image index %u of %zu", index[i], d->info.n);
+    ctr_parallel(d->threads, n, read_one, &job);
+    return atomic_load(&job.rc) ? ctr_job_error_raise(&job.error) : 0;
+}
+
+int ctr_data_read(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uint32_t *index,
+                  size_t n)
+{
+    return ctr_data_read_until(data, dst, used, index, n, NULL);
+}
+
+/* Closes the gaps that bad images left in a decoded chunk; number of good ones. */
+static size_t compact(uint8_t *images, const uint8_t *good, size_t image_bytes, size_t n)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (good[i]) {
+            if (m != i)
+                memcpy(images + m * image_bytes, images + i * image_bytes, image_bytes);
+            m++;
+        }
+    return m;
+}
+
+static void remove_bad(struct ctr_data *d)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < d->info.n; i++) {
+        if (atomic_load(&d->bad[i]))
+            continue;
+        d->item[m] = d->item[i];
+        d->names[m] = d->names[i];
+        d->labels[m++] = d->labels[i];
+    }
+    for (size_t i = 0; i < m; i++)
+        atomic_store(&d->bad[i], 0);
+    d->info.n = m;
+}
+
+int ctr_data_each(struct ctr_data *d, ctr_data_chunk_fn *fn, void *user)
+{
+    int rc = 0;
+    size_t image_bytes = (size_t)d->info.height * d->info.width * 3, total = d->info.n, at = 0;
+    size_t chunk = CHUNK_BYTES / image_bytes;
+    chunk = chunk < 16 ? 16 : chunk;
+    chunk = chunk > total ? total : chunk;
+    uint8_t *images = ctr_alloc(chunk, image_bytes), *good = ctr_alloc(chunk, 1);
+    if (!images || !good)
+        CTR_TRY(CTR_E_FAIL);
+    for (size_t first = 0; first < total; first += chunk) {
+        size_t n = total - first < chunk ? total - first : chunk;
+        struct job job = {.data = d, .dst = images, .good = good, .first = first};
+        ctr_parallel(d->threads, n, try_one, &job);
+        if (atomic_load(&job.rc))
+            CTR_TRY(ctr_job_error_raise(&job.error));
+        n = compact(images, good, image_bytes, n);
+        CTR_TRY(fn(user, images, at, n, first + chunk < total ? first + chunk : total, total));
+        at += n;
+    }
+    remove_bad(d);
+out:
+    free(images);
+    free(good);
+    return rc;
+}
+
+struct into {
+    uint8_t *dst;
+    size_t image_bytes;
+    ctr_data_progress_fn *progress;
+    void *user;
+};
+
+static int copy_chunk(void *user, const uint8_t *images, size_t at, size_t n, size_t done,
+                      size_t total)
+{
+    struct into *into = user;
+    memcpy(into->dst + at * into->image_bytes, images, n * into->image_bytes);
+    return into->progress ? into->progress(into->user, done, total) : 0;
+}
+
+int ctr_data_read_all(struct ctr_data *data, uint8_t *dst, ctr_data_progress_fn *progress,
+                      void *user)
+{
+    struct into into = {dst, (size_t)data->info.height * data->info.width * 3, progress, user};
+    return ctr_data_each(data, copy_chunk, &into);
+}

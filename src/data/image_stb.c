@@ -1,0 +1,106 @@
+/* image_stb.c -- JPEG and PNG by stb_image, hardened: the one file that includes it.
+ * In: bytes. Out: RGB. Invariants: no files, no GIF, HDR or other decoders; all memory is zeroed
+ * (stb reads what a short file left unwritten) and capped by the size the header announces; what
+ * comes back is checked before use. Ignores PNG checksums, unlike libpng.
+ * The cap is counted in a thread-local variable, because stb's allocator hooks take no context. */
+#include "data/image.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD 16 /* keeps malloc's alignment */
+
+static _Thread_local size_t stb_left_bytes;
+
+static void *capped_alloc(size_t n)
+{
+    if (n > stb_left_bytes)
+        return NULL;
+    unsigned char *p = calloc(n + HEAD, 1);
+    if (!p)
+        return NULL;
+    memcpy(p, &n, sizeof n);
+    stb_left_bytes -= n;
+    return p + HEAD;
+}
+
+static void capped_free(void *ptr)
+{
+    size_t n;
+    if (!ptr)
+        return;
+    unsigned char *p = (unsigned char *)ptr - HEAD;
+    memcpy(&n, p, sizeof n);
+    stb_left_bytes += n;
+    free(p);
+}
+
+static void *capped_realloc(void *ptr, size_t old, size_t n)
+{
+    void *q = capped_alloc(n);
+    if (q && ptr) {
+        memcpy(q, ptr, old < n ? old : n);
+        capped_free(ptr);
+    }
+    return q;
+}
+
+#define STBI_MALLOC(n)                  capped_alloc(n)
+#define STBI_FREE(p)                    capped_free(p)
+#define STBI_REALLOC_SIZED(p, old, new) capped_realloc(p, old, new)
+#define STB_IMAGE_STATIC
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#define STBI_MAX_DIMENSIONS CTR_IMAGE_MAX_SIDE
+#define STBI_ASSERT(x)      ((void)0)
+/* stb declares what it then does not define; gcc says so at the end of the file */
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb/stb_image.h>
+
+/* Pixels as 16-bit RGBA, the inflated rows, a resized copy of them, and tables. */
+#define CAP_PER_PIXEL 32
+#define CAP_BASE      ((size_t)16 << 20)
+
+int ctr_image_size_stb(unsigned *width, unsigned *height, const void *bytes, size_t n)
+{
+    int w = 0, h = 0, c = 0;
+    if (n > CTR_IMAGE_MAX_FILE)
+        return ctr_fail(CTR_E_DATA, "file too large");
+    stb_left_bytes = CAP_BASE;
+    if (!stbi_info_from_memory(bytes, (int)n, &w, &h, &c) || w < 0 || h < 0)
+        return ctr_fail(CTR_E_DATA, "stb_image: %s", stbi_failure_reason());
+    int rc = ctr_image_check_size((unsigned)w, (unsigned)h);
+    if (rc == 0) {
+        *width = (unsigned)w;
+        *height = (unsigned)h;
+    }
+    return rc;
+}
+
+int ctr_image_decode_stb(struct ctr_image *out, const void *bytes, size_t n)
+{
+    unsigned width, height;
+    int w = 0, h = 0, c = 0, rc = ctr_image_size_stb(&width, &height, bytes, n);
+    if (rc != 0)
+        return rc;
+    stb_left_bytes = CAP_BASE + (size_t)width * height * CAP_PER_PIXEL;
+    uint8_t *rgb = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, 3);
+    if (!rgb) {
+        const char *why = stbi_failure_reason();
+        return ctr_fail(CTR_E_DATA, "stb_image: %s", why ? why : "cannot decode");
+    }
+    if (w != (int)width || h != (int)height)
+        rc = ctr_fail(CTR_E_DATA, "stb_image: size differs from the header");
+    struct ctr_image image;
+    if (rc == 0 && (rc = ctr_image_alloc(&image, width, height)) == 0) {
+        memcpy(image.rgb, rgb, (size_t)width * height * 3);
+        *out = image;
+    }
+    capped_free(rgb);
+    return rc;
+}

@@ -3,6 +3,7 @@
 #include "opt.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,6 +226,12 @@ int opt_add(struct opt_set *set, const char *title, const struct opt *rows, void
     return 0;
 }
 
+const struct opt *opt_find(struct opt_set *set, const char *name)
+{
+    struct place at;
+    return find(&at, set, name, strlen(name), 0) ? at.row : NULL;
+}
+
 enum opt_source opt_source(const struct opt_set *set, const char *name)
 {
     for (unsigned g = 0; g < set->n_groups; g++)
@@ -316,6 +323,49 @@ const char *opt_peek(int argc, char **argv, const char *name)
             return argv[i + 1];
     }
     return NULL;
+}
+
+/* The shortest decimal that reads back as the same number. */
+static void add_double(struct ctr_str *out, double value)
+{
+    char text[40];
+    for (int digits = 6; digits <= 17; digits++) {
+        double back;
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (ctr_parse_double(text, &back) == 0 && back == value)
+            break;
+    }
+    ctr_str_addf(out, "%s", text);
+}
+
+void opt_value(struct ctr_str *out, const struct opt_group *group, const struct opt *row)
+{
+    const void *from = (const char *)group->base + row->offset;
+    const struct opt_list *list = from;
+    const char *word = row->choices;
+    switch (row->kind) {
+    case OPT_FLAG:
+        ctr_str_addf(out, "%s", *(const int *)from ? "true" : "false");
+        break;
+    case OPT_U64:
+        ctr_str_addf(out, "%llu", (unsigned long long)*(const uint64_t *)from);
+        break;
+    case OPT_DOUBLE:
+        add_double(out, *(const double *)from);
+        break;
+    case OPT_CHOICE:
+        for (int i = *(const int *)from; i > 0 && word; i--)
+            word = strchr(word, '|') ? strchr(word, '|') + 1 : NULL;
+        if (word && *(const int *)from >= 0)
+            ctr_str_add(out, word, strcspn(word, "|"));
+        break;
+    case OPT_LIST:
+        for (size_t i = 0; i < list->n; i++)
+            ctr_str_addf(out, "%s%s", i ? "," : "", list->items[i]);
+        break;
+    case OPT_STR:
+        ctr_str_addf(out, "%s", *(const char *const *)from ? *(const char *const *)from : "");
+    }
 }
 
 void opt_finish(struct opt_set *set)

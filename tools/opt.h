@@ -31,6 +31,7 @@ struct opt {
     const char *shown;   /* default in words where init cannot say it: "as much as fits" */
     const char *choices; /* OPT_CHOICE: "cnn|resnet18" */
     double min, max;     /* inclusive bounds of a number, max may be INFINITY; both 0: none */
+    int flag_only;       /* 1: no configuration key, since it speaks of this call (--config) */
     const char *help;    /* begins with a small letter, no full stop */
 };
 
@@ -79,10 +80,14 @@ int opt_parse(struct opt_set *set, int argc, char **argv);
 /* Sets one option by name, as a configuration file does. Flags take true/false/yes/no/1/0. A value
  * set by a higher source stays; twice from the same source is a failure (lists grow instead). */
 int opt_assign(struct opt_set *set, const char *name, const char *text, enum opt_source source);
+/* The row of a name, or NULL. */
+const struct opt *opt_find(struct opt_set *set, const char *name);
 /* Who set `name` last; OPT_DEFAULT also for unknown names. */
 enum opt_source opt_source(const struct opt_set *set, const char *name);
 /* The value of one option before anything is parsed (a later table may depend on it), or NULL. */
 const char *opt_peek(int argc, char **argv, const char *name);
+/* Appends a row's value as it would be typed; "" for no value. Numbers read back equal. */
+void opt_value(struct ctr_str *out, const struct opt_group *group, const struct opt *row);
 /* Frees what the set and the lists of its tables hold. */
 void opt_finish(struct opt_set *set);
 

@@ -9,17 +9,15 @@
 #include "base/os.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "io/append.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct ctr_tfevents {
-    int fd;
-    char *path;
-    off_t good_bytes; /* end of the last whole record */
+    struct ctr_append file;
     uint32_t crc_table[256];
 };
 
@@ -93,27 +91,6 @@ static void begin_event(struct ctr_str *s, uint64_t step)
     add_uint(s, 2, step);
 }
 
-/* Writes all or truncates back. */
-static int append(struct ctr_tfevents *ev, const char *data, size_t bytes)
-{
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t n = write(ev->fd, data + done, bytes - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int rc = ctr_fail(CTR_E_IO, "cannot write '%s': %s", ev->path,
-                              n < 0 ? strerror(errno) : "nothing written");
-            if (ftruncate(ev->fd, ev->good_bytes) != 0)
-                return ctr_fail_in(rc, "and its end cannot be repaired");
-            return rc;
-        }
-        done += (size_t)n;
-    }
-    ev->good_bytes += (off_t)bytes;
-    return 0;
-}
-
 static int add_record(struct ctr_tfevents *ev, const struct ctr_str *event)
 {
     struct ctr_str s = {0};
@@ -126,8 +103,8 @@ static int add_record(struct ctr_tfevents *ev, const struct ctr_str *event)
     crc = masked(crc32c(ev->crc_table, event->s, event->n));
     ctr_str_add(&s, (const char *)&crc, sizeof crc);
     int rc = s.failed || event->failed
-                 ? ctr_fail(CTR_E_FAIL, "out of host memory for an event of '%s'", ev->path)
-                 : append(ev, s.s, s.n);
+                 ? ctr_fail(CTR_E_FAIL, "out of host memory for an event of '%s'", ev->file.path)
+                 : ctr_append_write(&ev->file, s.s, s.n);
     ctr_str_free(&s);
     return rc;
 }
@@ -139,20 +116,17 @@ static int create_file(struct ctr_tfevents *ev, const char *dir)
     for (char *p = host; *p; p++)
         if (*p == '/' || *p == '.')
             *p = '_';
-    for (unsigned n = 0; n < 1000; n++) {
+    for (unsigned n = 0;; n++) {
         snprintf(name, sizeof name, "events.out.tfevents.%010lld.%s.%ld.%u",
                  (long long)ctr_wall_time(), *host ? host : "localhost", (long)getpid(), n);
-        free(ev->path);
-        ev->path = ctr_path_join(dir, name);
-        if (!ev->path)
+        char *path = ctr_path_join(dir, name);
+        if (!path)
             return CTR_E_FAIL;
-        ev->fd = open(ev->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-        if (ev->fd >= 0)
-            return 0;
-        if (errno != EEXIST)
-            break;
+        int rc = ctr_append_open(&ev->file, path, 1), err = errno;
+        free(path);
+        if (rc == 0 || err != EEXIST || n == 1000)
+            return rc;
     }
-    return ctr_fail(CTR_E_IO, "cannot create '%s': %s", ev->path, strerror(errno));
 }
 
 static int write_start(struct ctr_tfevents *ev, uint64_t from_step)
@@ -176,14 +150,13 @@ int ctr_tfevents_open(struct ctr_tfevents **out, const char *dir, uint64_t from_
     struct ctr_tfevents *ev = ctr_alloc(1, sizeof *ev);
     if (!ev)
         return CTR_E_FAIL;
-    ev->fd = -1;
     crc_init(ev->crc_table);
     int rc = create_file(ev, dir);
     if (rc == 0)
         rc = write_start(ev, from_step);
     if (rc != 0) {
-        if (ev->fd >= 0)
-            unlink(ev->path);
+        if (ev->file.path)
+            unlink(ev->file.path);
         ctr_tfevents_close(&ev);
         return rc;
     }
@@ -241,23 +214,19 @@ int ctr_tfevents_image(struct ctr_tfevents *ev, const char *tag, uint64_t step, 
 
 int ctr_tfevents_flush(struct ctr_tfevents *ev)
 {
-    if (fsync(ev->fd) != 0)
-        return ctr_fail(CTR_E_IO, "cannot sync '%s': %s", ev->path, strerror(errno));
-    return 0;
+    return ctr_append_sync(&ev->file);
 }
 
 void ctr_tfevents_close(struct ctr_tfevents **ev)
 {
     if (!*ev)
         return;
-    if ((*ev)->fd >= 0)
-        close((*ev)->fd);
-    free((*ev)->path);
+    ctr_append_close(&(*ev)->file);
     free(*ev);
     *ev = NULL;
 }
 
 const char *ctr_tfevents_path(const struct ctr_tfevents *ev)
 {
-    return ev->path;
+    return ev->file.path;
 }

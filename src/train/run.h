@@ -1,0 +1,48 @@
+/* run.h -- the directory of a training run:
+ *   config.json      what it was started with, resolved; enough to start it again
+ *   metrics.jsonl    one object a line: step, the caller's fields, ts (seconds since 1970)
+ *   train.log        messages
+ *   events.out.*     the metrics for TensorBoard
+ *   checkpoints/     see checkpoint.h
+ *   .lock            held while a process works here
+ * Only one process at a time can have a run open. */
+#ifndef CTR_TRAIN_RUN_H
+#define CTR_TRAIN_RUN_H
+
+#include "base/log.h"
+#include "train/config.h"
+
+struct ctr_run;
+
+/* Makes a new run in `dir`, which must not exist or be empty: CTR_E_USAGE else, with a hint, and
+ * also while another process is in it. Nothing is left behind on failure but the directory. */
+int ctr_run_create(struct ctr_run **out, const char *dir, const struct ctr_json_field *config,
+                   size_t n);
+/* Opens an existing run, to resume it. CTR_E_USAGE when it is in use, CTR_E_MODEL when `dir` holds
+ * no run. */
+int ctr_run_open(struct ctr_run **out, const char *dir);
+void ctr_run_close(struct ctr_run **run);
+
+/* Borrowed until close. */
+const char *ctr_run_dir(const struct ctr_run *run);
+const char *ctr_run_checkpoint_dir(const struct ctr_run *run);
+const struct ctr_config *ctr_run_config(const struct ctr_run *run);
+
+/* Opens metrics, events and log; to be called once, before the functions below. `step` is that of
+ * the checkpoint resumed from, 0 at the start: metrics of later steps are dropped, so that the file
+ * becomes that of a run never interrupted (save for the times in it). */
+int ctr_run_begin(struct ctr_run *run, uint64_t step);
+/* Adds a line to metrics.jsonl and its numbers to the event file. CTR_E_IO leaves both with whole
+ * records; the caller may go on. */
+int ctr_run_metrics(struct ctr_run *run, const struct ctr_json_field *fields, uint64_t step,
+                    size_t n);
+/* A picture for TensorBoard; as in ctr_png_encode. */
+int ctr_run_image(struct ctr_run *run, const char *tag, uint64_t step, const uint8_t *pixels,
+                  unsigned width, unsigned height, unsigned channels);
+/* Adds "2026-01-31T12:00:00Z warn: line" to train.log. A ctr_log_fn; `run` is a struct ctr_run. A
+ * line that cannot be written is lost. */
+void ctr_run_log(void *run, enum ctr_log_level level, const char *line);
+/* Waits until the disk has metrics and events. */
+int ctr_run_sync(struct ctr_run *run);
+
+#endif

@@ -1,0 +1,88 @@
+/* filefaults.h -- file calls that fail on command. The functions below take the place of libc's in
+ * the program they are linked into. Include in one file of a test. */
+#ifndef TESTS_FILEFAULTS_H
+#define TESTS_FILEFAULTS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct {
+    int armed;       /* count calls at all */
+    long calls;      /* since arming */
+    long fail_at;    /* this call fails, 1 is the first; 0: none */
+    int and_after;   /* and all later ones */
+    int error;       /* errno of the failure */
+    int short_write; /* the failing write first takes half of its bytes */
+} filefaults;
+
+static int filefaults_now(void)
+{
+    if (!filefaults.armed)
+        return 0;
+    long n = ++filefaults.calls;
+    int fail = filefaults.fail_at > 0 &&
+               (n == filefaults.fail_at || (filefaults.and_after && n > filefaults.fail_at));
+    if (fail)
+        errno = filefaults.error;
+    return fail;
+}
+
+ssize_t write(int fd, const void *data, size_t bytes)
+{
+    if (filefaults_now()) {
+        if (filefaults.short_write)
+            (void)!syscall(SYS_write, fd, data, bytes / 2);
+        errno = filefaults.error;
+        return -1;
+    }
+    return syscall(SYS_write, fd, data, bytes);
+}
+
+ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
+{
+    return filefaults_now() ? -1 : syscall(SYS_pread64, fd, data, bytes, offset);
+}
+
+int fsync(int fd)
+{
+    return filefaults_now() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int close(int fd)
+{
+    int fail = filefaults_now(), error = errno;
+    int rc = (int)syscall(SYS_close, fd);
+    if (fail)
+        errno = error;
+    return fail ? -1 : rc;
+}
+
+int rename(const char *from, const char *to)
+{
+    return filefaults_now() ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+int symlink(const char *target, const char *path)
+{
+    return filefaults_now() ? -1 : (int)syscall(SYS_symlink, target, path);
+}
+
+int unlink(const char *path)
+{
+    return filefaults_now() ? -1 : (int)syscall(SYS_unlink, path);
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list ap;
+    va_start(ap, flags);
+    int mode = flags & O_CREAT ? va_arg(ap, int) : 0;
+    va_end(ap);
+    return filefaults_now() ? -1 : (int)syscall(SYS_open, path, flags, mode);
+}
+
+#endif

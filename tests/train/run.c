@@ -1,0 +1,184 @@
+/* A run directory belongs to one process, is never overwritten, and continues where it stopped. */
+#include "train/run.h"
+#include "base/os.h"
+#include "base/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "../filefaults.h"
+#include "../tempdir.h"
+
+static const struct ctr_json_field config[] = {{"lr", CTR_JSON_NUM, 0.3, 0, NULL},
+                                               {"data", CTR_JSON_STR, 0, 0, "/data"}};
+
+static void refuses(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    struct ctr_run *run = NULL, *second = NULL;
+    tempdir_make(&t);
+    char dir[64];
+    snprintf(dir, sizeof dir, "%s/a/run", t.dir);
+    assert_int_equal(ctr_run_open(&run, dir), CTR_E_MODEL); /* nothing there yet */
+    assert_int_equal(access(dir, F_OK), -1);
+    assert_int_equal(ctr_run_create(&run, dir, config, 2), 0);
+    assert_string_equal(ctr_run_dir(run), dir);
+    assert_int_equal(access(ctr_run_checkpoint_dir(run), W_OK), 0);
+    assert_true(ctr_config_find(ctr_run_config(run)->fields, "lr", 2)->num == 0.3);
+    assert_int_equal(ctr_run_open(&second, dir), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "in use"));
+    char pid[24];
+    snprintf(pid, sizeof pid, "process, %d", (int)getpid());
+    assert_non_null(strstr(ctr_error_text(), pid));
+    assert_int_equal(ctr_run_create(&second, dir, config, 2), CTR_E_USAGE);
+    assert_null(second);
+    ctr_run_close(&run);
+    assert_null(run);
+    assert_int_equal(ctr_run_create(&run, dir, config, 2), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "not empty"));
+    assert_non_null(strstr(ctr_error_hint(), "--resume"));
+    assert_int_equal(ctr_run_open(&run, dir), 0);
+    assert_string_equal(ctr_config_find(ctr_run_config(run)->fields, "data", 2)->str, "/data");
+    ctr_run_close(&run);
+    tempdir_put(tempdir_path(&t, "file"), "x", 1);
+    assert_int_equal(ctr_run_create(&run, t.path, config, 2), CTR_E_IO); /* a file */
+    assert_int_equal(ctr_run_create(&run, t.dir, config, 2), CTR_E_USAGE);
+    assert_int_equal(ctr_run_create(&run, "/proc/nowhere", config, 2), CTR_E_IO);
+    assert_int_equal(access(tempdir_path(&t, ".lock"), F_OK), -1); /* left nothing */
+    tempdir_remove(&t);
+}
+
+static void other_process(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    struct ctr_run *run = NULL;
+    int ready[2], status;
+    char c;
+    tempdir_make(&t);
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) { /* holds the run until it is killed */
+        if (ctr_run_create(&run, t.dir, config, 2) != 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        pause();
+    }
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    assert_int_equal(ctr_run_open(&run, t.dir), CTR_E_USAGE);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(ctr_run_open(&run, t.dir), 0); /* a dead process holds nothing */
+    ctr_run_close(&run);
+    close(ready[0]);
+    close(ready[1]);
+    tempdir_remove(&t);
+}
+
+/* metrics.jsonl without its times. */
+static char *metrics_of(struct tempdir *t)
+{
+    size_t n;
+    char *text = tempdir_get(tempdir_path(t, "metrics.jsonl"), &n), *w = text;
+    for (char *p = text; *p;) {
+        if (strncmp(p, ",\"ts\":", 6) == 0)
+            p += strcspn(p, "}");
+        *w++ = *p++;
+    }
+    *w = '\0';
+    return text;
+}
+
+static void steps(struct ctr_run *run, uint64_t from, uint64_t to)
+{
+    for (uint64_t step = from; step <= to; step++) {
+        const struct ctr_json_field fields[] = {ctr_json_int("epoch", (long long)step / 10),
+                                                ctr_json_num("loss", 5.0 / (double)step),
+                                                ctr_json_str("note", "x")};
+        assert_int_equal(ctr_run_metrics(run, fields, step, 3), 0);
+    }
+}
+
+static void resumes(void **state)
+{
+    (void)state;
+    struct tempdir a, b;
+    struct ctr_run *run = NULL;
+    const uint8_t pixels[12] = {0};
+    size_t n;
+    tempdir_make(&a);
+    tempdir_make(&b);
+    assert_int_equal(ctr_run_create(&run, a.dir, config, 2), 0);
+    assert_int_equal(ctr_run_begin(run, 0), 0);
+    steps(run, 1, 20);
+    ctr_run_close(&run);
+    assert_int_equal(ctr_run_create(&run, b.dir, config, 2), 0);
+    assert_int_equal(ctr_run_begin(run, 0), 0);
+    ctr_run_log(run, CTR_LOG_WARN, "first\nline");
+    assert_int_equal(ctr_run_image(run, "views", 1, pixels, 2, 2, 3), 0);
+    steps(run, 1, 15); /* the last checkpoint was at 10 */
+    assert_int_equal(ctr_run_sync(run), 0);
+    ctr_run_close(&run);
+    assert_int_equal(ctr_run_open(&run, b.dir), 0);
+    assert_int_equal(ctr_run_begin(run, 10), 0);
+    steps(run, 11, 20);
+    ctr_run_log(run, CTR_LOG_INFO, "second");
+    ctr_run_close(&run);
+    char *x = metrics_of(&a), *y = metrics_of(&b);
+    assert_string_equal(x, y);
+    assert_non_null(strstr(x, "{\"step\":20,\"epoch\":2,\"loss\":0.25,\"note\":\"x\"}\n"));
+    free(x);
+    free(y);
+    x = tempdir_get(tempdir_path(&b, "train.log"), &n);
+    assert_non_null(strstr(x, "Z warn: first?line\n"));
+    assert_non_null(strstr(x, "Z second\n"));
+    free(x);
+    tempdir_remove(&a);
+    tempdir_remove(&b);
+}
+
+/* Each file call of a creation fails once: the directory can be used afterwards all the same. */
+static void failing_calls(void **state)
+{
+    (void)state;
+    long at = 1, failures = 0;
+    for (int done = 0; !done; at++) {
+        struct tempdir t;
+        struct ctr_run *run = NULL;
+        tempdir_make(&t);
+        memset(&filefaults, 0, sizeof filefaults);
+        filefaults.armed = 1;
+        filefaults.fail_at = at;
+        filefaults.error = ENOSPC;
+        int rc = ctr_run_create(&run, t.dir, config, 2);
+        filefaults.armed = 0;
+        done = filefaults.calls < at;
+        assert_true(rc == 0 || rc == CTR_E_IO || rc == CTR_E_MODEL);
+        if (rc != 0) {
+            failures++;
+            assert_null(run);
+            assert_int_equal(ctr_run_create(&run, t.dir, config, 2), 0);
+        }
+        assert_int_equal(ctr_run_begin(run, 0), 0);
+        ctr_run_close(&run);
+        tempdir_remove(&t);
+    }
+    assert_true(failures >= 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(other_process),
+        cmocka_unit_test(resumes),
+        cmocka_unit_test(failing_calls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -400,7 +400,7 @@ inline float group_sum(local float *part, float x)
 inline void colour_and_blur(global float *out, scr float *plane, local float *part,
                             global const float *d)
 {
-    const int jittered = d[D_JITTER] != 0.0f, ops = permutation((int)d[D_ORDER]);
+    const int jittered = d[D_JITTER] != 0.0f, ops = orders[clamp((int)d[D_ORDER], 0, 23)];
     int contrast = 0;
     float mean = 0.0f;
     while (jittered && (ops >> (4 * contrast) & 15) != 1)

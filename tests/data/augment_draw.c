@@ -231,15 +231,18 @@ static void hopeless_crops_fall_back_to_the_centre(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(draws_equal_host),
-        cmocka_unit_test(draws_have_their_distributions),
-        cmocka_unit_test(all_orders_come),
         cmocka_unit_test(draws_follow_the_sample_alone),
         cmocka_unit_test(options_do_not_move_other_draws),
         cmocka_unit_test(hopeless_crops_fall_back_to_the_centre),
     };
+    const struct CMUnitTest many[] = {
+        cmocka_unit_test(draws_equal_host),
+        cmocka_unit_test(draws_have_their_distributions),
+        cmocka_unit_test(all_orders_come),
+    };
     need_device();
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    rc += tiny() ? 0 : cmocka_run_group_tests(many, NULL, NULL);
     ctr_dev_destroy(&dev);
     return rc;
 }

@@ -74,6 +74,13 @@ static void *room(size_t n, size_t size)
     return p;
 }
 
+/* Under an interpreter of kernels (Oclgrind) large cases take hours. */
+static int tiny(void)
+{
+    const char *text = getenv("CTR_TEST_TINY");
+    return text && *text == '1';
+}
+
 /* Opens the device that CTR_TEST_DEVICE selects, or ends the program: 77 (skip) where there is
  * none, unless CTR_REQUIRE_DEVICE=1. */
 static void need_device(void)

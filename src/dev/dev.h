@@ -5,9 +5,9 @@
  * this door, and no vendor's name. Every function returns 0 or a CTR_E_* with its text recorded.
  *
  * Life of a launch: describe it (ctr_launch_create), build all described programs at once
- * (ctr_dev_build), run it as often as wanted (ctr_launch_run). Arguments are bound once; what changes
- * from step to step travels in buffers. Launches run in the order they are given; the host waits
- * only in ctr_buf_read and ctr_dev_finish. A device is used by one thread at a time. */
+ * (ctr_dev_build), run it as often as wanted (ctr_launch_run). Arguments are bound once; what
+ * changes from step to step travels in buffers. Launches run in the order they are given; the host
+ * waits only in ctr_buf_read and ctr_dev_finish. A device is used by one thread at a time. */
 #ifndef CTR_DEV_DEV_H
 #define CTR_DEV_DEV_H
 
@@ -23,6 +23,17 @@ typedef struct ctr_launch ctr_launch;
 /* Which kernel family suits a device; decided by probing (caps.c). */
 enum ctr_family { CTR_FAMILY_CPU, CTR_FAMILY_GPU };
 
+/* Oddities of devices that kernels or the host work around (quirks.c has who, why and since when).
+ * Kernels see CTR_Q_<NAME>=1 for each active one. */
+enum ctr_quirk {
+    CTR_Q_NO_BINARY_CACHE = 1 << 0, /* own program cache is useless or harmful */
+    CTR_Q_SERIAL_BUILD = 1 << 1,    /* the compiler is not safe to run from several threads */
+    CTR_Q_FAMILY_CPU = 1 << 2,      /* kernel family by hand, for tests */
+    CTR_Q_FAMILY_GPU = 1 << 3,
+    CTR_Q_NO_FP16 = 1 << 4,     /* half arithmetic is off though the driver claims it */
+    CTR_Q_NO_SUBGROUPS = 1 << 5 /* likewise sub-groups */
+};
+
 struct ctr_caps {
     char name[128], vendor[128], driver[128], platform[128];
     enum ctr_family family;
@@ -33,7 +44,7 @@ struct ctr_caps {
     uint64_t global_bytes;    /* device memory */
     uint64_t max_alloc_bytes; /* largest single allocation */
     int has_fp16, has_fp64, has_subgroups, unified_memory;
-    uint32_t quirks;          /* active CTR_Q_* bits (quirks.c) */
+    uint32_t quirks; /* active CTR_Q_* bits (quirks.c) */
 };
 
 struct ctr_dev_params {
@@ -44,6 +55,7 @@ struct ctr_dev_params {
 
 /* params may be NULL. CTR_E_NODEVICE / CTR_E_USAGE with the list of valid devices in the hint. */
 int ctr_dev_open(ctr_dev **out, const char *selector, const struct ctr_dev_params *params);
+/* Buffers and launches still alive die with it: their pointers are invalid afterwards. */
 void ctr_dev_destroy(ctr_dev **dev);
 const struct ctr_caps *ctr_dev_caps(const ctr_dev *dev);
 int ctr_dev_finish(ctr_dev *dev);
@@ -53,8 +65,8 @@ int ctr_dev_finish(ctr_dev *dev);
 /* Contents are undefined. `what` names the buffer in messages. CTR_E_DEVMEM says what was asked and
  * what is there. */
 int ctr_buf_create(ctr_buf **out, ctr_dev *dev, size_t bytes, const char *what);
-/* Bytes [at, at + bytes) of parent; `at` a multiple of caps->align_bytes. Destroy it before its
- * parent. Not an allocation. */
+/* Bytes [at, at + bytes) of parent; `at` a multiple of caps->align_bytes. Not an allocation. The
+ * memory stays until the last view of it is destroyed. */
 int ctr_buf_view(ctr_buf **out, ctr_buf *parent, size_t at, size_t bytes);
 void ctr_buf_destroy(ctr_buf **buf);
 size_t ctr_buf_bytes(const ctr_buf *buf);
@@ -67,7 +79,14 @@ int ctr_buf_fill(ctr_buf *dst, size_t at, size_t bytes, uint32_t pattern);
 
 /* ---- launches ---- */
 
-enum ctr_arg_kind { CTR_ARG_BUF, CTR_ARG_I32, CTR_ARG_U32, CTR_ARG_U64, CTR_ARG_F32, CTR_ARG_LOCAL };
+enum ctr_arg_kind {
+    CTR_ARG_BUF,
+    CTR_ARG_I32,
+    CTR_ARG_U32,
+    CTR_ARG_U64,
+    CTR_ARG_F32,
+    CTR_ARG_LOCAL
+};
 struct ctr_arg {
     enum ctr_arg_kind kind;
     union {
@@ -132,10 +151,10 @@ const char *ctr_launch_name(const ctr_launch *launch);
 /* ---- what it did ---- */
 
 struct ctr_dev_stats {
-    uint64_t allocations;  /* buffers created so far; views do not count */
+    uint64_t allocations; /* buffers created so far; views do not count */
     uint64_t live_bytes, peak_bytes;
     uint64_t launches;
-    uint64_t builds;       /* programs built or loaded from the cache */
+    uint64_t builds; /* programs built or loaded from the cache */
 };
 struct ctr_dev_stats ctr_dev_stats(const ctr_dev *dev);
 

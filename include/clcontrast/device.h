@@ -1,0 +1,67 @@
+/* device.h -- which OpenCL devices this machine has and whether they compute correctly.
+ *
+ * Drivers are loaded in child processes only, so that one that aborts or hangs becomes a line of
+ * the list instead of the end of the program. Text is as the driver reports it; escape it for a
+ * terminal. */
+#ifndef CLCONTRAST_DEVICE_H
+#define CLCONTRAST_DEVICE_H
+
+#include <stdint.h>
+
+#include "clcontrast/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum ctr_device_kind { CTR_DEVICE_CPU, CTR_DEVICE_GPU, CTR_DEVICE_ACCELERATOR, CTR_DEVICE_OTHER };
+
+#define CTR_MAX_QUIRKS 16
+
+/* A known oddity of a device that is being worked around. */
+struct ctr_quirk_info {
+    char name[32]; /* as in CTR_QUIRK=+name,-name */
+    char why[160];
+};
+
+struct ctr_device_info {
+    unsigned index;            /* over all platforms: what a selector "N" names */
+    unsigned platform, device; /* what a selector "P:D" names */
+    enum ctr_device_kind kind;
+    char name[128], vendor[128];
+    char driver[128];    /* driver version */
+    char version[128];   /* "OpenCL 1.2 ..." */
+    char c_version[128]; /* "OpenCL C 1.2 ..." */
+    uint64_t global_bytes, max_alloc_bytes, local_bytes;
+    uint64_t max_group; /* work-items of a work-group */
+    uint64_t align_bytes;
+    unsigned compute_units, clock_mhz;
+    int fp16, fp64, subgroups; /* as claimed by the driver's extensions */
+    int unified;               /* 1: device memory is host memory */
+    int available;             /* 1: the driver offers it and can compile for it */
+    char family[8];            /* kernel family: "cpu" or "gpu" */
+    char pci[32];              /* PCI address "0000:01:00.0", "" when unknown */
+    int alias_of;              /* index of an earlier device at the same PCI address, or -1 */
+    unsigned n_quirks;
+    struct ctr_quirk_info quirks[CTR_MAX_QUIRKS];
+    int probed;      /* 1: a small kernel was built and run on it */
+    int ok;          /* 1: and its results were right */
+    char probe[512]; /* the verdict in words: "ok", "driver aborted (signal 6)"; "" if not probed */
+};
+
+struct ctr_platform_info {
+    char name[128], vendor[128], version[128];
+    unsigned n_devices;
+    char hint[160]; /* what to try when it has no device, else "" */
+};
+
+struct ctr_device_list {
+    unsigned n_platforms, n_devices;
+    struct ctr_platform_info *platforms;
+    struct ctr_device_info *devices; /* in platform order; devices[i].index == i */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

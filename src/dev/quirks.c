@@ -1,0 +1,131 @@
+/* quirks.c -- known oddities of devices, one row each, and the switches over them.
+ *
+ * In: what the driver says about itself. Out: CTR_Q_* bits. A row applies when each of its
+ * non-empty patterns is found (ignoring case) in the device's name, vendor, driver or platform
+ * text. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the environment. */
+#include "dev/impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct quirk {
+    const char *name; /* also the macro CTR_Q_<NAME> in kernels */
+    uint32_t bit;
+    const char *platform, *vendor, *device; /* patterns; NULL matches anything */
+    const char *why;
+    const char *link; /* where it was reported */
+    const char *seen; /* versions it was seen with */
+} quirks[] = {
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Portable Computing Language", NULL, NULL,
+     "asking for binaries compiles again, and the driver keeps its own cache",
+     "github.com/inducer/pyopencl/issues/731", "PoCL 1.8 to 7"},
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "NVIDIA CUDA", NULL, NULL,
+     "binaries are PTX, compiled again on load; the driver keeps its own cache", "", "all"},
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Oclgrind", NULL, NULL,
+     "binaries do not keep the source lines that its reports show", "", "Oclgrind 21.10"},
+    {"serial_build", CTR_Q_SERIAL_BUILD, "Oclgrind", NULL, NULL,
+     "its compiler set-up is not locked", "", "Oclgrind 21.10"},
+    {"serial_build", CTR_Q_SERIAL_BUILD, "rusticl", NULL, NULL,
+     "builds from several threads share one LLVM context", "", "Mesa 22.3"},
+    {"serial_build", CTR_Q_SERIAL_BUILD, "Clover", NULL, NULL,
+     "builds from several threads share one LLVM context", "", "Mesa 22.3"},
+    {"family_cpu", CTR_Q_FAMILY_CPU, "", "", "", "CPU kernels by hand, for tests", "", ""},
+    {"family_gpu", CTR_Q_FAMILY_GPU, "", "", "", "GPU kernels by hand, for tests", "", ""},
+    {"no_fp16", CTR_Q_NO_FP16, "", "", "", "half arithmetic switched off by hand", "", ""},
+    {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", "sub-groups switched off by hand", "", ""},
+};
+#define N_QUIRKS (sizeof quirks / sizeof *quirks)
+
+/* An empty pattern is for rows that only a switch activates. */
+static int matches(const char *pattern, const char *text)
+{
+    return !pattern || (*pattern && strcasestr(text, pattern) != NULL);
+}
+
+static int row_applies(const struct quirk *q, const struct ctr_device_info *info,
+                       const char *platform)
+{
+    return matches(q->platform, platform) && matches(q->vendor, info->vendor) &&
+           matches(q->device, info->name);
+}
+
+static int unknown(const char *name, size_t n)
+{
+    char all[512] = "";
+    for (unsigned bit = 0; ctr_quirk_name(bit); bit++) {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", bit ? ", " : "", ctr_quirk_name(bit));
+    }
+    ctr_fail(CTR_E_USAGE, "there is no quirk '%.*s'", (int)n, name);
+    return ctr_hint(CTR_E_USAGE, "write +NAME or -NAME, separated by commas; names: %s", all);
+}
+
+static int change(uint32_t *bits, const char *changes)
+{
+    for (const char *p = changes ? changes : ""; *p;) {
+        size_t n = strcspn(p, ",");
+        int sign = *p == '+' ? 1 : *p == '-' ? -1 : 0;
+        unsigned bit = 0;
+        const char *name;
+        while ((name = ctr_quirk_name(bit)) &&
+               (strlen(name) != n - 1 || strncmp(name, p + 1, n - 1) != 0))
+            bit++;
+        if (n && (!sign || !name))
+            return unknown(sign ? p + 1 : p, sign ? n - 1 : n);
+        if (sign > 0)
+            *bits |= UINT32_C(1) << bit;
+        else if (sign < 0)
+            *bits &= ~(UINT32_C(1) << bit);
+        p += n + (p[n] == ',');
+    }
+    return 0;
+}
+
+int ctr_quirks_detect(uint32_t *bits, const struct ctr_device_info *info, const char *platform,
+                      const char *changes)
+{
+    uint32_t b = 0;
+    for (size_t i = 0; i < N_QUIRKS; i++)
+        if (row_applies(&quirks[i], info, platform))
+            b |= quirks[i].bit;
+    int rc = change(&b, getenv("CTR_QUIRK"));
+    if (rc)
+        return ctr_fail_in(rc, "CTR_QUIRK");
+    rc = change(&b, changes);
+    if (rc == 0)
+        *bits = b;
+    return rc;
+}
+
+int ctr_quirks_note(struct ctr_device_info *info, const char *platform)
+{
+    uint32_t bits;
+    int rc = ctr_quirks_detect(&bits, info, platform, NULL);
+    if (rc)
+        return rc;
+    int cpu = info->kind == CTR_DEVICE_CPU;
+    cpu = bits & CTR_Q_FAMILY_GPU ? 0 : bits & CTR_Q_FAMILY_CPU ? 1 : cpu;
+    snprintf(info->family, sizeof info->family, "%s", cpu ? "cpu" : "gpu");
+    info->n_quirks = 0;
+    for (unsigned bit = 0; ctr_quirk_name(bit) && info->n_quirks < CTR_MAX_QUIRKS; bit++) {
+        if (!(bits >> bit & 1))
+            continue;
+        struct ctr_quirk_info *q = &info->quirks[info->n_quirks++];
+        const char *why = "switched on by hand";
+        for (size_t i = N_QUIRKS; i-- > 0;)
+            if (quirks[i].bit == UINT32_C(1) << bit && row_applies(&quirks[i], info, platform))
+                why = quirks[i].why;
+        snprintf(q->name, sizeof q->name, "%s", ctr_quirk_name(bit));
+        snprintf(q->why, sizeof q->why, "%s", why);
+    }
+    return 0;
+}
+
+const char *ctr_quirk_name(unsigned bit)
+{
+    for (size_t i = 0; i < N_QUIRKS && bit < 32; i++)
+        if (quirks[i].bit == UINT32_C(1) << bit)
+            return quirks[i].name;
+    return NULL;
+}

@@ -1,5 +1,5 @@
 /* run.c -- the run directory. In: a path, a configuration, metrics over steps. Out: files that
- * other tools can read at any time. Invariant: config.json is written last, so a directory either
+ * other tools can read at any time. Invariant: config.toml is written last, so a directory either
  * is a run or can be made one. */
 #include "train/run.h"
 #include "base/mem.h"
@@ -21,7 +21,6 @@
 struct ctr_run {
     char *dir, *checkpoint_dir, *config_path, *lock_path;
     int lock_fd;
-    struct ctr_config config;
     struct ctr_append metrics, log;
     struct ctr_tfevents *events;
 };
@@ -36,11 +35,6 @@ const char *ctr_run_checkpoint_dir(const struct ctr_run *run)
     return run->checkpoint_dir;
 }
 
-const struct ctr_config *ctr_run_config(const struct ctr_run *run)
-{
-    return &run->config;
-}
-
 static int run_alloc(struct ctr_run **out, const char *dir)
 {
     struct ctr_run *run = ctr_alloc(1, sizeof *run);
@@ -49,7 +43,7 @@ static int run_alloc(struct ctr_run **out, const char *dir)
     run->lock_fd = -1;
     run->dir = ctr_strdup(dir);
     run->checkpoint_dir = ctr_path_join(dir, "checkpoints");
-    run->config_path = ctr_path_join(dir, "config.json");
+    run->config_path = ctr_path_join(dir, "config.toml");
     run->lock_path = ctr_path_join(dir, ".lock");
     if (run->dir && run->checkpoint_dir && run->config_path && run->lock_path) {
         *out = run;
@@ -67,7 +61,6 @@ void ctr_run_close(struct ctr_run **run)
     ctr_tfevents_close(&r->events);
     ctr_append_close(&r->metrics);
     ctr_append_close(&r->log);
-    ctr_config_free(&r->config);
     if (r->lock_fd >= 0)
         close(r->lock_fd); /* the file stays: removing it would let two processes lock two files */
     free(r->dir);
@@ -125,8 +118,7 @@ static int check_empty(const char *dir)
                     dir);
 }
 
-int ctr_run_create(struct ctr_run **out, const char *dir, const struct ctr_json_field *config,
-                   size_t n)
+int ctr_run_create(struct ctr_run **out, const char *dir, const char *config)
 {
     struct ctr_run *run = NULL;
     int made = 0;
@@ -139,8 +131,7 @@ int ctr_run_create(struct ctr_run **out, const char *dir, const struct ctr_json_
     CTR_TRY(check_empty(dir)); /* another process may have come and gone before the lock */
     CTR_TRY(ctr_mkdirs(run->checkpoint_dir));
     made = 1;
-    CTR_TRY(ctr_config_write(run->config_path, config, n));
-    CTR_TRY(ctr_config_read(&run->config, run->config_path));
+    CTR_TRY(ctr_file_write(run->config_path, config, strlen(config)));
     *out = run;
     return 0;
 out:
@@ -159,11 +150,10 @@ int ctr_run_open(struct ctr_run **out, const char *dir)
     if (rc != 0)
         return rc;
     if (access(run->config_path, F_OK) != 0) {
-        ctr_fail(CTR_E_MODEL, "'%s' holds no run: there is no config.json in it", dir);
+        ctr_fail(CTR_E_MODEL, "'%s' holds no run: there is no config.toml in it", dir);
         CTR_TRY(ctr_hint(CTR_E_MODEL, "name the directory that was given as --out"));
     }
     CTR_TRY(take_lock(run));
-    CTR_TRY(ctr_config_read(&run->config, run->config_path));
     CTR_TRY(ctr_mkdirs(run->checkpoint_dir));
     *out = run;
     return 0;

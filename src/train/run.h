@@ -1,5 +1,5 @@
 /* run.h -- the directory of a training run:
- *   config.json      what it was started with, resolved; enough to start it again
+ *   config.toml      what it was started with, resolved; enough to start it again
  *   metrics.jsonl    one object a line: step, the caller's fields, ts (seconds since 1970)
  *   train.log        messages
  *   events.out.*     the metrics for TensorBoard
@@ -10,14 +10,15 @@
 #define CTR_TRAIN_RUN_H
 
 #include "base/log.h"
-#include "train/config.h"
+#include <stdint.h>
+
+#include "io/json.h"
 
 struct ctr_run;
 
-/* Makes a new run in `dir`, which must not exist or be empty: CTR_E_USAGE else, with a hint, and
+/* Makes a new run in `dir` (`config` is the text of its config.toml), which must not exist or be empty: CTR_E_USAGE else, with a hint, and
  * also while another process is in it. Nothing is left behind on failure but the directory. */
-int ctr_run_create(struct ctr_run **out, const char *dir, const struct ctr_json_field *config,
-                   size_t n);
+int ctr_run_create(struct ctr_run **out, const char *dir, const char *config);
 /* Opens an existing run, to resume it. CTR_E_USAGE when it is in use, CTR_E_MODEL when `dir` holds
  * no run. */
 int ctr_run_open(struct ctr_run **out, const char *dir);
@@ -26,7 +27,6 @@ void ctr_run_close(struct ctr_run **run);
 /* Borrowed until close. */
 const char *ctr_run_dir(const struct ctr_run *run);
 const char *ctr_run_checkpoint_dir(const struct ctr_run *run);
-const struct ctr_config *ctr_run_config(const struct ctr_run *run);
 
 /* Opens metrics, events and log; to be called once, before the functions below. `step` is that of
  * the checkpoint resumed from, 0 at the start: metrics of later steps are dropped, so that the file

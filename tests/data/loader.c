@@ -127,10 +127,10 @@ static void loader_stops_anywhere(void **state)
 static void loader_reports_late(void **state)
 {
     (void)state;
-    struct tempdir tmp;
+    struct tmp tmp;
     char name[32];
     uint32_t order[100];
-    tempdir_make(&tmp);
+    tmp_make(&tmp);
     for (uint32_t i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "%02u.ppm", i);
         tmp_ppm(&tmp, name, (unsigned char)i);
@@ -163,7 +163,7 @@ static void loader_reports_late(void **state)
     }
     ctr_loader_close(&loader);
     ctr_data_close(&data);
-    tempdir_remove(&tmp);
+    tmp_remove(&tmp);
 }
 
 int main(void)

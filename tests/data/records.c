@@ -14,19 +14,19 @@
 #define CIFAR100 (2 + 3072)
 #define STL      (3 * 96 * 96)
 
-static struct tempdir tmp;
+static struct tmp tmp;
 
 static int setup(void **state)
 {
     (void)state;
-    tempdir_make(&tmp);
+    tmp_make(&tmp);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    tempdir_remove(&tmp);
+    tmp_remove(&tmp);
     return 0;
 }
 

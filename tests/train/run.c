@@ -15,8 +15,7 @@
 #include "../filefaults.h"
 #include "../tempdir.h"
 
-static const struct ctr_json_field config[] = {{"lr", CTR_JSON_NUM, 0.3, 0, NULL},
-                                               {"data", CTR_JSON_STR, 0, 0, "/data"}};
+static const char config[] = "lr = 0.3\ndata = \"/data\"\n";
 
 static void refuses(void **state)
 {
@@ -28,29 +27,34 @@ static void refuses(void **state)
     snprintf(dir, sizeof dir, "%s/a/run", t.dir);
     assert_int_equal(ctr_run_open(&run, dir), CTR_E_MODEL); /* nothing there yet */
     assert_int_equal(access(dir, F_OK), -1);
-    assert_int_equal(ctr_run_create(&run, dir, config, 2), 0);
+    assert_int_equal(ctr_run_create(&run, dir, config), 0);
     assert_string_equal(ctr_run_dir(run), dir);
     assert_int_equal(access(ctr_run_checkpoint_dir(run), W_OK), 0);
-    assert_true(ctr_config_find(ctr_run_config(run)->fields, "lr", 2)->num == 0.3);
     assert_int_equal(ctr_run_open(&second, dir), CTR_E_USAGE);
     assert_non_null(strstr(ctr_error_text(), "in use"));
     char pid[24];
     snprintf(pid, sizeof pid, "process, %d", (int)getpid());
     assert_non_null(strstr(ctr_error_text(), pid));
-    assert_int_equal(ctr_run_create(&second, dir, config, 2), CTR_E_USAGE);
+    assert_int_equal(ctr_run_create(&second, dir, config), CTR_E_USAGE);
     assert_null(second);
     ctr_run_close(&run);
     assert_null(run);
-    assert_int_equal(ctr_run_create(&run, dir, config, 2), CTR_E_USAGE);
+    assert_int_equal(ctr_run_create(&run, dir, config), CTR_E_USAGE);
     assert_non_null(strstr(ctr_error_text(), "not empty"));
     assert_non_null(strstr(ctr_error_hint(), "--resume"));
     assert_int_equal(ctr_run_open(&run, dir), 0);
-    assert_string_equal(ctr_config_find(ctr_run_config(run)->fields, "data", 2)->str, "/data");
+    void *text;
+    size_t n;
+    char path[80];
+    snprintf(path, sizeof path, "%s/config.toml", dir);
+    assert_int_equal(ctr_file_read(&text, &n, path, 1000), 0);
+    assert_string_equal(text, config);
+    free(text);
     ctr_run_close(&run);
     tempdir_put(tempdir_path(&t, "file"), "x", 1);
-    assert_int_equal(ctr_run_create(&run, t.path, config, 2), CTR_E_IO); /* a file */
-    assert_int_equal(ctr_run_create(&run, t.dir, config, 2), CTR_E_USAGE);
-    assert_int_equal(ctr_run_create(&run, "/proc/nowhere", config, 2), CTR_E_IO);
+    assert_int_equal(ctr_run_create(&run, t.path, config), CTR_E_IO); /* a file */
+    assert_int_equal(ctr_run_create(&run, t.dir, config), CTR_E_USAGE);
+    assert_int_equal(ctr_run_create(&run, "/proc/nowhere", config), CTR_E_IO);
     assert_int_equal(access(tempdir_path(&t, ".lock"), F_OK), -1); /* left nothing */
     tempdir_remove(&t);
 }
@@ -66,7 +70,7 @@ static void other_process(void **state)
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) { /* holds the run until it is killed */
-        if (ctr_run_create(&run, t.dir, config, 2) != 0 || write(ready[1], "x", 1) != 1)
+        if (ctr_run_create(&run, t.dir, config) != 0 || write(ready[1], "x", 1) != 1)
             _exit(1);
         pause();
     }
@@ -114,11 +118,11 @@ static void resumes(void **state)
     size_t n;
     tempdir_make(&a);
     tempdir_make(&b);
-    assert_int_equal(ctr_run_create(&run, a.dir, config, 2), 0);
+    assert_int_equal(ctr_run_create(&run, a.dir, config), 0);
     assert_int_equal(ctr_run_begin(run, 0), 0);
     steps(run, 1, 20);
     ctr_run_close(&run);
-    assert_int_equal(ctr_run_create(&run, b.dir, config, 2), 0);
+    assert_int_equal(ctr_run_create(&run, b.dir, config), 0);
     assert_int_equal(ctr_run_begin(run, 0), 0);
     ctr_run_log(run, CTR_LOG_WARN, "first\nline");
     assert_int_equal(ctr_run_image(run, "views", 1, pixels, 2, 2, 3), 0);
@@ -156,14 +160,14 @@ static void failing_calls(void **state)
         filefaults.armed = 1;
         filefaults.fail_at = at;
         filefaults.error = ENOSPC;
-        int rc = ctr_run_create(&run, t.dir, config, 2);
+        int rc = ctr_run_create(&run, t.dir, config);
         filefaults.armed = 0;
         done = filefaults.calls < at;
         assert_true(rc == 0 || rc == CTR_E_IO || rc == CTR_E_MODEL);
         if (rc != 0) {
             failures++;
             assert_null(run);
-            assert_int_equal(ctr_run_create(&run, t.dir, config, 2), 0);
+            assert_int_equal(ctr_run_create(&run, t.dir, config), 0);
         }
         assert_int_equal(ctr_run_begin(run, 0), 0);
         ctr_run_close(&run);

@@ -1,0 +1,45 @@
+/* encoder.c -- the list of encoders, and the projection head that sits on any of them. */
+#include "nn/nn.h"
+
+#include <string.h>
+
+const struct ctr_encoder ctr_encoders[] = {
+    {.name = "cnn",
+     .text = "conv3x3-32, pool, conv3x3-64, pool, dense-64: small, for CPUs and first tries",
+     .source = "the contrastive learning example network",
+     .build = ctr_cnn_build,
+     .optimizer = "adamw",
+     .learning_rate = 1e-3,
+     .weight_decay = 1e-4},
+    {.name = "resnet18",
+     .text = "ResNet-18, 512 features, 11.2 M parameters",
+     .source = "He et al., arXiv:1512.03385; names and initialisation as torchvision",
+     .build = ctr_resnet18_build,
+     .optimizer = "sgd",
+     .learning_rate = 0.12, /* 0.06 * B / 128 */
+     .weight_decay = 5e-4},
+    {.name = "resnet34",
+     .text = "ResNet-34, 512 features, 21.3 M parameters",
+     .source = "He et al., arXiv:1512.03385; names and initialisation as torchvision",
+     .build = ctr_resnet34_build,
+     .optimizer = "sgd",
+     .learning_rate = 0.12,
+     .weight_decay = 5e-4},
+    {0},
+};
+
+const struct ctr_encoder *ctr_encoder_find(const char *name)
+{
+    for (const struct ctr_encoder *e = ctr_encoders; e->name; e++)
+        if (strcmp(e->name, name) == 0)
+            return e;
+    return NULL;
+}
+
+ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *p)
+{
+    ctr_tensor *x = ctr_dense_layer(g, "projection_head.0", h, p->hidden, !p->bn, !p->bn);
+    if (p->bn)
+        x = ctr_norm_layer(g, "projection_head.1", x, NULL, 1, p->training);
+    return ctr_dense_layer(g, "projection_head.3", x, p->out, 1, 0);
+}

@@ -1,0 +1,74 @@
+/* layer.c -- a layer is its parameters and a call of an op.
+ * Initialisation follows PyTorch: Conv2d and Linear draw uniformly within 1/sqrt(fan-in);
+ * torchvision's resnet draws convolutions normally with variance 2/fan-out (He et al.,
+ * arXiv:1502.01852). */
+#include "nn/nn.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static ctr_tensor *param(ctr_graph *g, const char *layer, const char *name, unsigned rank,
+                         const size_t *dim, struct ctr_init init, unsigned flags)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s.%s", layer, name);
+    return ctr_graph_param(g, full, rank, dim, init, flags);
+}
+
+static struct ctr_init uniform(size_t fan_in)
+{
+    return (struct ctr_init){CTR_INIT_UNIFORM, (float)(1.0 / sqrt((double)fan_in))};
+}
+
+ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
+                           const struct ctr_conv_params *p)
+{
+    if (!x)
+        return NULL;
+    size_t c = x->dim[3], fan_in = c * p->size * p->size, fan_out = p->out * p->size * p->size;
+    struct ctr_init init = uniform(fan_in);
+    if (p->fan_out)
+        init = (struct ctr_init){CTR_INIT_NORMAL, (float)sqrt(2.0 / (double)fan_out)};
+    ctr_tensor *w = param(g, name, "weight", 4, (size_t[]){p->out, c, p->size, p->size}, init, 0);
+    ctr_tensor *b = NULL;
+    if (p->bias)
+        b = param(g, name, "bias", 1, &p->out, uniform(fan_in), CTR_PARAM_NO_DECAY);
+    return ctr_conv2d(g, x, w, b, p->stride, p->pad, p->relu);
+}
+
+ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_t out, int bias,
+                            int relu)
+{
+    if (!x)
+        return NULL;
+    size_t in = x->count / x->dim[0];
+    ctr_tensor *w = param(g, name, "weight", 2, (size_t[]){out, in}, uniform(in), 0);
+    ctr_tensor *b = NULL;
+    if (bias)
+        b = param(g, name, "bias", 1, &out, uniform(in), CTR_PARAM_NO_DECAY);
+    return ctr_dense(g, x, w, b, relu);
+}
+
+ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,
+                           int relu, int training)
+{
+    char mean[128], var[128];
+    if (!x)
+        return NULL;
+    size_t c = x->dim[x->rank - 1];
+    const struct ctr_init zero = {CTR_INIT_ZERO, 0}, one = {CTR_INIT_ONE, 0};
+    snprintf(mean, sizeof mean, "%s.running_mean", name);
+    snprintf(var, sizeof var, "%s.running_var", name);
+    struct ctr_batch_norm bn = {
+        .gamma = param(g, name, "weight", 1, &c, one, CTR_PARAM_NO_DECAY),
+        .beta = param(g, name, "bias", 1, &c, zero, CTR_PARAM_NO_DECAY),
+        .running_mean = ctr_graph_state(g, mean, 1, &c, zero),
+        .running_var = ctr_graph_state(g, var, 1, &c, one),
+        .residual = residual,
+        .eps = 1e-5f,
+        .momentum = 0.1f,
+        .training = training,
+        .relu = relu,
+    };
+    return ctr_batch_norm(g, x, &bn);
+}

@@ -1,0 +1,59 @@
+/* nn.h -- encoders and heads, written as calls of ops.
+ *
+ * A network is recorded into a graph under names that PyTorch's state_dict would have, so that a
+ * checkpoint of a torchvision architecture loads there. Recording the same network into a second
+ * graph over the same store shares its parameters. */
+#ifndef CTR_NN_NN_H
+#define CTR_NN_NN_H
+
+#include "op/op.h"
+
+enum ctr_stem {
+    CTR_STEM_AUTO,    /* small for images up to 64 pixels, else large */
+    CTR_STEM_CIFAR,   /* 3x3 convolution, stride 1, no pooling */
+    CTR_STEM_IMAGENET /* 7x7 convolution, stride 2, then 3x3 max-pooling, stride 2 */
+};
+
+struct ctr_encoder_params {
+    enum ctr_stem stem;
+    int training; /* batch-norm takes the batch's statistics */
+};
+
+/* x[N,H,W,3] in [0,1] -> h[N,D]. */
+struct ctr_encoder {
+    const char *name, *text, *source;
+    ctr_tensor *(*build)(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+    const char *optimizer;            /* what it is trained with unless told otherwise */
+    double learning_rate, weight_decay; /* learning rate for 256 pairs a batch */
+};
+/* Ends with a row without a name. */
+extern const struct ctr_encoder ctr_encoders[];
+const struct ctr_encoder *ctr_encoder_find(const char *name);
+
+/* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, dense-out; parameters below
+ * "projection_head.". Chen et al., arXiv:2002.05709, section 2.1. */
+struct ctr_head_params {
+    size_t hidden, out;
+    int bn, training;
+};
+ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *params);
+
+/* Layers: parameters named "NAME.weight", "NAME.bias", initialised as PyTorch's layers are. */
+struct ctr_conv_params {
+    size_t out, size, stride, pad;
+    int bias, relu;
+    int fan_out; /* He initialisation by fan-out (torchvision's resnet) instead of Conv2d's default */
+};
+ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
+                           const struct ctr_conv_params *params);
+ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_t out, int bias,
+                            int relu);
+/* residual may be NULL. */
+ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,
+                           int relu, int training);
+
+ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+
+#endif

@@ -1,0 +1,221 @@
+/* evaluate.c -- opens a run, embeds both splits of a data set, scores the features. See evaluate.h.
+ * The untrained encoder is the run's own at its start: same architecture, same seed. */
+#include "train/evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/str.h"
+#include "eval/embed.h"
+#include "eval/eval.h"
+#include "train/checkpoint.h"
+#include "train/state.h"
+
+enum { TRAIN, TEST, SPLITS };
+
+struct evaluation {
+    const struct ctr_evaluate_params *params;
+    struct ctr_evaluation *out;
+    void (*stage)(void *user, const char *what);
+    void *user;
+    struct ctr_st *checkpoint;
+    uint64_t seed;
+    size_t image_size;
+    enum ctr_stem stem;
+    const struct ctr_encoder *encoder;
+    ctr_dev *dev;
+    ctr_store *store;
+    struct ctr_data *data[SPLITS];
+    struct ctr_images images[SPLITS];
+    ctr_embedder *embedder[SPLITS];
+    struct ctr_features features[SPLITS];
+};
+
+static void say(const struct evaluation *e, const char *what)
+{
+    if (e->stage)
+        e->stage(e->user, what);
+}
+
+static const char *meta(const struct evaluation *e, const char *key)
+{
+    const char *value = ctr_st_meta_value(e->checkpoint, key);
+    return value ? value : "";
+}
+
+/* What the newest checkpoint says of itself. */
+static int open_run(struct evaluation *e)
+{
+    unsigned long long size = 0, seed = 0;
+    char *dir = ctr_path_join(e->params->run, "checkpoints");
+    if (!dir)
+        return CTR_E_FAIL;
+    int rc = ctr_checkpoint_open_newest(&e->checkpoint, &e->out->step, dir);
+    free(dir);
+    if (rc != 0)
+        return rc;
+    e->encoder = ctr_encoder_find(meta(e, "encoder"));
+    e->stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
+              : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
+                                                         : CTR_STEM_AUTO;
+    if (!e->encoder || ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 ||
+        size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
+        return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",
+                        e->params->run);
+    e->image_size = (size_t)size;
+    e->seed = seed;
+    snprintf(e->out->encoder, sizeof e->out->encoder, "%s", e->encoder->name);
+    return 0;
+}
+
+static int open_split(struct evaluation *e, int split)
+{
+    const struct ctr_evaluate_params *p = e->params;
+    struct ctr_data_params params = {.path = p->data ? p->data : meta(e, "data"),
+                                     .split = split == TRAIN ? "train" : "test",
+                                     .image_size = (unsigned)e->image_size,
+                                     .threads = (unsigned)p->threads,
+                                     .limit = p->limit};
+    int rc = ctr_data_open(&e->data[split], &params);
+    return rc != 0 ? rc : ctr_images_open(&e->images[split], e->dev, e->data[split], 0, NULL, NULL);
+}
+
+static int open_data(struct evaluation *e)
+{
+    int rc = 0;
+    CTR_TRY(open_split(e, TRAIN));
+    const struct ctr_data_info *train = ctr_data_info(e->data[TRAIN]);
+    if (train->n_classes == 0)
+        CTR_TRY(ctr_hint(ctr_fail(CTR_E_DATA, "'%s' has no labels to evaluate with", train->path),
+                         "give --data a folder with one sub-folder per class"));
+    CTR_TRY(open_split(e, TEST));
+    const struct ctr_data_info *test = ctr_data_info(e->data[TEST]);
+    if (test->n_classes != train->n_classes)
+        CTR_TRY(ctr_fail(CTR_E_DATA, "train and test have %u and %u classes", train->n_classes,
+                         test->n_classes));
+    e->out->classes = train->n_classes;
+    snprintf(e->out->data, sizeof e->out->data, "%s", train->path);
+out:
+    return rc;
+}
+
+static int build(struct evaluation *e)
+{
+    int rc = 0;
+    CTR_TRY(ctr_store_create(&e->store, e->dev));
+    for (int s = 0; s < SPLITS; s++)
+        CTR_TRY(ctr_embedder_create(&e->embedder[s], e->dev, e->store, &e->images[s], e->encoder,
+                                    e->stem, e->image_size, e->params->batch));
+    CTR_TRY(ctr_dev_build(e->dev, 1, NULL, NULL));
+out:
+    return rc;
+}
+
+static int make_room(struct evaluation *e, size_t D)
+{
+    for (int s = 0; s < SPLITS; s++) {
+        struct ctr_features *f = &e->features[s];
+        ctr_features_free(f);
+        f->n = ctr_data_info(e->data[s])->n;
+        f->D = D;
+        f->x = ctr_alloc(f->n * D, sizeof *f->x);
+        f->label = ctr_alloc(f->n, sizeof *f->label);
+        if (!f->x || !f->label)
+            return CTR_E_FAIL;
+    }
+    return 0;
+}
+
+static int embed(struct evaluation *e)
+{
+    int rc = make_room(e, ctr_embedder_dim(e->embedder[TRAIN]));
+    for (int s = 0; rc == 0 && s < SPLITS; s++)
+        rc = ctr_embedder_run(e->features[s].x, e->features[s].label, e->embedder[s]);
+    return rc;
+}
+
+/* Pixels in [0,1] as features, decoded again on the host. */
+static int pixels(struct evaluation *e)
+{
+    int rc = make_room(e, e->image_size * e->image_size * 3);
+    for (int s = 0; rc == 0 && s < SPLITS; s++) {
+        struct ctr_features *f = &e->features[s];
+        uint8_t *bytes = ctr_alloc(f->n, f->D);
+        if (!bytes)
+            return CTR_E_FAIL;
+        rc = ctr_data_read_all(e->data[s], bytes, NULL, NULL);
+        memcpy(f->label, ctr_data_info(e->data[s])->labels, f->n * sizeof *f->label);
+        for (size_t i = 0; i < f->n * f->D; i++)
+            f->x[i] = (float)bytes[i] / 255.0f;
+        free(bytes);
+    }
+    return rc;
+}
+
+static int score(struct ctr_scores *out, struct evaluation *e)
+{
+    struct ctr_knn_result knn;
+    for (int s = 0; s < SPLITS; s++)
+        ctr_features_drop_unlabelled(&e->features[s]);
+    e->out->n_train = e->features[TRAIN].n;
+    e->out->n_test = e->features[TEST].n;
+    int rc = ctr_knn(&knn, e->dev, &e->features[TRAIN], &e->features[TEST], e->out->classes);
+    if (rc != 0)
+        return rc;
+    *out = (struct ctr_scores){knn.k10, knn.k200, -1};
+    return e->params->no_probe ? 0
+                               : ctr_linear_probe(&out->linear, e->dev, &e->features[TRAIN],
+                                                  &e->features[TEST], e->out->classes, e->seed);
+}
+
+static int score_all(struct evaluation *e)
+{
+    int rc = 0;
+    say(e, "trained encoder");
+    CTR_TRY(ctr_store_init(e->store, e->seed));
+    CTR_TRY(ctr_state_restore(e->store, e->checkpoint, 0));
+    CTR_TRY(embed(e));
+    e->out->dim = e->features[TRAIN].D;
+    CTR_TRY(score(&e->out->trained, e));
+    e->out->untrained = e->out->pixels = (struct ctr_scores){-1, -1, -1};
+    if (e->params->no_baselines)
+        return 0;
+    say(e, "untrained encoder");
+    CTR_TRY(ctr_store_init(e->store, e->seed));
+    CTR_TRY(embed(e));
+    CTR_TRY(score(&e->out->untrained, e));
+    say(e, "raw pixels");
+    CTR_TRY(pixels(e));
+    CTR_TRY(score(&e->out->pixels, e));
+out:
+    return rc;
+}
+
+int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *params,
+                 void (*stage)(void *user, const char *what), void *user)
+{
+    int rc = 0;
+    struct evaluation e = {.params = params, .out = out, .stage = stage, .user = user};
+    *out = (struct ctr_evaluation){0};
+    CTR_TRY(open_run(&e));
+    CTR_TRY(ctr_dev_open(&e.dev, params->device, NULL));
+    say(&e, "reading images");
+    CTR_TRY(open_data(&e));
+    say(&e, "building kernels");
+    CTR_TRY(build(&e));
+    CTR_TRY(score_all(&e));
+out:
+    for (int s = 0; s < SPLITS; s++) {
+        ctr_features_free(&e.features[s]);
+        ctr_embedder_destroy(&e.embedder[s]);
+        ctr_images_close(&e.images[s]);
+        ctr_data_close(&e.data[s]);
+    }
+    ctr_store_destroy(&e.store);
+    ctr_st_close(&e.checkpoint);
+    ctr_dev_destroy(&e.dev);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* evaluate.h -- what a trained encoder's features are worth, beside the same encoder untrained and raw
+ * pixels, by the protocols of eval/eval.h. */
+#ifndef CTR_TRAIN_EVALUATE_H
+#define CTR_TRAIN_EVALUATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ctr_evaluate_params {
+    const char *run;    /* run directory: its newest checkpoint is taken */
+    const char *data;   /* NULL: what the run was trained on */
+    const char *device; /* see dev.h */
+    uint64_t limit;     /* images of each split at most; 0: all */
+    uint64_t batch, threads;
+    int no_probe, no_baselines;
+};
+
+struct ctr_scores {
+    double knn10, knn200, linear; /* shares of the test set; linear < 0: not asked for */
+};
+
+struct ctr_evaluation {
+    uint64_t step;                 /* of the checkpoint */
+    size_t n_train, n_test, dim;   /* dim: length of a feature vector */
+    unsigned classes;
+    char encoder[32], data[256];
+    struct ctr_scores trained, untrained, pixels; /* knn10 < 0: not asked for */
+};
+
+/* `stage` (may be NULL) is told what begins: "features of the trained encoder", ... */
+int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *params,
+                 void (*stage)(void *user, const char *what), void *user);
+
+#endif

@@ -1,0 +1,47 @@
+/* impl.h -- the trainer, shared by trainer.c (putting together), train.c (the loop) and state.c
+ * (checkpoints). Nobody else includes it. */
+#ifndef CTR_TRAIN_IMPL_H
+#define CTR_TRAIN_IMPL_H
+
+#include "data/batch.h"
+#include "data/images.h"
+#include "method/method.h"
+#include "optim/optim.h"
+#include "train/run.h"
+#include "train/train.h"
+
+struct ctr_trainer {
+    const struct ctr_train_params *params;
+    struct ctr_train_events events;
+    const struct ctr_encoder *encoder;
+    const struct ctr_method *method;
+    const struct ctr_optim *optim;
+    ctr_dev *dev;
+    struct ctr_data *data;
+    struct ctr_images images;
+    struct ctr_loader *loader; /* streaming */
+    ctr_store *store;
+    ctr_graph *g;
+    struct ctr_batch batch;
+    struct ctr_augment_source source;
+    ctr_tensor *ring;
+    struct ctr_run *run;
+    size_t image_size;
+    double learning_rate, weight_decay, chance;
+    struct ctr_schedule schedule;
+    /* where it is */
+    uint64_t steps_per_epoch, total_steps, done; /* done: finished steps */
+    uint64_t fetched;                            /* rows taken from the ring */
+    double loss, positive_top1, epoch_loss;      /* of the last row; sum over the epoch's rows */
+    double started, rate;                        /* clock; steps a second, smoothed */
+    uint64_t started_at;                         /* step at `started` */
+    int stopped;
+    uint32_t *order;
+    float *rates;
+};
+
+/* state.c: the trainer's state as a checkpoint of its run, and back from the newest one. */
+int ctr_state_save(ctr_trainer *t);
+int ctr_state_load(ctr_trainer *t);
+
+#endif

@@ -1,0 +1,150 @@
+/* state.c -- everything a run needs to go on as if it had never stopped: parameters, running
+ * statistics, moments; and in the metadata the step, the sum of the epoch's losses, what data and
+ * network they belong to. Orders, learning rates and augmentations follow from seed and step. */
+#include "train/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "train/checkpoint.h"
+#include "train/impl.h"
+
+static const char *const prefix[] = {
+    [CTR_STORE_VALUES] = "",
+    [CTR_STORE_MOMENT1] = "optimizer.moment1.",
+    [CTR_STORE_MOMENT2] = "optimizer.moment2.",
+};
+
+/* Parts of an entry that are kept: its values, and the moments of trained ones. */
+static int kept(const ctr_store *store, const struct ctr_store_entry *e, enum ctr_store_part part)
+{
+    return part == CTR_STORE_VALUES ||
+           (!e->is_state && part >= CTR_STORE_MOMENT1 && part <= CTR_STORE_MOMENT2 &&
+            part - CTR_STORE_MOMENT1 < (int)ctr_store_n_moments(store));
+}
+
+/* One tensor of the checkpoint, read from the device into memory of the arena. */
+static int gather(struct ctr_st_tensor *t, struct ctr_arena *mem, const ctr_store *store, size_t i,
+                  enum ctr_store_part part)
+{
+    const struct ctr_store_entry *e = ctr_store_entry(store, i);
+    size_t n = strlen(prefix[part]) + strlen(e->name) + 1;
+    char *name = ctr_arena_alloc(mem, n);
+    float *data = ctr_arena_alloc(mem, e->count * sizeof *data);
+    if (!name || !data)
+        return CTR_E_FAIL;
+    snprintf(name, n, "%s%s", prefix[part], e->name);
+    *t = (struct ctr_st_tensor){.name = name,
+                                .dtype = CTR_ST_F32,
+                                .rank = e->rank,
+                                .data = data,
+                                .bytes = e->count * sizeof *data};
+    for (unsigned k = 0; k < e->rank; k++)
+        t->dims[k] = e->dim[k];
+    return ctr_store_read(data, store, i, part);
+}
+
+int ctr_state_save(ctr_trainer *t)
+{
+    int rc = 0;
+    struct ctr_arena mem = {0};
+    size_t n = 0, entries = ctr_store_entries(t->store);
+    char loss[32], hash[24], size[24], seed[24];
+    static const char *const stems[] = {"auto", "cifar", "imagenet"};
+    struct ctr_st_tensor *tensors = ctr_alloc(3 * entries, sizeof *tensors);
+    if (!tensors)
+        return CTR_E_FAIL;
+    for (size_t i = 0; i < entries; i++)
+        for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_MOMENT2; part++)
+            if (kept(t->store, ctr_store_entry(t->store, i), part))
+                CTR_TRY(gather(&tensors[n++], &mem, t->store, i, part));
+    snprintf(loss, sizeof loss, "%a", t->epoch_loss);
+    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
+    snprintf(size, sizeof size, "%zu", t->image_size);
+    snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
+    const struct ctr_st_meta meta[] = {
+        {"format", "pt"},
+        {"clcontrast", CTR_VERSION},
+        {"encoder", t->encoder->name},
+        {"stem", stems[t->params->stem]},
+        {"image_size", size},
+        {"method", t->method->name},
+        {"seed", seed},
+        {"data", ctr_data_info(t->data)->path},
+        {"data_hash", hash},
+        {"epoch_loss", loss},
+        {"device", ctr_dev_caps(t->dev)->name},
+        {"driver", ctr_dev_caps(t->dev)->driver},
+    };
+    CTR_TRY(ctr_checkpoint_save(ctr_run_checkpoint_dir(t->run), tensors, meta, t->done,
+                                (unsigned)t->params->keep, n, sizeof meta / sizeof *meta));
+    CTR_TRY(ctr_run_sync(t->run));
+out:
+    free(tensors);
+    ctr_arena_free(&mem);
+    return rc;
+}
+
+static int restore_one(ctr_store *store, const struct ctr_st *st, size_t i,
+                       enum ctr_store_part part)
+{
+    const struct ctr_store_entry *e = ctr_store_entry(store, i);
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", prefix[part], e->name);
+    const struct ctr_st_tensor *t = ctr_st_find(st, name);
+    if (!t)
+        return ctr_fail(CTR_E_MODEL, "the checkpoint has no tensor '%s'", name);
+    int same = t->dtype == CTR_ST_F32 && t->rank == e->rank;
+    for (unsigned k = 0; same && k < e->rank; k++)
+        same = t->dims[k] == e->dim[k];
+    if (!same)
+        return ctr_fail(CTR_E_MODEL, "tensor '%s' of the checkpoint has another shape", name);
+    return ctr_store_write(store, i, part, t->data);
+}
+
+int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moments)
+{
+    enum ctr_store_part last = with_moments ? CTR_STORE_MOMENT2 : CTR_STORE_VALUES;
+    for (size_t i = 0; i < ctr_store_entries(store); i++)
+        for (enum ctr_store_part part = CTR_STORE_VALUES; part <= last; part++)
+            if (kept(store, ctr_store_entry(store, i), part)) {
+                int rc = restore_one(store, st, i, part);
+                if (rc != 0)
+                    return rc;
+            }
+    return 0;
+}
+
+/* The run must go on with the data it began with. */
+static int check_data(const ctr_trainer *t, const struct ctr_st *st)
+{
+    char hash[24];
+    const char *was = ctr_st_meta_value(st, "data_hash");
+    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
+    if (was && strcmp(was, hash) == 0)
+        return 0;
+    return ctr_hint(ctr_fail(CTR_E_DATA, "the images in '%s' are not those this run began with",
+                             ctr_data_info(t->data)->path),
+                    "restore the files, or start a new run");
+}
+
+int ctr_state_load(ctr_trainer *t)
+{
+    int rc = 0;
+    struct ctr_st *st = NULL;
+    CTR_TRY(ctr_checkpoint_open_newest(&st, &t->done, ctr_run_checkpoint_dir(t->run)));
+    CTR_TRY(check_data(t, st));
+    CTR_TRY(ctr_state_restore(t->store, st, 1));
+    const char *loss = ctr_st_meta_value(st, "epoch_loss");
+    t->epoch_loss = loss ? strtod(loss, NULL) : 0;
+    if (t->done > t->total_steps)
+        CTR_TRY(ctr_fail(CTR_E_MODEL,
+                         "the checkpoint is of step %" PRIu64 ", past the run's %" PRIu64, t->done,
+                         t->total_steps));
+out:
+    ctr_st_close(&st);
+    return rc;
+}

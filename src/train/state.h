@@ -1,0 +1,13 @@
+/* state.h -- a store as named tensors in a checkpoint: "NAME" for values, "optimizer.moment1.NAME"
+ * and "optimizer.moment2.NAME" for moments. */
+#ifndef CTR_TRAIN_STATE_H
+#define CTR_TRAIN_STATE_H
+
+#include "graph/graph.h"
+#include "io/safetensors.h"
+
+/* Fills every entry of the store from the file, moments too when asked. CTR_E_MODEL naming the first
+ * tensor that is missing or has another shape; tensors that the store does not know are ignored. */
+int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moments);
+
+#endif

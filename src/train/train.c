@@ -1,0 +1,176 @@
+/* train.c -- the loop: next batch, replay, look at the loss, save.
+ * In: a trainer. Out: its run directory filled, its store trained. The update, and for methods that
+ * need one the work after it, are nodes of the replayed graph. */
+#include "train/impl.h"
+
+#include <math.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/rng.h"
+
+/* Which samples the steps of this epoch take, and their learning rates. */
+static int begin_epoch(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    uint64_t epoch = t->done / t->steps_per_epoch, at = t->done % t->steps_per_epoch;
+    size_t rows = t->steps_per_epoch * p->batch;
+    struct ctr_rng rng;
+    ctr_rng_init(&rng, p->seed, CTR_RNG_SHUFFLE, (uint32_t)epoch, 0);
+    ctr_rng_permutation(&rng, t->order, (uint32_t)ctr_data_info(t->data)->n);
+    for (uint64_t i = 0; i < t->steps_per_epoch; i++)
+        t->rates[i] = (float)ctr_schedule_rate(&t->schedule, epoch * t->steps_per_epoch + i);
+    if (at == 0)
+        t->epoch_loss = 0;
+    if (!t->images.buf) {
+        ctr_loader_close(&t->loader);
+        int rc = ctr_loader_open(&t->loader, t->data, t->order + at * p->batch,
+                                 rows - at * p->batch, p->batch, 0);
+        if (rc != 0)
+            return rc;
+    }
+    return ctr_batch_begin(&t->batch, (uint32_t)epoch, (uint32_t)at, (uint32_t)t->done,
+                           t->images.buf ? t->order : NULL, t->rates);
+}
+
+/* Streaming: this step's pixels, and whose they are. */
+static int feed(ctr_trainer *t)
+{
+    const uint8_t *pixels;
+    const uint32_t *index;
+    size_t n;
+    int rc = ctr_loader_next(t->loader, &pixels, &index, &n);
+    if (rc == 0)
+        rc = ctr_tensor_write(t->source.images, pixels, t->source.images->bytes);
+    if (rc == 0)
+        rc = ctr_tensor_write(t->source.index, index, t->source.index->bytes);
+    return rc;
+}
+
+static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
+{
+    double left = (double)(t->total_steps - t->done);
+    uint64_t last = t->done ? t->done - 1 : 0;
+    *p = (struct ctr_train_progress){
+        .epoch = last / t->steps_per_epoch + 1,
+        .epochs = (t->total_steps + t->steps_per_epoch - 1) / t->steps_per_epoch,
+        .step = t->done,
+        .steps = t->total_steps,
+        .loss = t->loss,
+        .chance = t->chance,
+        .learning_rate = ctr_schedule_rate(&t->schedule, last),
+        .positive_top1 = t->positive_top1,
+        .images_per_s = t->rate * (double)t->params->batch,
+        .eta_s = t->rate > 0 ? left / t->rate : 0,
+    };
+}
+
+static int log_row(ctr_trainer *t, uint64_t step)
+{
+    if (!t->run || (step % t->params->log_steps != 0 && step != t->total_steps))
+        return 0;
+    struct ctr_train_progress p;
+    progress_now(t, &p);
+    const struct ctr_json_field fields[] = {
+        ctr_json_int("epoch", (long long)((step - 1) / t->steps_per_epoch + 1)),
+        ctr_json_num("loss", t->loss),
+        ctr_json_num("loss_of_chance", t->chance > 0 ? t->loss / t->chance : NAN),
+        ctr_json_num("positive_top1", t->positive_top1),
+        ctr_json_num("learning_rate", ctr_schedule_rate(&t->schedule, step - 1)),
+        ctr_json_num("images_per_s", p.images_per_s),
+    };
+    return ctr_run_metrics(t->run, fields, step, sizeof fields / sizeof *fields);
+}
+
+/* Takes the rows that steps have left in the ring; waits for the device. */
+static int fetch(ctr_trainer *t)
+{
+    float row[CTR_RING_ROWS][CTR_RING_COLS];
+    int rc = ctr_tensor_read(row, t->ring, sizeof row);
+    if (rc != 0)
+        return rc;
+    double now = ctr_now();
+    if (now > t->started)
+        t->rate = (double)(t->done - t->started_at) / (now - t->started);
+    for (; rc == 0 && t->fetched < t->done; t->fetched++) {
+        const float *r = row[t->fetched % CTR_RING_ROWS];
+        t->loss = r[0];
+        t->positive_top1 = r[1] / (double)(t->method->views * t->params->batch);
+        t->epoch_loss += t->loss;
+        if (!isfinite(t->loss))
+            return ctr_hint(ctr_fail(CTR_E_DIVERGED,
+                                     "the loss is not finite at step %llu (learning "
+                                     "rate %g); checkpoints before it are kept",
+                                     (unsigned long long)t->fetched + 1,
+                                     ctr_schedule_rate(&t->schedule, t->fetched)),
+                            "use a smaller --learning-rate, or a longer --warmup-epochs");
+        rc = log_row(t, t->fetched + 1);
+    }
+    return rc;
+}
+
+/* How many steps may be under way before the host looks: about 0.2 s of work. */
+static uint64_t window(const ctr_trainer *t)
+{
+    double steps = 0.2 * t->rate;
+    return steps < 1 ? 1 : steps > CTR_RING_ROWS / 2 ? CTR_RING_ROWS / 2 : (uint64_t)steps;
+}
+
+/* A failed save is no reason to stop learning: it is said, and tried again at the next occasion. */
+static int save(ctr_trainer *t, int last)
+{
+    int rc = t->run ? ctr_state_save(t) : 0;
+    if (rc == CTR_E_IO && !last) {
+        ctr_log(CTR_LOG_WARN, "%s; training goes on", ctr_error_text());
+        return 0;
+    }
+    return rc;
+}
+
+static int end_epoch(ctr_trainer *t)
+{
+    struct ctr_train_progress p;
+    progress_now(t, &p);
+    p.loss = t->epoch_loss / (double)t->steps_per_epoch;
+    if (t->events.epoch)
+        t->events.epoch(t->events.user, &p);
+    return 0;
+}
+
+int ctr_trainer_run(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    struct ctr_train_progress now;
+    int rc = 0, saved = 0;
+    t->started = ctr_now();
+    t->started_at = t->fetched = t->done;
+    while (t->done < t->total_steps && !t->stopped) {
+        if (t->done == t->started_at || t->done % t->steps_per_epoch == 0)
+            CTR_TRY(begin_epoch(t));
+        if (t->loader)
+            CTR_TRY(feed(t));
+        CTR_TRY(ctr_graph_replay(t->g));
+        t->done++;
+        t->stopped = t->events.stop && t->events.stop(t->events.user);
+        int epoch_ends = t->done % t->steps_per_epoch == 0;
+        int save_due = epoch_ends || t->done == t->total_steps || t->stopped ||
+                       (p->checkpoint_steps && t->done % p->checkpoint_steps == 0);
+        saved = 0;
+        if (!save_due && t->done - t->fetched < window(t))
+            continue;
+        CTR_TRY(fetch(t));
+        progress_now(t, &now);
+        if (t->events.progress)
+            t->events.progress(t->events.user, &now);
+        if (save_due)
+            CTR_TRY(save(t, t->done == t->total_steps || t->stopped));
+        saved = save_due;
+        if (epoch_ends)
+            CTR_TRY(end_epoch(t));
+    }
+    if (!saved && t->done == t->started_at)
+        CTR_TRY(save(t, 1));
+out:
+    return rc;
+}

@@ -1,0 +1,88 @@
+/* train.h -- learning an encoder from images.
+ *
+ * In: parameters. Out: a run directory (train/run.h) with configuration, metrics and checkpoints.
+ *
+ *     rc = ctr_trainer_create(&trainer, &params, &events);   device, data, graph, kernels
+ *     rc = ctr_trainer_run(trainer);                         the loop, to the end or to a stop
+ *     ctr_trainer_destroy(&trainer);
+ *
+ * The same parameters on the same device give the same bits, whether or not the run was interrupted
+ * and resumed in between. */
+#ifndef CTR_TRAIN_TRAIN_H
+#define CTR_TRAIN_TRAIN_H
+
+#include "base/option.h"
+#include "data/augment.h"
+#include "graph/graph.h"
+#include "nn/nn.h"
+#include "optim/optim.h"
+
+typedef struct ctr_trainer ctr_trainer;
+
+struct ctr_train_params {
+    const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
+    uint64_t limit;      /* images at most; 0: all */
+    uint64_t image_size; /* pixels; 0: the data's own */
+    uint64_t threads;    /* decoding; 0: all processors */
+    int stream;          /* keep images off the device */
+    const char *encoder, *method, *optimizer; /* optimizer NULL: the encoder's */
+    enum ctr_stem stem;
+    uint64_t head_hidden, head_out; /* head_hidden 0: the encoder's dimension */
+    int head_bn;
+    uint64_t epochs, max_steps; /* max_steps 0: all of the epochs */
+    uint64_t batch;             /* pairs a step, at least 2 */
+    uint64_t seed;
+    double learning_rate;       /* at this batch; 0: the encoder's, scaled by batch / 256 */
+    double weight_decay;        /* negative: the encoder's */
+    double warmup_epochs;
+    enum ctr_schedule_kind schedule;
+    double method_option[CTR_MAX_OPTIONS], optim_option[CTR_MAX_OPTIONS];
+    struct ctr_augment_params augment;
+    const char *out;          /* run directory */
+    int resume;               /* go on from the newest checkpoint of `out` */
+    uint64_t checkpoint_steps; /* also every so many steps; 0: at the end of each epoch only */
+    uint64_t log_steps;       /* metrics every so many steps */
+    const char *device, *kernels, *quirks; /* see dev.h, graph.h */
+    int profile, sync;
+    uint64_t keep;            /* checkpoints kept; 0: all */
+    const char *config;       /* text of a new run's config.toml */
+};
+
+/* Where training is, for one line of progress. */
+struct ctr_train_progress {
+    uint64_t epoch, epochs, step, steps; /* epoch from 1; step of all steps */
+    double loss, chance;                 /* chance: the loss of pure guessing, 0: unknown */
+    double learning_rate, positive_top1; /* share of rows whose positive is nearest, -1: unknown */
+    double images_per_s, eta_s;
+};
+
+/* Every member may be NULL. Called from the thread that calls the trainer. */
+struct ctr_train_events {
+    void *user;
+    /* Before training: "decoding", "building kernels", ... */
+    void (*prepare)(void *user, const char *what, size_t done, size_t total);
+    void (*progress)(void *user, const struct ctr_train_progress *p);
+    void (*epoch)(void *user, const struct ctr_train_progress *p); /* loss is the epoch's mean */
+    int (*stop)(void *user); /* non-zero: finish this step, save, return CTR_OK with stopped set */
+};
+
+/* events is copied; params is borrowed until the trainer is destroyed. Without params->out nothing is
+ * written (for plans and timing). */
+int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
+                       const struct ctr_train_events *events);
+void ctr_trainer_destroy(ctr_trainer **trainer);
+/* CTR_E_DIVERGED when the loss is no longer finite; the last checkpoint stays. */
+int ctr_trainer_run(ctr_trainer *trainer);
+int ctr_trainer_stopped(const ctr_trainer *trainer);
+
+ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
+const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);
+/* What it trains on; skipped images can be listed from it. */
+struct ctr_data *ctr_trainer_data(const ctr_trainer *trainer);
+/* Steps done before this process began (resumed), and those of the whole run. */
+uint64_t ctr_trainer_done(const ctr_trainer *trainer);
+uint64_t ctr_trainer_total(const ctr_trainer *trainer);
+/* Bytes of the resident images, 0 when they are streamed. */
+uint64_t ctr_trainer_resident_bytes(const ctr_trainer *trainer);
+
+#endif

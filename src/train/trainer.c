@@ -1,0 +1,219 @@
+/* trainer.c -- puts a run together: device, data, graph, kernels, first or resumed state.
+ * In: parameters. Out: a trainer whose graph is one step: batch, augmentation, encoder and head,
+ * loss, gradients, optimiser, ring. */
+#include "train/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+
+static int unknown(const char *what, const char *name)
+{
+    return ctr_fail(CTR_E_USAGE, "there is no %s '%s'", what, name);
+}
+
+static int resolve(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    if (!(t->encoder = ctr_encoder_find(p->encoder)))
+        return unknown("encoder", p->encoder);
+    if (!(t->method = ctr_method_find(p->method)))
+        return unknown("method", p->method);
+    const char *optim = p->optimizer ? p->optimizer : t->encoder->optimizer;
+    if (!(t->optim = ctr_optim_find(optim)))
+        return unknown("optimizer", optim);
+    if (p->batch < 2)
+        return ctr_fail(CTR_E_USAGE, "a batch of %llu pairs has no negatives; it needs at least 2",
+                        (unsigned long long)p->batch);
+    t->learning_rate = p->learning_rate > 0 ? p->learning_rate
+                                            : t->encoder->learning_rate * (double)p->batch / 256;
+    t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
+    if (t->method->chance_loss)
+        t->chance = t->method->chance_loss(p->batch, p->method_option);
+    return ctr_augment_check(&p->augment);
+}
+
+static int prepare_progress(void *user, size_t done, size_t total)
+{
+    const ctr_trainer *t = user;
+    if (t->events.prepare)
+        t->events.prepare(t->events.user, "decoding", done, total);
+    return t->events.stop && t->events.stop(t->events.user)
+               ? ctr_fail(CTR_E_FAIL, "stopped before training began")
+               : 0;
+}
+
+static void build_progress(void *user, unsigned done, unsigned total, const char *what)
+{
+    const ctr_trainer *t = user;
+    if (t->events.prepare)
+        t->events.prepare(t->events.user, "building kernels", done, total);
+}
+
+static int open_data(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    int rc =
+        ctr_data_open(&t->data, &(struct ctr_data_params){.path = p->data,
+                                                          .image_size = (unsigned)p->image_size,
+                                                          .threads = (unsigned)p->threads,
+                                                          .limit = p->limit});
+    if (rc != 0)
+        return rc;
+    rc = ctr_images_open(&t->images, t->dev, t->data, p->stream ? 1 : 0, prepare_progress, t);
+    if (rc != 0)
+        return rc;
+    size_t n = ctr_data_info(t->data)->n;
+    t->image_size = t->images.height;
+    t->steps_per_epoch = n / p->batch;
+    if (t->steps_per_epoch == 0)
+        return ctr_hint(ctr_fail(CTR_E_USAGE,
+                                 "a batch of %llu is more than the %zu images there are",
+                                 (unsigned long long)p->batch, n),
+                        "use --batch %zu or less", n);
+    t->total_steps = t->steps_per_epoch * p->epochs;
+    if (p->max_steps && p->max_steps < t->total_steps)
+        t->total_steps = p->max_steps;
+    t->schedule = (struct ctr_schedule){
+        .kind = p->schedule,
+        .base = t->learning_rate,
+        .warmup = (uint64_t)(p->warmup_epochs * (double)t->steps_per_epoch),
+        .total = t->total_steps,
+    };
+    t->order = ctr_alloc(n, sizeof *t->order);
+    t->rates = ctr_alloc(t->steps_per_epoch, sizeof *t->rates);
+    return t->order && t->rates ? 0 : CTR_E_FAIL;
+}
+
+/* The whole step as a graph. */
+static int record(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    ctr_graph *g = t->g;
+    int fed = !t->images.buf;
+    struct ctr_method_io io = {
+        .g = g,
+        .N = p->batch,
+        .V = t->method->views,
+        .encoder = t->encoder,
+        .encoder_params = {.stem = p->stem, .training = 1},
+        .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
+        .option = p->method_option,
+    };
+    ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
+    t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
+    io.views =
+        ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size, &p->augment);
+    int rc = ctr_graph_status(g);
+    if (rc == 0)
+        rc = t->method->build(&io);
+    if (rc == 0)
+        rc = ctr_graph_backward(g, io.loss, NULL);
+    if (rc == 0)
+        rc = t->optim->record(g, t->batch.scalars, (float)t->weight_decay, p->optim_option);
+    t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.positive_top1});
+    return rc != 0 ? rc : ctr_graph_status(g);
+}
+
+static int build(ctr_trainer *t)
+{
+    int rc = 0;
+    CTR_TRY(ctr_store_create(&t->store, t->dev));
+    ctr_store_moments(t->store, t->optim->moments);
+    CTR_TRY(ctr_graph_create(&t->g, t->dev, t->store));
+    CTR_TRY(record(t));
+    CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels}));
+    CTR_TRY(ctr_graph_lower(t->g));
+    CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
+    CTR_TRY(ctr_store_init(t->store, t->params->seed));
+out:
+    return rc;
+}
+
+int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
+                       const struct ctr_train_events *events)
+{
+    int rc = 0;
+    ctr_trainer *t = ctr_alloc(1, sizeof *t);
+    if (!t)
+        return CTR_E_FAIL;
+    t->params = params;
+    if (events)
+        t->events = *events;
+    CTR_TRY(resolve(t));
+    if (params->out)
+        CTR_TRY(params->resume ? ctr_run_open(&t->run, params->out)
+                               : ctr_run_create(&t->run, params->out, params->config));
+    CTR_TRY(ctr_dev_open(&t->dev, params->device,
+                         &(struct ctr_dev_params){.profile = params->profile,
+                                                  .sync = params->sync,
+                                                  .quirks = params->quirks}));
+    CTR_TRY(open_data(t));
+    CTR_TRY(build(t));
+    if (params->resume)
+        CTR_TRY(ctr_state_load(t));
+    if (t->run)
+        CTR_TRY(ctr_run_begin(t->run, t->done));
+    ctr_dev_profile_reset(t->dev);
+    *out = t;
+    t = NULL;
+out:
+    ctr_trainer_destroy(&t);
+    return rc;
+}
+
+void ctr_trainer_destroy(ctr_trainer **trainer)
+{
+    ctr_trainer *t = *trainer;
+    if (!t)
+        return;
+    ctr_loader_close(&t->loader);
+    ctr_graph_destroy(&t->g);
+    ctr_store_destroy(&t->store);
+    ctr_images_close(&t->images);
+    ctr_data_close(&t->data);
+    ctr_dev_destroy(&t->dev);
+    ctr_run_close(&t->run);
+    free(t->order);
+    free(t->rates);
+    free(t);
+    *trainer = NULL;
+}
+
+int ctr_trainer_stopped(const ctr_trainer *t)
+{
+    return t->stopped;
+}
+
+ctr_dev *ctr_trainer_dev(const ctr_trainer *t)
+{
+    return t->dev;
+}
+
+const ctr_graph *ctr_trainer_graph(const ctr_trainer *t)
+{
+    return t->g;
+}
+
+struct ctr_data *ctr_trainer_data(const ctr_trainer *t)
+{
+    return t->data;
+}
+
+uint64_t ctr_trainer_done(const ctr_trainer *t)
+{
+    return t->done;
+}
+
+uint64_t ctr_trainer_total(const ctr_trainer *t)
+{
+    return t->total_steps;
+}
+
+uint64_t ctr_trainer_resident_bytes(const ctr_trainer *t)
+{
+    return t->images.buf ? ctr_buf_bytes(t->images.buf) : 0;
+}

@@ -1,0 +1,22 @@
+/* step.h -- one SimCLR step on fixed inputs, for comparing with other implementations. */
+#ifndef CTR_TESTS_TRAIN_STEP_H
+#define CTR_TESTS_TRAIN_STEP_H
+
+#include "method/method.h"
+
+struct step {
+    ctr_dev *dev;
+    ctr_store *store;
+    ctr_graph *g;
+    ctr_tensor *views;
+    struct ctr_method_io io;
+    float *x; /* what `views` is given: uniform in [0,1), smoothed a little so that views differ */
+};
+
+/* Records forward and backward of `encoder` under SimCLR (temperature 0.5, head hidden = the
+ * encoder's dimension, out 128, batch-norm) for N pairs of H x H images, draws parameters from seed 1
+ * and images from seed 2, and runs it once. */
+int step_run(struct step *s, const char *device, const char *encoder, size_t N, size_t H);
+void step_finish(struct step *s);
+
+#endif

@@ -1,0 +1,505 @@
+/* cmd_train.c -- `clcontrast train`: parameters from the command line (or a run's configuration, to
+ * resume it), progress on the terminal, the trainer does the rest. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "clcontrast/status.h"
+#include "cmd.h"
+#include "config.h"
+#include "data/data.h"
+#include "method/method.h"
+#include "term.h"
+#include "train/train.h"
+
+struct train_options {
+    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk;
+    uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
+    uint64_t checkpoint_steps, keep, log_steps;
+    int stream, head_bn, stem, schedule, profile, plan, sync, bicubic;
+    double learning_rate, weight_decay, warmup;
+    double crop_min, crop_max, flip, jitter, strength, gray, blur;
+};
+
+#define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
+
+static const struct opt run_rows[] = {
+    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
+        .shown = "shapes, drawn as they are needed",
+        .help =
+            "folder of images, or of CIFAR, IDX (MNIST) or STL-10 files; DRIVER:PATH forces one"),
+    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "RUN", .shown = "runs/NUMBER",
+        .help = "new directory for configuration, metrics and checkpoints"),
+    ROW(STR, resume, .name = "resume", .metavar = "RUN",
+        .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
+    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
+        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
+        .max = 1e6, .help = "passes over the images"),
+    ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
+        .max = 1e12, .help = "end after so many steps"),
+    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
+        .max = 1e6, .help = "pairs of views a step"),
+    ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
+        .help = "of everything random: same seed, same device, same bits"),
+    ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
+        .help = "use at most so many images"),
+    ROW(U64, image_size, .name = "image-size", .metavar = "PIXELS", .init = "0",
+        .shown = "the images' own", .max = 4096, .help = "side of the views"),
+    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
+        .max = 256, .help = "that decode images"),
+    ROW(FLAG, stream, .name = "stream",
+        .help = "keep the images off the device; done anyway when they do not fit"),
+    ROW(U64, checkpoint_steps, .name = "checkpoint-steps", .metavar = "N", .init = "0",
+        .shown = "at each epoch's end", .max = 1e12, .help = "save every so many steps, too"),
+    ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .shown = "3", .max = 1e6,
+        .help = "newest checkpoints to keep (0: all)"),
+    ROW(U64, log_steps, .name = "log-steps", .metavar = "N", .init = "10", .min = 1, .max = 1e9,
+        .help = "steps from one line of metrics.jsonl to the next"),
+    ROW(FLAG, plan, .name = "plan",
+        .help = "print parameters, memory, launches and FLOPs of a step, and stop"),
+    ROW(FLAG, profile, .name = "profile",
+        .help = "time every kernel and print a table at the end (slower)"),
+    ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
+        .help = "force kernel variants where they can be used"),
+    ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
+        .help = "switch workarounds on or off (see `clcontrast devices`)"),
+    ROW(FLAG, sync, .name = "sync", .help = "wait after each kernel, so that a fault names it"),
+    {.name = NULL},
+};
+
+static const struct opt network_rows[] = {
+    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
+        .help = "cnn, resnet18 or resnet34"),
+    ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
+        .init = "auto", .help = "first layers of a resnet: cifar up to 64 pixels, else imagenet"),
+    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
+        .help = "learning method"),
+    ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
+        .shown = "the encoder's dimension", .max = 65536,
+        .help = "width of the projection head's hidden layer"),
+    ROW(U64, head_out, .name = "head-out", .metavar = "N", .init = "128", .min = 2, .max = 65536,
+        .help = "dimension of the projections that the loss compares"),
+    ROW(FLAG, head_bn, .name = "head-bn", .init = "1", .help = "batch-norm in the projection head"),
+    ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
+        .help = "sgd, adamw or lars"),
+    ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
+        .shown = "the encoder's, times batch / 256", .max = 1e6, .help = "at its highest"),
+    ROW(DOUBLE, weight_decay, .name = "weight-decay", .metavar = "X", .init = "-1",
+        .shown = "the encoder's", .min = -1, .max = 10,
+        .help = "pull towards zero; biases and norms are spared"),
+    ROW(DOUBLE, warmup, .name = "warmup-epochs", .metavar = "N", .init = "0", .max = 1e6,
+        .help = "in which the learning rate rises from nothing"),
+    ROW(CHOICE, schedule, .name = "schedule", .metavar = "KIND", .choices = "cosine|constant|step",
+        .init = "cosine", .help = "of the learning rate after the warm-up"),
+    {.name = NULL},
+};
+
+static const struct opt augment_rows[] = {
+    ROW(DOUBLE, crop_min, .name = "crop-min", .metavar = "X", .init = "0.08", .min = 0.001,
+        .max = 1, .help = "smallest share of the image's area that a crop shows"),
+    ROW(DOUBLE, crop_max, .name = "crop-max", .metavar = "X", .init = "1", .min = 0.001, .max = 1,
+        .help = "largest share"),
+    ROW(DOUBLE, flip, .name = "flip", .metavar = "P", .init = "0.5", .max = 1,
+        .help = "probability of a horizontal flip"),
+    ROW(DOUBLE, jitter, .name = "jitter", .metavar = "P", .init = "0.8", .max = 1,
+        .help = "probability of colour jitter"),
+    ROW(DOUBLE, strength, .name = "jitter-strength", .metavar = "S", .init = "0.5", .max = 2,
+        .help = "brightness, contrast, saturation 0.8 S, hue 0.2 S (1 for large photographs)"),
+    ROW(DOUBLE, gray, .name = "gray", .metavar = "P", .init = "0.2", .max = 1,
+        .help = "probability of losing all colour"),
+    ROW(DOUBLE, blur, .name = "blur", .metavar = "P", .init = "0", .max = 1,
+        .help = "probability of Gaussian blur (0.5 for large photographs)"),
+    ROW(FLAG, bicubic, .name = "bicubic",
+        .help = "resize crops by cubic instead of linear filters"),
+    {.name = NULL},
+};
+
+/* ---- options that methods and optimisers describe themselves ---- */
+
+struct described {
+    struct opt rows[CTR_MAX_OPTIONS + 1];
+    char init[CTR_MAX_OPTIONS][32];
+    double value[CTR_MAX_OPTIONS];
+};
+
+static void describe(struct described *d, const struct ctr_option *options)
+{
+    for (size_t i = 0; options && options[i].name && i < CTR_MAX_OPTIONS; i++) {
+        const struct ctr_option *o = &options[i];
+        snprintf(d->init[i], sizeof d->init[i], "%g", o->init);
+        d->rows[i] = (struct opt){.name = o->name,
+                                  .kind = OPT_DOUBLE,
+                                  .metavar = o->metavar,
+                                  .offset = i * sizeof(double),
+                                  .init = d->init[i],
+                                  .min = o->min,
+                                  .max = o->max,
+                                  .help = o->help};
+    }
+}
+
+/* Everything one invocation owns. */
+struct train_command {
+    struct train_options o;
+    struct described method, optim;
+    struct opt_set set;
+    struct ctr_arena arena;
+    struct ctr_str config;
+    char out[64];
+};
+
+/* A text value of the configuration file, read before its tables are known; NULL: not there. */
+static char *peek_config(struct ctr_arena *arena, const char *path, const char *key)
+{
+    void *text = NULL;
+    size_t n, k = strlen(key);
+    char *found = NULL;
+    if (ctr_file_read(&text, &n, path, 1 << 20) != 0)
+        return NULL;
+    for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (strncmp(line, key, k) == 0 && strncmp(line + k, " = \"", 4) == 0) {
+            line[k + 4 + strcspn(line + k + 4, "\"\n")] = '\0';
+            found = ctr_arena_strdup(arena, line + k + 4);
+            break;
+        }
+    free(text);
+    return found;
+}
+
+static const char *early(struct train_command *c, int argc, char **argv, const char *config,
+                         const char *name, const char *init)
+{
+    const char *typed = opt_peek(argc, argv, name);
+    const char *kept = config ? peek_config(&c->arena, config, name) : NULL;
+    return typed ? typed : kept ? kept : init;
+}
+
+/* Tables: the fixed ones, then those of the method and optimiser chosen. */
+static int add_tables(struct train_command *c, int argc, char **argv, const char *config)
+{
+    int rc = 0;
+    const struct ctr_encoder *e = ctr_encoder_find(early(c, argc, argv, config, "encoder", "cnn"));
+    const struct ctr_method *m = ctr_method_find(early(c, argc, argv, config, "method", "simclr"));
+    const struct ctr_optim *o =
+        ctr_optim_find(early(c, argc, argv, config, "optimizer", e ? e->optimizer : "sgd"));
+    CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
+    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->o));
+    if (m) {
+        describe(&c->method, m->options);
+        CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
+    }
+    if (o) {
+        describe(&c->optim, o->options);
+        CTR_TRY(opt_add(&c->set, "Optimizer", c->optim.rows, c->optim.value));
+    }
+out:
+    return rc;
+}
+
+static void fill(struct ctr_train_params *p, const struct train_command *c)
+{
+    const struct train_options *o = &c->o;
+    float s = (float)o->strength;
+    *p = (struct ctr_train_params){
+        .data = o->data,
+        .limit = o->limit,
+        .image_size = o->image_size,
+        .threads = o->threads,
+        .stream = o->stream,
+        .encoder = o->encoder,
+        .method = o->method,
+        .optimizer = o->optimizer,
+        .stem = (enum ctr_stem)o->stem,
+        .head_hidden = o->head_hidden,
+        .head_out = o->head_out,
+        .head_bn = o->head_bn,
+        .epochs = o->epochs,
+        .max_steps = o->steps,
+        .batch = o->batch,
+        .seed = o->seed,
+        .learning_rate = o->learning_rate,
+        .weight_decay = o->weight_decay,
+        .warmup_epochs = o->warmup,
+        .schedule = (enum ctr_schedule_kind)o->schedule,
+        .out = o->plan ? NULL : o->out,
+        .resume = o->resume != NULL,
+        .checkpoint_steps = o->checkpoint_steps,
+        .log_steps = o->log_steps,
+        .keep = o->keep,
+        .device = o->device,
+        .kernels = o->kernel,
+        .quirks = o->quirk,
+        .profile = o->profile,
+        .sync = o->sync,
+        .config = c->config.s,
+    };
+    memcpy(p->method_option, c->method.value, sizeof p->method_option);
+    memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
+    p->augment = ctr_augment_small();
+    p->augment.area_min = (float)o->crop_min;
+    p->augment.area_max = (float)o->crop_max;
+    p->augment.flip_p = (float)o->flip;
+    p->augment.jitter_p = (float)o->jitter;
+    p->augment.brightness = p->augment.contrast = p->augment.saturation = 0.8f * s;
+    p->augment.hue = 0.2f * s;
+    p->augment.gray_p = (float)o->gray;
+    p->augment.blur_p = (float)o->blur;
+    p->augment.cubic = o->bicubic;
+}
+
+/* ---- what a person sees ---- */
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+    if (signalled)
+        _Exit(128 + number);
+    signalled = number;
+}
+
+static int stop(void *user)
+{
+    return signalled != 0;
+}
+
+static void prepare(void *user, const char *what, size_t done, size_t total)
+{
+    term_progress("%s %zu/%zu", what, done, total);
+}
+
+static void line(struct ctr_str *s, const struct ctr_train_progress *p)
+{
+    ctr_str_addf(s, "epoch %llu/%llu  loss %.4f", (unsigned long long)p->epoch,
+                 (unsigned long long)p->epochs, p->loss);
+    if (p->chance > 0)
+        ctr_str_addf(s, " (%.0f%% of chance)", 100 * p->loss / p->chance);
+    if (p->positive_top1 >= 0)
+        ctr_str_addf(s, "  top1 %.0f%%", 100 * p->positive_top1);
+    ctr_str_addf(s, "  %.0f images/s", p->images_per_s);
+}
+
+static void progress(void *user, const struct ctr_train_progress *p)
+{
+    struct ctr_str s = {0};
+    char eta[24];
+    line(&s, p);
+    if (s.s)
+        term_progress("%s  step %llu/%llu  ETA %s", s.s, (unsigned long long)p->step,
+                      (unsigned long long)p->steps, term_duration(eta, p->eta_s));
+    ctr_str_free(&s);
+}
+
+static void epoch(void *user, const struct ctr_train_progress *p)
+{
+    struct ctr_str s = {0};
+    char eta[24];
+    line(&s, p);
+    if (s.s)
+        term_note("%s  ETA %s", s.s, term_duration(eta, p->eta_s));
+    ctr_str_free(&s);
+}
+
+static void mib(const char *name, uint64_t bytes)
+{
+    printf("  %-22s %10.1f MiB\n", name, (double)bytes / 1048576);
+}
+
+static void print_plan(ctr_trainer *t)
+{
+    struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
+    uint64_t images = ctr_trainer_resident_bytes(t);
+    printf("parameters               %zu\nmemory on the device\n", r.param_count);
+    mib("parameters", r.param_bytes);
+    mib("gradients", r.grad_bytes);
+    mib("optimizer", r.moment_bytes);
+    mib("running statistics", r.state_bytes);
+    mib("activations, scratch", r.arena_bytes);
+    printf("  %-22s %10.1f MiB\n", "  (without sharing)", (double)r.unshared_bytes / 1048576);
+    mib("images", images);
+    mib("other inputs", r.input_bytes);
+    mib("sum", r.param_bytes + r.grad_bytes + r.moment_bytes + r.state_bytes + r.arena_bytes +
+                   images + r.input_bytes);
+    printf("one step\n  launches               %10zu\n  arithmetic             %10.3f GFLOP\n"
+           "  memory traffic         %10.1f MiB\nsteps                    %llu\n",
+           r.launches, r.flops * 1e-9, r.traffic_bytes / 1048576,
+           (unsigned long long)ctr_trainer_total(t));
+}
+
+static void print_profile(ctr_dev *dev)
+{
+    struct ctr_profile_row *rows = NULL;
+    unsigned n = 0;
+    double sum = 0;
+    if (ctr_dev_profile(&rows, &n, dev) != 0)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        sum += rows[i].seconds;
+    printf("%-36s %9s %10s %7s %9s %8s\n", "kernel", "runs", "seconds", "share", "GFLOP/s", "GB/s");
+    for (unsigned i = 0; i < n; i++)
+        printf("%-36s %9llu %10.4f %6.1f%% %9.1f %8.1f\n", rows[i].name,
+               (unsigned long long)rows[i].runs, rows[i].seconds, 100 * rows[i].seconds / sum,
+               rows[i].flops / rows[i].seconds * 1e-9, rows[i].bytes / rows[i].seconds * 1e-9);
+    free(rows);
+}
+
+static void say_start(ctr_trainer *t)
+{
+    const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
+    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
+    term_progress_end();
+    term_note("%s: %zu images of %ux%u (%s), %zu parameters, %llu steps%s", d->path, d->n, d->width,
+              d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
+              r.param_count, (unsigned long long)ctr_trainer_total(t),
+              ctr_trainer_done(t) ? ", resumed" : "");
+    for (size_t i = 0; i < bad && i < 5; i++) {
+        struct ctr_data_skip skip = ctr_data_skip(ctr_trainer_data(t), i);
+        struct ctr_str path = {0};
+        term_escape(&path, skip.path);
+        term_warn("skipped '%s': %s", path.s ? path.s : "", skip.reason);
+        ctr_str_free(&path);
+    }
+    if (bad > 5)
+        term_warn("%zu more images skipped", bad - 5);
+}
+
+/* ---- running ---- */
+
+static int run_training(const struct train_command *c)
+{
+    struct ctr_train_params params;
+    const struct ctr_train_events events = {
+        .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
+    ctr_trainer *t = NULL;
+    char took[24];
+    double start = ctr_now();
+    fill(&params, c);
+    int rc = ctr_trainer_create(&t, &params, &events);
+    if (rc != 0) {
+        term_progress_end();
+        return rc;
+    }
+    if (c->o.plan) {
+        term_progress_end();
+        print_plan(t);
+        ctr_trainer_destroy(&t);
+        return 0;
+    }
+    say_start(t);
+    rc = ctr_trainer_run(t);
+    term_progress_end();
+    if (c->o.profile)
+        print_profile(ctr_trainer_dev(t));
+    if (rc == 0)
+        term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
+                  (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
+                  term_duration(took, ctr_now() - start), params.out);
+    ctr_trainer_destroy(&t);
+    return rc;
+}
+
+/* runs/1, runs/2, ...: the first that is not there. */
+static void default_out(struct train_command *c)
+{
+    for (unsigned i = 1; i < 100000; i++) {
+        snprintf(c->out, sizeof c->out, "runs/%u", i);
+        FILE *f = fopen(c->out, "r");
+        if (!f)
+            break;
+        fclose(f);
+    }
+    c->o.out = c->out;
+}
+
+/* What the command line says against the run's own configuration. */
+static int check_resume(struct train_command *c)
+{
+    static const char *const may_change[] = {"device", "threads", "profile", "sync",
+                                             "stream", "kernel",  "quirk",   "resume",
+                                             "keep",   "plan",    NULL};
+    for (unsigned g = 0; g < c->set.n_groups; g++)
+        for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
+            const char *const *ok = may_change;
+            while (*ok && strcmp(*ok, row->name) != 0)
+                ok++;
+            if (!*ok && opt_source(&c->set, row->name) == OPT_COMMAND_LINE &&
+                strcmp(c->set.groups[g].title, "Options common to all commands") != 0)
+                return ctr_hint(
+                    ctr_fail(CTR_E_USAGE, "--%s cannot change when a run is resumed", row->name),
+                    "leave it out, or start a new run");
+        }
+    return 0;
+}
+
+extern const struct cmd cmd_train;
+
+static int run(int argc, char **argv)
+{
+    int rc = 0;
+    struct train_command *c = ctr_alloc(1, sizeof *c);
+    char *config = NULL;
+    const char *resume = opt_peek(argc, argv, "resume");
+    if (!c)
+        return CTR_E_FAIL;
+    if (resume && !(config = ctr_path_join(resume, "config.toml")))
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(cmd_options(&c->set, &cmd_train, &c->o));
+    CTR_TRY(add_tables(c, argc, argv, config));
+    CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
+    if (c->o.resume) {
+        CTR_TRY(check_resume(c));
+        rc = config_read(&c->set, &c->arena, config);
+        if (rc != 0) {
+            rc = ctr_hint(ctr_fail_in(CTR_E_MODEL, "cannot resume '%s'", c->o.resume),
+                          "RUN is the directory that --out named");
+            goto out;
+        }
+        c->o.out = c->o.resume;
+    } else if (!c->o.out) {
+        default_out(c);
+    }
+    config_write(&c->config, &c->set);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGHUP, on_signal);
+    rc = run_training(c);
+    if (signalled && rc == 0) {
+        signal(signalled, SIG_DFL);
+        raise(signalled);
+    }
+out:
+    free(config);
+    opt_finish(&c->set);
+    ctr_str_free(&c->config);
+    ctr_arena_free(&c->arena);
+    free(c);
+    return rc;
+}
+
+static const struct cmd_example examples[] = {
+    {"clcontrast train", "learn from the built-in shapes, on the first GPU or else the CPU"},
+    {"clcontrast train --data photos --out runs/photos", "learn from a folder of images"},
+    {"clcontrast train --data photos --encoder resnet18 --epochs 200 --device gpu",
+     "the network and length that published results use"},
+    {"clcontrast train --resume runs/photos", "go on after an interruption, bit for bit"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_train = {
+    .name = "train",
+    .summary = "learn an encoder from images without labels",
+    .args = "",
+    .about =
+        "Learns an encoder by contrastive learning: two augmented views of each image must find "
+        "each other among all views of the batch. The run's directory gets config.toml, "
+        "metrics.jsonl, event files for TensorBoard, train.log and checkpoints; SIGINT and "
+        "SIGTERM finish the step and save. `clcontrast eval RUN` tells what was learnt.",
+    .examples = examples,
+    .options = run_rows,
+    .run = run,
+};

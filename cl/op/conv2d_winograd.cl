@@ -1,0 +1,325 @@
+/* conv2d_winograd.cl -- 3x3 convolution of stride 1 on CPUs by F(4x4, 3x3): Lavin and Gray, "Fast
+ * algorithms for convolutional neural networks", 2016. Y = At [ (G g Gt) . (Bt d B) ] A per tile.
+ *
+ * Forward, data gradient (the forward of dy with turned, transposed weights) and weight gradient
+ * dg = Gt [ sum over tiles (Bt d B) . (A dY At) ] G. One work-item (local size 1) does everything
+ * for a block of tiles: transformed inputs and products stay in local memory, its private scratch.
+ * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row,
+ * column). The host defines T (tiles of a block, a multiple of 8), KC (in channels at a time, 32 or
+ * 64) for the forward; CI, CO (channel block) for the weight gradient; MASK=1: dy counts where y >
+ * 0. */
+#include "lib/prelude.clh"
+
+#ifndef T
+#define T 8
+#endif
+#ifndef KC
+#define KC 32
+#endif
+#ifndef CI
+#define CI 32
+#endif
+#ifndef CO
+#define CO 32
+#endif
+#ifndef MASK
+#define MASK 0
+#endif
+#define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
+
+/* G: 3 -> 6, Bt: 6 -> 6, At: 6 -> 4, A: 4 -> 6, Gt: 6 -> 3. */
+#define MUL_G(o, a, b, c)                                                                          \
+    {                                                                                              \
+        float16 s_ = (a + c) * (-1.0f / 6), t_ = a * (1.0f / 24) + c * (1.0f / 6);                 \
+        o[0] = a * 0.25f, o[1] = s_ - b * (1.0f / 6), o[2] = s_ + b * (1.0f / 6);                  \
+        o[3] = t_ + b * (1.0f / 12), o[4] = t_ - b * (1.0f / 12), o[5] = c;                        \
+    }
+#define MUL_BT(o, d0, d1, d2, d3, d4, d5)                                                          \
+    {                                                                                              \
+        float16 a_ = d4 - 4.0f * d2, b_ = d3 - 4.0f * d1, c_ = d4 - d2, e_ = 2.0f * (d3 - d1);     \
+        o[0] = 4.0f * d0 - 5.0f * d2 + d4, o[1] = a_ + b_, o[2] = a_ - b_;                         \
+        o[3] = c_ + e_, o[4] = c_ - e_, o[5] = 4.0f * d1 - 5.0f * d3 + d5;                         \
+    }
+#define MUL_AT(o, m0, m1, m2, m3, m4, m5)                                                          \
+    {                                                                                              \
+        float16 p_ = m1 + m2, q_ = m1 - m2, r_ = m3 + m4, s_ = m3 - m4;                            \
+        o[0] = m0 + p_ + r_, o[1] = q_ + 2.0f * s_, o[2] = p_ + 4.0f * r_;                         \
+        o[3] = q_ + 8.0f * s_ + m5;                                                                \
+    }
+#define MUL_A(o, d0, d1, d2, d3)                                                                   \
+    {                                                                                              \
+        float16 a_ = d0 + d2, b_ = d1 + d3, c_ = d0 + 4.0f * d2, e_ = 2.0f * d1 + 8.0f * d3;       \
+        o[0] = d0, o[1] = a_ + b_, o[2] = a_ - b_, o[3] = c_ + e_, o[4] = c_ - e_, o[5] = d3;      \
+    }
+#define MUL_GT(o, d0, d1, d2, d3, d4, d5)                                                          \
+    {                                                                                              \
+        float16 a_ = d1 + d2, b_ = d2 - d1, c_ = d3 + d4, e_ = d3 - d4;                            \
+        o[0] = 0.25f * d0 - a_ * (1.0f / 6) + c_ * (1.0f / 24);                                    \
+        o[1] = b_ * (1.0f / 6) + e_ * (1.0f / 12), o[2] = (c_ - a_) * (1.0f / 6) + d5;             \
+    }
+
+/* U[O/32][36][I][32] = G w Gt; w(o, i, tap) = w[o * so + i * si + tap], taps in reverse if `turn`.
+ * Work size (O / 16, I). */
+kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int O, int so,
+                                      int si, int turn)
+{
+    int o = get_group_id(0) * 16, i = get_group_id(1);
+    float g[9][16];
+    for (int l = 0; l < 16; l++)
+        for (int tap = 0; tap < 9; tap++)
+            g[turn ? 8 - tap : tap][l] = w[(size_t)(o + l) * so + (size_t)i * si + tap];
+    float16 t[3][6], u[6];
+    for (int x = 0; x < 3; x++)
+        MUL_G(t[x], vload16(0, g[x]), vload16(0, g[3 + x]), vload16(0, g[6 + x]))
+    global float *to = U + ((size_t)(o / 32) * 36 * I + i) * 32 + (o & 16);
+    for (int y = 0; y < 6; y++) {
+        MUL_G(u, t[0][y], t[1][y], t[2][y])
+        for (int x = 0; x < 6; x++)
+            vstore16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
+    }
+}
+
+/* Where the n x n values of a tile lie in an H x W image, -1 outside: at[n * n]. */
+inline void place(int *at, int n, int y, int x, int H, int W, int C, int live)
+{
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            int inside = live && (uint)(y + i) < (uint)H && (uint)(x + j) < (uint)W;
+            at[i * n + j] = inside ? ((y + i) * W + x + j) * C : -1;
+        }
+}
+
+inline float16 fetch(global const float *p, global const float *mask, int at, int masked)
+{
+    if (at < 0)
+        return 0;
+    float16 v = vload16(0, p + at);
+    return masked ? select(v, (float16)(0), vload16(0, mask + at) <= 0.0f) : v;
+}
+
+/* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. */
+inline void input_tile(local float *v, int apart, global const float *x, global const float *mask,
+                       const int *at, int masked)
+{
+    float16 t[6][6], d[6], o[6];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+#pragma unroll
+        for (int i = 0; i < 6; i++)
+            d[i] = fetch(x, mask, at[i * 6 + j], masked);
+        MUL_BT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
+    }
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        MUL_BT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(o[j], 0, v + (i * 6 + j) * apart);
+    }
+}
+
+/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. */
+inline void multiply(local float *M, local const float *V, global const float *U, int first)
+{
+    for (int t = 0; t < T; t += 8) {
+        float16 a[8], b[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            a[i] = first ? (float16)(0) : vload16(2 * (t + i), M);
+            b[i] = first ? (float16)(0) : vload16(2 * (t + i) + 1, M);
+        }
+        for (int k = 0; k < KC; k += 16) {
+            local const float *v = V + k * T + t * 16;
+            global const float *u = U + k * 32;
+#pragma unroll 4
+            for (int j = 0; j < 16; j++) {
+                float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
+#pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);
+                    b[i] = fma((float16)(v[i * 16 + j]), u1, b[i]);
+                }
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            vstore16(a[i], 2 * (t + i), M);
+            vstore16(b[i], 2 * (t + i) + 1, M);
+        }
+    }
+}
+
+/* y (rows `row` floats apart, nh x nw of 4 x 4 pixels) = At m A of 16 channels, plus bias, clamped
+ * from below. m[36], each 32 T floats from the last. */
+inline void output_tile(global float *y, local const float *m, float16 bias, float16 low, int row,
+                        int C, int nh, int nw)
+{
+    float16 t[6][4], d[6], o[4];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+#pragma unroll
+        for (int i = 0; i < 6; i++)
+            d[i] = vload16(0, m + (i * 6 + j) * (32 * T));
+        MUL_AT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        MUL_AT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
+        if (i < nh)
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                if (j < nw) {
+                    o[j] += bias;
+                    vstore16(select(o[j], low, o[j] < low), 0, y + i * row + j * C);
+                }
+    }
+}
+
+/* y[N,OH,OW,O] from x[N,H,W,I]; for the data gradient x is dy (with MASK: where `mask` > 0).
+ * Work size (blocks of T tiles, groups of G out channels). V[36][KC][T], M[G/32][36][T][32]; KC in
+ * channels at a time add to M. th x tw tiles an image. */
+kernel TILE void conv2d_winograd(global float *y, global const float *x, global const float *mask,
+                                 global const float *U, global const float *bias, local float *V,
+                                 local float *M, int use_bias, float low, int N, int H, int W,
+                                 int I, int OH, int OW, int O, int pad, int th, int tw, int G)
+{
+    int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[36];
+    for (int c0 = 0; c0 < I; c0 += KC) {
+        for (int t = 0; t < T; t++) {
+            int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;
+            place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, n < N);
+            size_t image = (size_t)n * H * W * I + c0;
+            for (int c = 0; c < KC; c += 16)
+                input_tile(V + c * T + t * 16, KC * T, x + image + c, mask + image + c, at, MASK);
+        }
+        for (int g = 0; g < G; g += 32)
+            for (int p = 0; p < 36; p++)
+                multiply(M + (g * 36 + p * 32) * T, V + p * (KC * T),
+                         U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32, c0 == 0);
+    }
+    for (int t = 0; t < T; t++) {
+        int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4, ox = r % tw * 4;
+        if (n >= N)
+            break;
+        global float *to = y + (((size_t)n * OH + oy) * OW + ox) * O + o0;
+        for (int g = 0; g < G; g += 16)
+            output_tile(to + g, M + (g / 32 * 36 * 32) * T + t * 32 + (g & 16),
+                        use_bias ? vload16(0, bias + o0 + g) : (float16)(0), (float16)(low), OW * O,
+                        O, OH - oy, OW - ox);
+    }
+}
+
+/* v[36] (each `apart` floats from the last) = A dY At of 16 channels; returns the sum over the
+ * tile. */
+inline float16 gradient_tile(local float *v, int apart, global const float *dy,
+                             global const float *mask, const int *at)
+{
+    float16 t[4][6], d[4], o[6], sum = 0;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            d[i] = fetch(dy, mask, at[i * 4 + j], MASK);
+            sum += d[i];
+        }
+        MUL_A(t[j], d[0], d[1], d[2], d[3])
+    }
+#pragma unroll
+    for (int i = 0; i < 6; i++) {
+        MUL_A(o, t[0][i], t[1][i], t[2][i], t[3][i])
+#pragma unroll
+        for (int j = 0; j < 6; j++)
+            vstore16(o[j], 0, v + (i * 6 + j) * apart);
+    }
+    return sum;
+}
+
+/* D[CI][CO] += V[T][CI] transposed times E[T][CO]. */
+inline void multiply_dw(local float *D, local const float *V, local const float *E)
+{
+    for (int o = 0; o < CO; o += 32)
+        for (int c = 0; c < CI; c += 8) {
+            local float *d = D + c * CO + o;
+            float16 a[8], b[8];
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                a[i] = vload16(0, d + i * CO);
+                b[i] = vload16(1, d + i * CO);
+            }
+#pragma unroll 4
+            for (int k = 0; k < T; k++) {
+                float16 e0 = vload16(0, E + k * CO + o), e1 = vload16(1, E + k * CO + o);
+#pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    a[i] = fma((float16)(V[k * CI + c + i]), e0, a[i]);
+                    b[i] = fma((float16)(V[k * CI + c + i]), e1, b[i]);
+                }
+            }
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                vstore16(a[i], 0, d + i * CO);
+                vstore16(b[i], 1, d + i * CO);
+            }
+        }
+}
+
+/* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each CI CO floats from the last. */
+inline void filter_tile(global float *dw, size_t tap, local const float *m)
+{
+    float16 t[6][3], d[6], o[3];
+#pragma unroll
+    for (int j = 0; j < 6; j++) {
+#pragma unroll
+        for (int i = 0; i < 6; i++)
+            d[i] = vload16(0, m + (i * 6 + j) * (CI * CO));
+        MUL_GT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
+    }
+#pragma unroll
+    for (int i = 0; i < 3; i++) {
+        MUL_GT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
+#pragma unroll
+        for (int j = 0; j < 3; j++)
+            vstore16(o[j], 0, dw + (i * 3 + j) * tap);
+    }
+}
+
+/* part[S][9][I][O] and, behind them, part_b[S][O] = sums of dy: tiles [split * per, (split + 1) *
+ * per) with per a multiple of T. Work size (S, I / CI, O / CO). V[36][T][CI], E[36][T][CO],
+ * D[36][CI][CO]. */
+kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *x,
+                                        global const float *dy, global const float *mask,
+                                        local float *V, local float *E, local float *D, int N,
+                                        int H, int W, int I, int OH, int OW, int O, int pad, int th,
+                                        int tw, int per)
+{
+    int split = get_group_id(0), S = get_num_groups(0), end = min(N * th * tw, (split + 1) * per);
+    int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, at[36];
+    float16 sums[CO / 16];
+    for (int o = 0; o < CO / 16; o++)
+        sums[o] = 0;
+    for (int i = 0; i < 36 * CI * CO; i += 16)
+        vstore16((float16)(0), 0, D + i);
+    for (int t0 = split * per; t0 < end; t0 += T) {
+        for (int t = 0; t < T; t++) {
+            int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4,
+                ox = r % tw * 4;
+            size_t image = (size_t)n * H * W * I + i0, grad = (size_t)n * OH * OW * O + o0;
+            place(at, 6, oy - pad, ox - pad, H, W, I, t0 + t < end);
+            for (int c = 0; c < CI; c += 16)
+                input_tile(V + t * CI + c, CI * T, x + image + c, x, at, 0);
+            place(at, 4, oy, ox, OH, OW, O, t0 + t < end);
+            for (int c = 0; c < CO; c += 16)
+                sums[c / 16] +=
+                    gradient_tile(E + t * CO + c, CO * T, dy + grad + c, mask + grad + c, at);
+        }
+        for (int p = 0; p < 36; p++)
+            multiply_dw(D + p * (CI * CO), V + p * (CI * T), E + p * (CO * T));
+    }
+    for (int i = 0; i < CI; i++)
+        for (int o = 0; o < CO; o += 16)
+            filter_tile(part + ((size_t)split * 9 * I + i0 + i) * O + o0 + o, (size_t)I * O,
+                        D + i * CO + o);
+    if (i0 == 0)
+        for (int o = 0; o < CO / 16; o++)
+            vstore16(sums[o], o, part + (size_t)S * 9 * I * O + (size_t)split * O + o0);
+}

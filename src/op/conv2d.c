@@ -1,0 +1,381 @@
+/* conv2d.c -- convolution: y[n,p,q,k] = sum over (c,r,s) of x[n, p st - pad + r, q st - pad + s, c]
+ * w[k,c,r,s] (+ b[k]) (then max(., 0)), its gradients by x, w and b, and their general variants.
+ *
+ * In: x [N,H,W,C], w [K,C,R,S] as PyTorch keeps it, b [K] or NULL. Out: y [N,P,Q,K].
+ * Weights are repacked on the device in each step, into scratch of the node that reads them.
+ * Gradients are gathers and sums in a fixed order: no atomics, same bits each time. */
+#include "op/conv2d.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define TILE 64 /* of the general variant: pixels, channels (cl/op/conv2d.cl) */
+
+/* ---- shared helpers ---- */
+
+double conv2d_flops(const struct conv2d *c)
+{
+    return 2.0 * c->N * c->P * c->Q * c->K * c->R * c->S * c->C;
+}
+
+void conv2d_bufs(struct ctr_launch_spec *spec, size_t n, ctr_tensor *const *t)
+{
+    for (size_t i = 0; i < n; i++)
+        spec->args[spec->n_args++] = CTR_BUF(t[i]->buf);
+}
+
+void conv2d_ints(struct ctr_launch_spec *spec, size_t n, const int *v)
+{
+    for (size_t i = 0; i < n; i++)
+        spec->args[spec->n_args++] = CTR_I32(v[i]);
+}
+
+ctr_tensor *conv2d_scratch(const ctr_node *node, unsigned i)
+{
+    unsigned n = 0;
+    for (ctr_tensor *t = node->scratch; t; t = t->next)
+        n++;
+    ctr_tensor *t = node->scratch; /* newest first */
+    for (; t && n > i + 1; n--)
+        t = t->next;
+    return t;
+}
+
+size_t conv2d_packed_bytes(const struct conv2d *c, int transposed)
+{
+    size_t in = (size_t)(transposed ? c->K : c->C), out = (size_t)(transposed ? c->C : c->K);
+    return (conv2d_ceil(out, 32) * 32 * (size_t)(c->R * c->S) + 1) * in * sizeof(float);
+}
+
+int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
+                     int transposed)
+{
+    int taps = c->R * c->S, in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
+    struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
+                                   .kernel = "conv2d_pack",
+                                   .bytes = (double)w->bytes + (double)packed->bytes};
+    conv2d_bufs(&spec, 2, (ctr_tensor *[]){packed, w});
+    conv2d_ints(
+        &spec, 5,
+        (int[]){in, out, taps, transposed ? taps : c->C * taps, transposed ? c->C * taps : taps});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * 2 * (size_t)in, 64);
+    return ctr_emit(g, &spec);
+}
+
+int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr_tensor *part,
+                       size_t splits)
+{
+    struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
+                                   .kernel = "conv2d_bwd_dw_sum",
+                                   .flops = (double)dw->count * (double)splits,
+                                   .bytes = (double)dw->bytes * (double)(splits + 1)};
+    conv2d_bufs(&spec, 2, (ctr_tensor *[]){dw, part});
+    conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C, c->K});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16) * (size_t)c->C, 64);
+    return ctr_emit(g, &spec);
+}
+
+int conv2d_emit_db_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *db, ctr_tensor *part,
+                       size_t at, size_t splits)
+{
+    struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
+                                   .kernel = "conv2d_bwd_db_sum",
+                                   .flops = (double)db->count * (double)splits,
+                                   .bytes = (double)db->bytes * (double)(splits + 1)};
+    conv2d_bufs(&spec, 2, (ctr_tensor *[]){db, part});
+    spec.args[spec.n_args++] = CTR_U64(at);
+    conv2d_ints(&spec, 2, (int[]){(int)splits, c->K});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16), 64);
+    return ctr_emit(g, &spec);
+}
+
+/* Rows of dy that one partial sum takes: 16 blocks a compute unit, 256 at most. */
+static size_t mask_rows(const struct ctr_caps *caps, const struct conv2d *c)
+{
+    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q;
+    return conv2d_max(conv2d_ceil(rows, conv2d_min(256, 16 * (size_t)caps->compute_units)), 16);
+}
+
+int conv2d_prepare_mask(ctr_graph *g, ctr_node *node, int sums)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q;
+    size_t blocks = conv2d_ceil(rows, mask_rows(ctr_graph_caps(g), c));
+    size_t floats = (c->relu ? rows * (size_t)c->K : 0) + (sums ? blocks * (size_t)c->K : 0);
+    return floats && !ctr_node_scratch(g, node, floats * sizeof(float)) ? CTR_E_FAIL : 0;
+}
+
+int conv2d_emit_mask(ctr_graph *g, ctr_node *node, ctr_tensor **masked, ctr_tensor *dy,
+                     ctr_tensor *y, ctr_tensor *db)
+{
+    const struct conv2d *c = conv2d_of(node);
+    *masked = dy;
+    if (!c->relu && !db)
+        return 0;
+    ctr_tensor *out = conv2d_scratch(node, 0);
+    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q, per = mask_rows(ctr_graph_caps(g), c);
+    size_t blocks = conv2d_ceil(rows, per), at = c->relu ? dy->count : 0;
+    struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
+                                   .kernel = "conv2d_bwd_mask",
+                                   .flops = 2.0 * (double)dy->count,
+                                   .bytes = (c->relu ? 3.0 : 1.0) * (double)dy->bytes};
+    conv2d_bufs(&spec, 3, (ctr_tensor *[]){out, dy, c->relu ? y : dy});
+    spec.args[spec.n_args++] = CTR_U64(at);
+    conv2d_ints(&spec, 5, (int[]){c->relu, db != NULL, (int)rows, c->K, (int)per});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16) * blocks, 64);
+    int rc = ctr_emit(g, &spec);
+    if (c->relu)
+        *masked = out;
+    return rc != 0 || !db ? rc : conv2d_emit_db_sum(g, c, db, out, at, blocks);
+}
+
+/* ---- the general variants: implicit GEMM, 16 x 16 work-items a group ---- */
+
+static int tile_fwd_prepare(ctr_graph *g, ctr_node *node)
+{
+    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
+}
+
+static int tile_fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
+    ctr_tensor *packed = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d.cl",
+        .kernel = "conv2d_tile",
+        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
+        .global = {conv2d_ceil((size_t)c->K, TILE) * 16,
+                   conv2d_ceil((size_t)c->N * (size_t)c->P * (size_t)c->Q, TILE) * 16, 1},
+        .local = {16, 16, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
+    conv2d_ints(&spec, 1, (int[]){b != NULL});
+    spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
+    conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
+    int rc = conv2d_emit_pack(g, c, packed, w, 0);
+    return rc != 0 ? rc : ctr_emit(g, &spec);
+}
+
+static int tile_dx_prepare(ctr_graph *g, ctr_node *node)
+{
+    int rc = conv2d_prepare_mask(g, node, 0);
+    if (rc != 0)
+        return rc;
+    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 1)) ? 0 : CTR_E_FAIL;
+}
+
+static int tile_dx_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *dy, *w = node->in[1], *dx = node->out[0];
+    ctr_tensor *packed = conv2d_scratch(node, c->relu ? 1 : 0);
+    size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
+    size_t pixels = (size_t)c->N * high * conv2d_ceil((size_t)c->W, st); /* of the largest phase */
+    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[0], node->in[2], NULL));
+    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 1));
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d.cl",
+        .kernel = "conv2d_tile",
+        .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
+        .global = {conv2d_ceil((size_t)c->C, TILE) * 16, conv2d_ceil(pixels, TILE) * 16, st * st},
+        .local = {16, 16, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
+    conv2d_ints(&spec, 1, (int[]){0});
+    spec.args[spec.n_args++] = CTR_F32(-INFINITY);
+    conv2d_ints(&spec, 10, (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad});
+    CTR_TRY(ctr_emit(g, &spec));
+out:
+    return rc;
+}
+
+/* Parts of the depth (all output pixels): enough groups for the device, at least 256 pixels each,
+ * at most 64 MiB of partial sums. */
+static size_t tile_dw_splits(size_t *per, const struct ctr_caps *caps, const struct conv2d *c)
+{
+    size_t rows = (size_t)(c->R * c->S) * (size_t)c->C,
+           pixels = (size_t)c->N * (size_t)(c->P * c->Q);
+    size_t groups = conv2d_ceil(rows, TILE) * conv2d_ceil((size_t)c->K, TILE);
+    size_t splits = conv2d_ceil(4 * (size_t)caps->compute_units, groups);
+    splits = conv2d_min(splits, conv2d_ceil(pixels, 256));
+    splits = conv2d_min(splits, conv2d_max(1, ((size_t)64 << 20) / (rows * (size_t)c->K * 4)));
+    *per = conv2d_ceil(pixels, splits);
+    return conv2d_ceil(pixels, *per);
+}
+
+static int tile_dw_prepare(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
+    int rc = conv2d_prepare_mask(g, node, c->bias);
+    if (rc != 0)
+        return rc;
+    return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
+}
+
+static int tile_dw_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *dy, *dw = node->out[0];
+    ctr_tensor *part = conv2d_scratch(node, c->relu || c->bias ? 1 : 0);
+    size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
+    size_t rows = (size_t)(c->R * c->S) * (size_t)c->C;
+    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[1], node->in[2], node->out[1]));
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d.cl",
+        .kernel = "conv2d_tile_bwd_dw",
+        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
+        .global = {conv2d_ceil((size_t)c->K, TILE) * 16, conv2d_ceil(rows, TILE) * 16, splits},
+        .local = {16, 16, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(x->bytes + node->in[1]->bytes + part->bytes)};
+    conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
+    conv2d_ints(&spec, 11,
+                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)per});
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, splits));
+out:
+    return rc;
+}
+
+/* ---- recording ---- */
+
+#define VARIANT(n, v)                                                                              \
+    {                                                                                              \
+        .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower                \
+    }
+
+static const struct ctr_op conv2d_bwd_dx = {
+    .name = "conv2d_bwd_dx",
+    .variants =
+        (const struct ctr_variant[]){
+            VARIANT("winograd", conv2d_winograd_dx),
+            VARIANT("direct", conv2d_direct_dx),
+            {.name = "general", .prepare = tile_dx_prepare, .lower = tile_dx_lower},
+            {0}},
+};
+
+static const struct ctr_op conv2d_bwd_dw = {
+    .name = "conv2d_bwd_dw",
+    .variants =
+        (const struct ctr_variant[]){
+            VARIANT("winograd", conv2d_winograd_dw),
+            VARIANT("thin", conv2d_thin_dw),
+            VARIANT("direct", conv2d_direct_dw),
+            {.name = "general", .prepare = tile_dw_prepare, .lower = tile_dw_lower},
+            {0}},
+};
+
+static int conv2d_grad(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
+    ctr_tensor *gate = c->relu ? y : NULL;
+    if (ctr_needs_grad(x)) {
+        ctr_node *bwd =
+            ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
+        CTR_TRY(ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim)));
+    }
+    if (ctr_needs_grad(w) || ctr_needs_grad(b)) {
+        ctr_node *bwd =
+            ctr_node_add(g, &conv2d_bwd_dw, c, sizeof *c, 3, (ctr_tensor *[]){x, y->grad, gate}, 1);
+        ctr_tensor *dw = ctr_node_out(g, bwd, CTR_F32, w->rank, w->dim);
+        ctr_tensor *db = b ? ctr_node_out(g, bwd, CTR_F32, b->rank, b->dim) : NULL;
+        if (ctr_needs_grad(w))
+            CTR_TRY(ctr_grad_add(g, w, dw));
+        if (ctr_needs_grad(b))
+            CTR_TRY(ctr_grad_add(g, b, db));
+    }
+out:
+    return rc;
+}
+
+static const struct ctr_op conv2d = {
+    .name = "conv2d",
+    .grad = conv2d_grad,
+    .variants =
+        (const struct ctr_variant[]){
+            VARIANT("winograd", conv2d_winograd_fwd),
+            VARIANT("thin", conv2d_thin_fwd),
+            VARIANT("direct", conv2d_direct_fwd),
+            {.name = "general", .prepare = tile_fwd_prepare, .lower = tile_fwd_lower},
+            {0}},
+};
+
+const char *conv2d_options(ctr_node *node, const char *fmt, ...)
+{
+    struct conv2d *c = node->attr;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(c->options, sizeof c->options, fmt, ap);
+    va_end(ap);
+    return c->options;
+}
+
+/* Kernels count pixels of a batch and values of an image in int. */
+static int too_large(const ctr_tensor *t)
+{
+    return t->dim[0] * t->dim[1] * t->dim[2] >= INT_MAX / 2 ||
+           t->dim[1] * t->dim[2] * t->dim[3] >= INT_MAX / 2;
+}
+
+static int check(ctr_graph *g, const ctr_tensor *x, const ctr_tensor *w, const ctr_tensor *b,
+                 size_t stride, size_t pad)
+{
+    const char *fault = NULL;
+    if (x->rank != 4 || w->rank != 4)
+        fault = "x and w must have four dimensions";
+    else if (x->dim[3] != w->dim[1])
+        fault = "channels of x and w differ";
+    else if (b && (b->rank != 1 || b->dim[0] != w->dim[0]))
+        fault = "b needs one value for each output channel";
+    else if (stride < 1 || stride > 1024 || pad > 1024)
+        fault = "stride or padding out of range";
+    else if (x->dim[1] + 2 * pad < w->dim[2] || x->dim[2] + 2 * pad < w->dim[3])
+        fault = "the filter is larger than the padded image";
+    else if (too_large(x) || too_large(w) || w->count >= INT_MAX / 2)
+        fault = "too many values for one call";
+    if (!fault)
+        return 0;
+    ctr_graph_fail(g, CTR_E_USAGE,
+                   "conv2d of %zux%zux%zux%zu by %zux%zux%zux%zu, stride %zu, padding %zu: %s",
+                   x->dim[0], x->dim[1], x->dim[2], x->dim[3], w->dim[0], w->dim[1], w->dim[2],
+                   w->dim[3], stride, pad, fault);
+    return CTR_E_USAGE;
+}
+
+ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
+                       size_t pad, int relu)
+{
+    if (!x || !w || check(g, x, w, b, stride, pad) != 0)
+        return NULL;
+    size_t P = (x->dim[1] + 2 * pad - w->dim[2]) / stride + 1;
+    size_t Q = (x->dim[2] + 2 * pad - w->dim[3]) / stride + 1;
+    size_t dim[4] = {x->dim[0], P, Q, w->dim[0]};
+    struct conv2d c = {.N = (int)x->dim[0],
+                       .H = (int)x->dim[1],
+                       .W = (int)x->dim[2],
+                       .C = (int)x->dim[3],
+                       .P = (int)P,
+                       .Q = (int)Q,
+                       .K = (int)w->dim[0],
+                       .R = (int)w->dim[2],
+                       .S = (int)w->dim[3],
+                       .stride = (int)stride,
+                       .pad = (int)pad,
+                       .relu = relu != 0,
+                       .bias = b != NULL};
+    ctr_node *node = ctr_node_add(g, &conv2d, &c, sizeof c, 3, (ctr_tensor *[]){x, w, b}, 1);
+    ctr_tensor *y = ctr_node_out(g, node, CTR_F32, 4, dim);
+    if (y && too_large(y))
+        return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: too many values in one output");
+    return y;
+}

@@ -1,0 +1,270 @@
+/* conv2d_cpu.c -- the convolution's direct variants for CPUs (cl/op/conv2d_cpu.cl): any size,
+ * stride and padding; and the thin ones for first layers with few channels (cl/op/conv2d_thin.cl).
+ * Grids and scratch come from small plan functions that prepare and lower share. */
+#include "op/conv2d.h"
+
+#include <math.h>
+
+#define PIX        8  /* pixels of a register tile */
+#define CHUNK      64 /* register tiles whose input stays in cache while it meets all filters */
+#define THIN_RUN   12 /* most accumulator rows of a thin weight gradient tile */
+#define THIN_HIGH  4  /* output rows a work-item does at a time */
+#define PART_BYTES ((size_t)8 << 20) /* partial sums of a weight gradient, about */
+
+static int is_cpu(const struct ctr_caps *caps)
+{
+    return caps->family == CTR_FAMILY_CPU;
+}
+
+/* ---- direct ---- */
+
+int conv2d_direct_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    return is_cpu(caps);
+}
+
+int conv2d_direct_fwd_prepare(ctr_graph *g, ctr_node *node)
+{
+    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
+}
+
+/* The grid over `pixels` of each of `phases` and `out` channels. */
+static void direct_grid(struct ctr_launch_spec *spec, size_t pixels, size_t out, size_t phases)
+{
+    size_t tiles = conv2d_ceil(pixels, PIX), chunk = conv2d_min(tiles, CHUNK);
+    spec->global[0] = chunk;
+    spec->global[1] = conv2d_ceil(out, 32);
+    spec->global[2] = conv2d_ceil(tiles, chunk) * phases;
+    spec->local[0] = spec->local[1] = spec->local[2] = 1;
+}
+
+int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
+    ctr_tensor *packed = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {.file = "op/conv2d_cpu.cl",
+                                   .kernel = "conv2d_direct",
+                                   .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
+                                   .flops = conv2d_flops(c),
+                                   .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
+    conv2d_ints(&spec, 1, (int[]){b != NULL});
+    spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
+    conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
+    direct_grid(&spec, (size_t)c->N * (size_t)(c->P * c->Q), (size_t)c->K, 1);
+    int rc = conv2d_emit_pack(g, c, packed, w, 0);
+    return rc != 0 ? rc : ctr_emit(g, &spec);
+}
+
+int conv2d_direct_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    return is_cpu(caps);
+}
+
+int conv2d_direct_dx_prepare(ctr_graph *g, ctr_node *node)
+{
+    int rc = conv2d_prepare_mask(g, node, 0);
+    if (rc != 0)
+        return rc;
+    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 1)) ? 0 : CTR_E_FAIL;
+}
+
+int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *dy, *dx = node->out[0], *packed = conv2d_scratch(node, c->relu ? 1 : 0);
+    size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
+    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[0], node->in[2], NULL));
+    CTR_TRY(conv2d_emit_pack(g, c, packed, node->in[1], 1));
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_cpu.cl",
+        .kernel = "conv2d_direct",
+        .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
+        .flops = conv2d_flops(c),
+        .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
+    conv2d_ints(&spec, 1, (int[]){0});
+    spec.args[spec.n_args++] = CTR_F32(-INFINITY);
+    conv2d_ints(&spec, 10, (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad});
+    direct_grid(&spec, (size_t)c->N * high * conv2d_ceil((size_t)c->W, st), (size_t)c->C, st * st);
+    CTR_TRY(ctr_emit(g, &spec));
+out:
+    return rc;
+}
+
+static size_t direct_acc_bytes(const struct conv2d *c)
+{
+    return (size_t)(c->R * c->S) * 8 * 32 * sizeof(float);
+}
+
+/* Parts of the batch: enough work-items for all threads; more (up to 32) while their sums stay
+ * small, since fewer images at a time are read from nearer caches. */
+static size_t direct_dw_splits(size_t *per, const struct ctr_caps *caps, const struct conv2d *c)
+{
+    size_t items = conv2d_ceil((size_t)c->C, 8) * conv2d_ceil((size_t)c->K, 32);
+    size_t bytes = (size_t)(c->R * c->S) * (size_t)c->C * (size_t)c->K * sizeof(float);
+    size_t least = conv2d_ceil(16 * (size_t)caps->compute_units, items);
+    size_t splits = conv2d_max(least, conv2d_min(32, PART_BYTES / bytes));
+    splits = conv2d_min(splits, (size_t)c->N);
+    *per = conv2d_ceil((size_t)c->N, splits);
+    return conv2d_ceil((size_t)c->N, *per);
+}
+
+int conv2d_direct_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return is_cpu(caps) && c->C >= 8 && direct_acc_bytes(c) <= caps->local_bytes;
+}
+
+int conv2d_direct_dw_prepare(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
+    int rc = conv2d_prepare_mask(g, node, c->bias);
+    if (rc != 0)
+        return rc;
+    return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
+}
+
+int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *dy, *part = conv2d_scratch(node, c->relu || c->bias ? 1 : 0);
+    size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
+    size_t pass = conv2d_ceil(64, (size_t)(c->P * c->Q)); /* 64 pixels outweigh moving the sums */
+    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[1], node->in[2], node->out[1]));
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_cpu.cl",
+        .kernel = "conv2d_direct_bwd_dw",
+        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
+        .global = {conv2d_ceil((size_t)c->C, 8), conv2d_ceil((size_t)c->K, 32), splits},
+        .local = {1, 1, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(x->bytes + node->in[1]->bytes + part->bytes)};
+    conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
+    spec.args[spec.n_args++] = CTR_LOCAL(direct_acc_bytes(c));
+    conv2d_ints(
+        &spec, 12,
+        (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)per, (int)pass});
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_dw_sum(g, c, node->out[0], part, splits));
+out:
+    return rc;
+}
+
+/* ---- thin ---- */
+
+struct thin {
+    size_t run, runs;   /* a filter row's inputs, cut into `runs` runs of `run` */
+    size_t high, pitch; /* output rows at a time; floats of a copied input row */
+    size_t rows_bytes, dy_bytes, acc_bytes;
+    size_t splits, per; /* parts of the batch in the weight gradient */
+};
+
+static struct thin thin_plan(const struct ctr_caps *caps, const struct conv2d *c)
+{
+    struct thin t;
+    size_t span = (size_t)(c->S * c->C), wide = conv2d_ceil((size_t)c->Q, PIX) * PIX;
+    t.runs = conv2d_ceil(span, THIN_RUN);
+    t.run = conv2d_ceil(span, t.runs);
+    t.high = conv2d_min((size_t)c->P, THIN_HIGH);
+    t.pitch = (wide - 1) * (size_t)(c->stride * c->C) + span + t.run;
+    t.rows_bytes = ((t.high - 1) * (size_t)c->stride + (size_t)c->R) * t.pitch * sizeof(float);
+    t.dy_bytes = t.high * (size_t)c->Q * 32 * sizeof(float);
+    t.acc_bytes = (size_t)c->R * t.runs * t.run * 32 * sizeof(float);
+    t.splits = conv2d_ceil(16 * (size_t)caps->compute_units, conv2d_ceil((size_t)c->K, 32));
+    t.splits = conv2d_min(t.splits, (size_t)c->N);
+    t.per = conv2d_ceil((size_t)c->N, t.splits);
+    t.splits = conv2d_ceil((size_t)c->N, t.per);
+    return t;
+}
+
+static const char *thin_options(ctr_node *node, const struct thin *t)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return conv2d_options(node, "-DSTRIDE=%d -DC=%d -DKW=%d -DRUN=%d -DMASK=%d", c->stride, c->C,
+                          c->S, (int)t->run, c->relu);
+}
+
+int conv2d_thin_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return is_cpu(caps) && c->C < 8 && c->S * c->C <= 64 &&
+           thin_plan(caps, c).rows_bytes <= caps->local_bytes;
+}
+
+int conv2d_thin_fwd_prepare(ctr_graph *g, ctr_node *node)
+{
+    return conv2d_direct_fwd_prepare(g, node);
+}
+
+int conv2d_thin_fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    struct thin t = thin_plan(ctr_graph_caps(g), c);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
+    ctr_tensor *packed = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {.file = "op/conv2d_thin.cl",
+                                   .kernel = "conv2d_thin",
+                                   .options = thin_options(node, &t),
+                                   .global = {conv2d_ceil((size_t)c->P, t.high), (size_t)c->N, 1},
+                                   .local = {1, 1, 1},
+                                   .flops = conv2d_flops(c),
+                                   .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
+    spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
+    conv2d_ints(&spec, 1, (int[]){b != NULL});
+    spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
+    conv2d_ints(&spec, 9,
+                (int[]){c->H, c->W, c->P, c->Q, c->K, c->R, c->pad, (int)t.high, (int)t.pitch});
+    int rc = conv2d_emit_pack(g, c, packed, w, 0);
+    return rc != 0 ? rc : ctr_emit(g, &spec);
+}
+
+int conv2d_thin_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    struct thin t = thin_plan(caps, c);
+    return is_cpu(caps) && c->C < 8 && c->S * c->C <= 64 &&
+           t.rows_bytes + t.dy_bytes + t.acc_bytes <= caps->local_bytes;
+}
+
+int conv2d_thin_dw_prepare(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    struct thin t = thin_plan(ctr_graph_caps(g), c);
+    size_t bytes = t.splits * (node->out[0]->bytes + (size_t)c->K * sizeof(float));
+    return ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
+}
+
+int conv2d_thin_dw_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    struct thin t = thin_plan(ctr_graph_caps(g), c);
+    ctr_tensor *x = node->in[0], *dy = node->in[1], *y = node->in[2], *dw = node->out[0];
+    ctr_tensor *part = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {.file = "op/conv2d_thin.cl",
+                                   .kernel = "conv2d_thin_bwd_dw",
+                                   .options = thin_options(node, &t),
+                                   .global = {conv2d_ceil((size_t)c->K, 32), t.splits, 1},
+                                   .local = {1, 1, 1},
+                                   .flops = conv2d_flops(c),
+                                   .bytes = (double)(x->bytes + dy->bytes * (c->relu ? 2 : 1))};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, y ? y : dy});
+    spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
+    spec.args[spec.n_args++] = CTR_LOCAL(t.dy_bytes);
+    spec.args[spec.n_args++] = CTR_LOCAL(t.acc_bytes);
+    conv2d_ints(&spec, 11,
+                (int[]){c->N, c->H, c->W, c->P, c->Q, c->K, c->R, c->pad, (int)t.high, (int)t.pitch,
+                        (int)t.per});
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, t.splits));
+    if (c->bias)
+        CTR_TRY(conv2d_emit_db_sum(g, c, node->out[1], part, t.splits * dw->count, t.splits));
+out:
+    return rc;
+}

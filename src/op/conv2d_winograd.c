@@ -1,0 +1,232 @@
+/* conv2d_winograd.c -- the convolution's Winograd F(4x4, 3x3) variants for CPUs: 3x3, stride 1,
+ * channels in multiples of 32 (cl/op/conv2d_winograd.cl). A work-item's tiles live in local memory,
+ * whose size (that of a core's L2 cache) sets how many there are. */
+#include "op/conv2d.h"
+
+#include <math.h>
+
+#define POINTS 36 /* of a transformed tile */
+
+static size_t tiles(size_t n, size_t h, size_t w)
+{
+    return n * conv2d_ceil(h, 4) * conv2d_ceil(w, 4);
+}
+
+/* A tile costs 36 products a channel pair, plus transforms of about half as much again. */
+static int pays(const struct conv2d *c, int h, int w)
+{
+    return (size_t)(h * w) * 9 > tiles(1, (size_t)h, (size_t)w) * 50;
+}
+
+static int suits(const struct ctr_caps *caps, const struct conv2d *c)
+{
+    return caps->family == CTR_FAMILY_CPU && c->R == 3 && c->S == 3 && c->stride == 1 &&
+           c->C % 32 == 0 && c->K % 32 == 0;
+}
+
+/* ---- forward and data gradient ---- */
+
+struct forward {
+    size_t T, KC, G; /* tiles, in channels at a time, out channels of a work-item */
+};
+
+static size_t forward_bytes(const struct forward *f)
+{
+    return POINTS * f->T * (f->KC + f->G) * sizeof(float);
+}
+
+/* The largest block that fits local memory and leaves 8 work-items a thread; else the smallest. */
+static struct forward forward_plan(const struct ctr_caps *caps, size_t n_tiles, size_t in,
+                                   size_t out)
+{
+    static const size_t shapes[][2] = {{32, 128}, {32, 64}, {16, 64}, {16, 32}, {8, 32}};
+    struct forward f = {8, in % 64 ? 32 : 64, 32};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct forward try = {shapes[i][0], f.KC, shapes[i][1]};
+        size_t items = conv2d_ceil(n_tiles, try.T) * (out / try.G);
+        if (out % try.G == 0 && forward_bytes(&try) <= caps->local_bytes &&
+            items >= 8 * (size_t)caps->compute_units)
+            return try;
+    }
+    if (forward_bytes(&f) > caps->local_bytes)
+        f.KC = 32;
+    return f;
+}
+
+static int forward_usable(const struct ctr_caps *caps, const struct conv2d *c, int h, int w)
+{
+    const struct forward least = {8, 32, 32};
+    return suits(caps, c) && pays(c, h, w) && forward_bytes(&least) <= caps->local_bytes;
+}
+
+/* U, the transformed weights: 36 floats for each pair of channels. */
+static int forward_prepare(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t bytes = POINTS * (size_t)c->C * (size_t)c->K * sizeof(float);
+    return ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
+}
+
+static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_tensor *w,
+                     int transposed)
+{
+    int in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
+    struct ctr_launch_spec spec = {.file = "op/conv2d_winograd.cl",
+                                   .kernel = "conv2d_winograd_pack",
+                                   .global = {(size_t)out / 16, (size_t)in, 1},
+                                   .local = {1, 1, 1},
+                                   .bytes = (double)(U->bytes + w->bytes)};
+    conv2d_bufs(&spec, 2, (ctr_tensor *[]){U, w});
+    conv2d_ints(&spec, 5,
+                (int[]){in, out, transposed ? 9 : c->C * 9, transposed ? c->C * 9 : 9, transposed});
+    return ctr_emit(g, &spec);
+}
+
+/* out = conv(in, U): `in` has h x w pixels and `out` oh x ow. */
+static int emit_forward(ctr_graph *g, ctr_node *node, ctr_tensor *out, ctr_tensor *in,
+                        ctr_tensor *mask, ctr_tensor *bias, int pad, int relu)
+{
+    const struct conv2d *c = conv2d_of(node);
+    int I = (int)in->dim[3], O = (int)out->dim[3];
+    size_t th = conv2d_ceil(out->dim[1], 4), tw = conv2d_ceil(out->dim[2], 4);
+    struct forward f =
+        forward_plan(ctr_graph_caps(g), out->dim[0] * th * tw, in->dim[3], out->dim[3]);
+    ctr_tensor *U = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_winograd.cl",
+        .kernel = "conv2d_winograd",
+        .options =
+            conv2d_options(node, "-DT=%d -DKC=%d -DMASK=%d", (int)f.T, (int)f.KC, mask != NULL),
+        .global = {conv2d_ceil(out->dim[0] * th * tw, f.T), out->dim[3] / f.G, 1},
+        .local = {1, 1, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(in->bytes * (mask ? 2 : 1) + out->bytes + U->bytes)};
+    conv2d_bufs(&spec, 5, (ctr_tensor *[]){out, in, mask ? mask : in, U, bias ? bias : U});
+    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * f.T * f.KC * sizeof(float));
+    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * f.T * f.G * sizeof(float));
+    conv2d_ints(&spec, 1, (int[]){bias != NULL});
+    spec.args[spec.n_args++] = CTR_F32(relu ? 0.0f : -INFINITY);
+    conv2d_ints(&spec, 11,
+                (int[]){c->N, (int)in->dim[1], (int)in->dim[2], I, (int)out->dim[1],
+                        (int)out->dim[2], O, pad, (int)th, (int)tw, (int)f.G});
+    return ctr_emit(g, &spec);
+}
+
+int conv2d_winograd_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return forward_usable(caps, c, c->P, c->Q);
+}
+
+int conv2d_winograd_fwd_prepare(ctr_graph *g, ctr_node *node)
+{
+    return forward_prepare(g, node);
+}
+
+int conv2d_winograd_fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 0);
+    if (rc != 0)
+        return rc;
+    return emit_forward(g, node, node->out[0], node->in[0], NULL, node->in[2], c->pad, c->relu);
+}
+
+int conv2d_winograd_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return forward_usable(caps, c, c->H, c->W);
+}
+
+int conv2d_winograd_dx_prepare(ctr_graph *g, ctr_node *node)
+{
+    return forward_prepare(g, node);
+}
+
+int conv2d_winograd_dx_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 1);
+    if (rc != 0)
+        return rc;
+    return emit_forward(g, node, node->out[0], node->in[0], node->in[2], NULL, 2 - c->pad, 0);
+}
+
+/* ---- weight gradient ---- */
+
+struct weights {
+    size_t T, CI, CO;   /* tiles at a time, channel block of a work-item */
+    size_t splits, per; /* parts of the tiles, tiles of a part */
+};
+
+static size_t weights_bytes(const struct weights *p)
+{
+    return POINTS * (p->T * (p->CI + p->CO) + p->CI * p->CO) * sizeof(float);
+}
+
+/* Channel blocks of 64 where they fit; enough parts for 8 work-items a thread, of 4 T tiles at
+ * least. */
+static struct weights weights_plan(const struct ctr_caps *caps, const struct conv2d *c)
+{
+    size_t n = tiles((size_t)c->N, (size_t)c->P, (size_t)c->Q);
+    struct weights p = {16, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
+    if (weights_bytes(&p) > caps->local_bytes)
+        p.CI = 32;
+    if (weights_bytes(&p) > caps->local_bytes)
+        p.CO = 32;
+    if (weights_bytes(&p) > caps->local_bytes)
+        p.T = 8;
+    size_t blocks = (size_t)c->C / p.CI * ((size_t)c->K / p.CO);
+    p.splits = conv2d_ceil(8 * (size_t)caps->compute_units, blocks);
+    p.splits = conv2d_min(p.splits, conv2d_ceil(n, 4 * p.T));
+    p.per = conv2d_ceil(conv2d_ceil(n, p.splits), p.T) * p.T;
+    p.splits = conv2d_ceil(n, p.per);
+    return p;
+}
+
+int conv2d_winograd_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    const struct weights least = {.T = 8, .CI = 32, .CO = 32};
+    return suits(caps, c) && pays(c, c->P, c->Q) && weights_bytes(&least) <= caps->local_bytes;
+}
+
+int conv2d_winograd_dw_prepare(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    struct weights p = weights_plan(ctr_graph_caps(g), c);
+    size_t bytes = p.splits * (node->out[0]->bytes + (size_t)c->K * sizeof(float));
+    return ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
+}
+
+int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
+{
+    int rc = 0;
+    const struct conv2d *c = conv2d_of(node);
+    struct weights p = weights_plan(ctr_graph_caps(g), c);
+    ctr_tensor *x = node->in[0], *dy = node->in[1], *y = node->in[2], *dw = node->out[0];
+    ctr_tensor *part = conv2d_scratch(node, 0);
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_winograd.cl",
+        .kernel = "conv2d_winograd_bwd_dw",
+        .options = conv2d_options(node, "-DT=%d -DCI=%d -DCO=%d -DMASK=%d", (int)p.T, (int)p.CI,
+                                  (int)p.CO, c->relu),
+        .global = {p.splits, (size_t)c->C / p.CI, (size_t)c->K / p.CO},
+        .local = {1, 1, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(x->bytes + dy->bytes * (c->relu ? 2 : 1) + part->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, y ? y : dy});
+    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.T * p.CI * sizeof(float));
+    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.T * p.CO * sizeof(float));
+    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.CI * p.CO * sizeof(float));
+    conv2d_ints(&spec, 11,
+                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->pad,
+                        (int)conv2d_ceil((size_t)c->P, 4), (int)conv2d_ceil((size_t)c->Q, 4),
+                        (int)p.per});
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, p.splits));
+    if (c->bias)
+        CTR_TRY(conv2d_emit_db_sum(g, c, node->out[1], part, p.splits * dw->count, p.splits));
+out:
+    return rc;
+}

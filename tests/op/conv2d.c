@@ -1,0 +1,74 @@
+/* Cases of conv2d: shapes that each variant takes (direct: any; thin: few channels; Winograd: 3x3
+ * of stride 1, channels in 32s), ragged maps and channels, borders wider than the image, real
+ * layers. */
+#include "opcheck.h"
+#include "ref/ref.h"
+
+/* attr: stride, padding, relu. Inputs: x, w and, when there are three, b. */
+static struct ref_conv2d shape(const struct opcase *c)
+{
+    const size_t *x = c->in[0].dim, *w = c->in[1].dim;
+    size_t stride = (size_t)c->attr[0], pad = (size_t)c->attr[1];
+    return (struct ref_conv2d){.N = x[0],
+                               .H = x[1],
+                               .W = x[2],
+                               .C = x[3],
+                               .P = (x[1] + 2 * pad - w[2]) / stride + 1,
+                               .Q = (x[2] + 2 * pad - w[3]) / stride + 1,
+                               .K = w[0],
+                               .R = w[2],
+                               .S = w[3],
+                               .stride = stride,
+                               .pad = pad,
+                               .relu = c->attr[2] != 0};
+}
+
+static ctr_tensor *build(ctr_graph *g, ctr_tensor *const *in, const struct opcase *c)
+{
+    return ctr_conv2d(g, in[0], in[1], c->n_in > 2 ? in[2] : NULL, (size_t)c->attr[0],
+                      (size_t)c->attr[1], c->attr[2] != 0);
+}
+
+static void fwd(double *y, const double *const *x, const struct opcase *c)
+{
+    struct ref_conv2d s = shape(c);
+    ref_conv2d_fwd(y, x[0], x[1], c->n_in > 2 ? x[2] : NULL, &s);
+}
+
+static void bwd(double *const *dx, const double *dy, const double *const *x, const struct opcase *c)
+{
+    struct ref_conv2d s = shape(c);
+    int bias = c->n_in > 2;
+    ref_conv2d_bwd(dx[0], dx[1], bias ? dx[2] : NULL, dy, x[0], x[1], bias ? x[2] : NULL, &s);
+}
+
+/* N x H x W x C by K filters of R x S; bias 0 or 1; the tolerances are those of F(4x4, 3x3). */
+#define CASE(label, N, H, W, C, K, R, S, stride, pad, bias, relu)                                  \
+    {                                                                                              \
+        .name = label " " #N "x" #H "x" #W "x" #C " -> " #K ", " #R "x" #S, .n_in = 2 + (bias),    \
+        .build = build, .fwd = fwd, .bwd = bwd, .tol = 5e-6, .grad_tol = 5e-6,                     \
+        .attr = {stride, pad, relu},                                                               \
+        .in = {                                                                                    \
+            {.rank = 4, .dim = {N, H, W, C}, .grad = 1},                                           \
+            {.rank = 4, .dim = {K, C, R, S}, .grad = 1},                                           \
+            {.rank = 1, .dim = {K}, .grad = 1},                                                    \
+        },                                                                                         \
+    }
+const struct opcase opcases_conv2d[] = {
+    CASE("one value", 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0),
+    CASE("small", 2, 4, 5, 3, 4, 3, 3, 1, 1, 1, 1),
+    CASE("ragged", 2, 5, 7, 31, 33, 3, 3, 1, 1, 1, 1),
+    CASE("ragged stride 2", 3, 5, 7, 33, 31, 3, 3, 2, 1, 1, 1),
+    CASE("no padding", 1, 6, 5, 8, 65, 5, 3, 1, 0, 0, 0),
+    CASE("wide padding", 2, 3, 2, 9, 33, 4, 5, 2, 3, 1, 0),
+    CASE("stride over filter", 2, 9, 7, 32, 1, 2, 2, 3, 0, 1, 1),
+    CASE("shortcut", 2, 8, 8, 32, 64, 1, 1, 2, 0, 0, 0),
+    CASE("first layer", 2, 32, 32, 3, 32, 3, 3, 1, 0, 1, 1),
+    CASE("stem", 1, 23, 21, 3, 64, 7, 7, 2, 3, 0, 0),
+    CASE("grey", 3, 11, 9, 1, 17, 5, 5, 1, 2, 1, 1),
+    CASE("winograd", 2, 5, 7, 32, 32, 3, 3, 1, 1, 0, 0),
+    CASE("winograd relu", 3, 9, 6, 32, 64, 3, 3, 1, 0, 1, 1),
+    CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0),
+    CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0),
+    {.name = NULL},
+};

@@ -1,0 +1,69 @@
+/* conv2d.c -- convolution (cross-correlation, as in PyTorch) and its gradients, in double. */
+#include "ref/ref.h"
+
+/* Index of the x value under tap (r, s) of output (n, p, q), channel 0; -1 in the padding. */
+static long source(const struct ref_conv2d *c, size_t n, size_t p, size_t q, size_t r, size_t s)
+{
+    long y = (long)(p * c->stride + r) - (long)c->pad, x = (long)(q * c->stride + s) - (long)c->pad;
+    if (y < 0 || x < 0 || y >= (long)c->H || x >= (long)c->W)
+        return -1;
+    return (((long)n * (long)c->H + y) * (long)c->W + x) * (long)c->C;
+}
+
+/* One output before the ReLU. */
+static double output(const double *x, const double *w, const double *b, const struct ref_conv2d *c,
+                     size_t n, size_t p, size_t q, size_t k)
+{
+    double sum = b ? b[k] : 0;
+    for (size_t r = 0; r < c->R; r++)
+        for (size_t s = 0; s < c->S; s++) {
+            long at = source(c, n, p, q, r, s);
+            for (size_t i = 0; at >= 0 && i < c->C; i++)
+                sum += x[(size_t)at + i] * w[((k * c->C + i) * c->R + r) * c->S + s];
+        }
+    return sum;
+}
+
+void ref_conv2d_fwd(double *y, const double *x, const double *w, const double *b,
+                    const struct ref_conv2d *c)
+{
+    for (size_t n = 0; n < c->N; n++)
+        for (size_t p = 0; p < c->P; p++)
+            for (size_t q = 0; q < c->Q; q++)
+                for (size_t k = 0; k < c->K; k++) {
+                    double v = output(x, w, b, c, n, p, q, k);
+                    *y++ = c->relu && v < 0 ? 0 : v;
+                }
+}
+
+/* Adds what one output's gradient g gives to dx and dw. */
+static void spread(double *dx, double *dw, double g, const double *x, const double *w,
+                   const struct ref_conv2d *c, size_t n, size_t p, size_t q, size_t k)
+{
+    for (size_t r = 0; r < c->R; r++)
+        for (size_t s = 0; s < c->S; s++) {
+            long at = source(c, n, p, q, r, s);
+            for (size_t i = 0; at >= 0 && i < c->C; i++) {
+                size_t tap = ((k * c->C + i) * c->R + r) * c->S + s;
+                if (dx)
+                    dx[(size_t)at + i] += g * w[tap];
+                if (dw)
+                    dw[tap] += g * x[(size_t)at + i];
+            }
+        }
+}
+
+void ref_conv2d_bwd(double *dx, double *dw, double *db, const double *dy, const double *x,
+                    const double *w, const double *b, const struct ref_conv2d *c)
+{
+    for (size_t n = 0; n < c->N; n++)
+        for (size_t p = 0; p < c->P; p++)
+            for (size_t q = 0; q < c->Q; q++)
+                for (size_t k = 0; k < c->K; k++, dy++) {
+                    if (c->relu && output(x, w, b, c, n, p, q, k) <= 0)
+                        continue;
+                    if (db)
+                        db[k] += *dy;
+                    spread(dx, dw, *dy, x, w, c, n, p, q, k);
+                }
+}

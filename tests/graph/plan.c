@@ -1,0 +1,175 @@
+/* Recording, differentiating and planning on the null device: no driver, no kernels. */
+#include "base/mem.h"
+#include "graph/graph.h"
+#include "op/op.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+    ctr_dev *dev;
+    ctr_store *store;
+    ctr_graph *g;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    *state = f;
+    return ctr_dev_open(&f->dev, "null", NULL) || ctr_store_create(&f->store, f->dev) ||
+           ctr_graph_create(&f->g, f->dev, f->store);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    ctr_graph_destroy(&f->g);
+    ctr_store_destroy(&f->store);
+    ctr_dev_destroy(&f->dev);
+    free(f);
+    return 0;
+}
+
+static const struct ctr_init zero = {CTR_INIT_ZERO, 0};
+
+/* A chain of n equal temporaries needs room for two at a time, three where gradients meet. */
+static void chain_shares_memory(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1 << 20;
+    ctr_tensor *x = ctr_graph_input(f->g, "x", CTR_F32, 1, &n);
+    for (int i = 0; i < 10; i++)
+        x = ctr_relu(f->g, x);
+    ctr_graph_keep(x);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    struct ctr_plan_report r = ctr_graph_report(f->g);
+    assert_int_equal(r.unshared_bytes, 10 * n * 4);
+    assert_int_equal(r.arena_bytes, 2 * n * 4);
+}
+
+/* No two tensors that live at the same time overlap. */
+static void no_overlap(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1000;
+    ctr_tensor *p = ctr_graph_param(f->g, "p", 1, &n, zero, 0), *t[4] = {p, p, p, p};
+    for (int i = 0; i < 40; i++)
+        t[i % 4] = ctr_relu(f->g, t[(i * 7 + 3) % 4]);
+    assert_int_equal(ctr_graph_backward(f->g, t[3], NULL), 0);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    const ctr_node *node;
+    const ctr_tensor *all[256];
+    size_t count = 0;
+    for (size_t i = 0; (node = ctr_graph_node(f->g, i)); i++)
+        for (unsigned k = 0; k < node->n_out; k++)
+            if (!node->out[k]->grad_of)
+                all[count++] = node->out[k];
+    assert_true(count > 40);
+    for (size_t a = 0; a < count; a++)
+        for (size_t b = 0; b < a; b++) {
+            int together = all[a]->first <= all[b]->last && all[b]->first <= all[a]->last;
+            int apart = all[a]->chunk != all[b]->chunk ||
+                        all[a]->at + all[a]->bytes <= all[b]->at ||
+                        all[b]->at + all[b]->bytes <= all[a]->at;
+            assert_true(!together || apart);
+        }
+}
+
+/* A tensor read twice gets the sum of both gradients; a parameter's lands in the store. */
+static void gradients_add_up(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 300;
+    ctr_tensor *p = ctr_graph_param(f->g, "p", 1, &n, zero, 0);
+    ctr_tensor *h = ctr_relu(f->g, p);
+    ctr_tensor *y = ctr_relu(f->g, h);
+    ctr_tensor *again = ctr_graph_param(f->g, "p", 1, &n, zero, 0);
+    assert_ptr_equal(p, again);
+    assert_int_equal(ctr_graph_backward(f->g, y, NULL), 0);
+    assert_non_null(p->grad);
+    assert_ptr_equal(p->grad->grad_of, p);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    assert_int_equal(ctr_buf_bytes(p->grad->buf), n * 4);
+    assert_int_equal(ctr_graph_report(f->g).param_count, n);
+}
+
+static void failures_wait(void **state)
+{
+    struct fixture *f = *state;
+    assert_null(ctr_relu(f->g, NULL));
+    assert_int_equal(ctr_graph_status(f->g), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "relu"));
+    size_t n = 4;
+    assert_null(ctr_graph_input(f->g, "x", CTR_F32, 1, &n)); /* still the first failure */
+    assert_int_equal(ctr_graph_plan(f->g, NULL), CTR_E_USAGE);
+}
+
+static void shapes_must_agree(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 4, m = 5;
+    assert_non_null(ctr_graph_param(f->g, "p", 1, &n, zero, 0));
+    assert_null(ctr_graph_param(f->g, "p", 1, &m, zero, 0));
+    assert_int_equal(ctr_graph_status(f->g), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "'p'"));
+}
+
+/* Replaying allocates nothing. */
+static void replay_allocates_nothing(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1000;
+    ctr_tensor *y = ctr_relu(f->g, ctr_graph_param(f->g, "p", 1, &n, zero, 0));
+    assert_int_equal(ctr_graph_backward(f->g, y, NULL), 0);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    assert_int_equal(ctr_graph_lower(f->g), 0);
+    assert_int_equal(ctr_dev_build(f->dev, 1, NULL, NULL), 0);
+    struct ctr_dev_stats before = ctr_dev_stats(f->dev);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ctr_graph_replay(f->g), 0);
+    struct ctr_dev_stats after = ctr_dev_stats(f->dev);
+    assert_int_equal(after.allocations, before.allocations);
+    assert_int_equal(after.builds, before.builds);
+    assert_int_equal(after.launches - before.launches, 5 * ctr_graph_report(f->g).launches);
+}
+
+/* The same seed gives the same parameters; entries are padded with zeros, moments start at zero. */
+static void store_init(void **state)
+{
+    struct fixture *f = *state;
+    const struct ctr_init normal = {CTR_INIT_NORMAL, 0.5f};
+    size_t n = 1000;
+    float a[1000], b[1000];
+    assert_non_null(ctr_graph_param(f->g, "p", 1, &n, normal, 0));
+    assert_non_null(ctr_graph_param(f->g, "q", 1, &n, normal, CTR_PARAM_NO_DECAY));
+    ctr_store_moments(f->store, 1);
+    assert_int_equal(ctr_store_init(f->store, 7), 0);
+    assert_int_equal(ctr_store_flat_count(f->store), 2 * 1024);
+    assert_int_equal(ctr_store_read(a, f->store, 0, CTR_STORE_VALUES), 0);
+    assert_int_equal(ctr_store_read(b, f->store, 1, CTR_STORE_VALUES), 0);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_int_equal(ctr_store_init(f->store, 7), 0);
+    assert_int_equal(ctr_store_read(b, f->store, 0, CTR_STORE_VALUES), 0);
+    assert_memory_equal(a, b, sizeof a);
+    assert_int_equal(ctr_store_read(b, f->store, 0, CTR_STORE_MOMENT1), 0);
+    for (size_t i = 0; i < n; i++)
+        assert_true(b[i] == 0);
+    assert_int_equal(ctr_store_read(b, f->store, 0, CTR_STORE_MOMENT2), CTR_E_FAIL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(chain_shares_memory), TEST(no_overlap),        TEST(gradients_add_up),
+        TEST(failures_wait),       TEST(shapes_must_agree), TEST(replay_allocates_nothing),
+        TEST(store_init),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

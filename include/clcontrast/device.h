@@ -1,5 +1,12 @@
 /* device.h -- which OpenCL devices this machine has and whether they compute correctly.
  *
+ *     struct ctr_device_list *list;
+ *     if (ctr_devices_list(&list, 1) == 0) {
+ *         for (unsigned i = 0; i < list->n_devices; i++)
+ *             printf("%u %s %s\n", i, list->devices[i].name, list->devices[i].probe);
+ *         ctr_devices_free(&list);
+ *     }
+ *
  * Drivers are loaded in child processes only, so that one that aborts or hangs becomes a line of
  * the list instead of the end of the program. Text is as the driver reports it; escape it for a
  * terminal. */
@@ -60,6 +67,14 @@ struct ctr_device_list {
     struct ctr_platform_info *platforms;
     struct ctr_device_info *devices; /* in platform order; devices[i].index == i */
 };
+
+/* Lists platforms and devices. With `probe`, each device also builds and runs a small kernel, in a
+ * child process of its own, for at most 60 seconds. No platform or no device at all is success with
+ * an empty list. CTR_E_FAIL when no child process can be started or discovery itself crashed or
+ * hung (the text says how); *out is untouched then. The caller owns *out. */
+CTR_API int ctr_devices_list(struct ctr_device_list **out, int probe);
+/* Accepts NULL and pointers to NULL; sets *list to NULL. */
+CTR_API void ctr_devices_free(struct ctr_device_list **list);
 
 #ifdef __cplusplus
 }

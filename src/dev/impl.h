@@ -127,9 +127,6 @@ int ctr_cl_discover(struct ctr_device_list **out);
 /* Opens the device that the driver lists at devices[index]; fills dev->caps but for quirks. */
 int ctr_cl_open(ctr_dev *dev, const struct ctr_device_info *info);
 
-/* ---- list.c ---- */
-void ctr_devices_free(struct ctr_device_list **list);
-
 /* ---- select.c ---- */
 /* Candidates for `selector` in the order they should be tried, into order[n_devices]. *n is 1
  * unless the selector leaves a choice. */

@@ -19,4 +19,30 @@ void ref_conv2d_fwd(double *y, const double *x, const double *w, const double *b
 void ref_conv2d_bwd(double *dx, double *dw, double *db, const double *dy, const double *x,
                     const double *w, const double *b, const struct ref_conv2d *c);
 
+/* y[N,O] = x[N,I] w[O,I]^T + b (NULL: none), then max(., 0) with relu. */
+void ref_dense_fwd(double *y, const double *x, const double *w, const double *b, int relu, size_t N,
+                   size_t I, size_t O);
+void ref_dense_bwd(double *dx, double *dw, double *db, const double *dy, const double *x,
+                   const double *w, const double *b, int relu, size_t N, size_t I, size_t O);
+
+struct ref_pool {
+    size_t N, H, W, C, size, stride, pad;
+    int max; /* else average */
+};
+void ref_pool_fwd(double *y, const double *x, const struct ref_pool *p);
+void ref_pool_bwd(double *dx, const double *dy, const double *x, const struct ref_pool *p);
+
+/* Statistics of the rows when mean is NULL, else the given ones. residual may be NULL. */
+struct ref_batch_norm {
+    const double *gamma, *beta, *mean, *var, *residual;
+    double eps;
+    int relu;
+    size_t rows, C;
+};
+void ref_batch_norm_fwd(double *y, const double *x, const struct ref_batch_norm *p);
+void ref_batch_norm_bwd(double *dx, double *dgamma, double *dbeta, double *dresidual,
+                        const double *dy, const double *x, const struct ref_batch_norm *p);
+/* Mean and biased variance of each channel. */
+void ref_batch_norm_stats(double *mean, double *var, const double *x, size_t rows, size_t C);
+
 #endif

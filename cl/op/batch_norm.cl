@@ -1,0 +1,323 @@
+/* batch_norm.cl -- y = relu((x - mean) invstd gamma + beta + residual) per channel, and its gradients.
+ * x, y, residual: rows x C. Statistics in two ordered stages (rows.h): partial results of `per` rows,
+ * merged by Chan, Golub and LeVeque's update, so that |mean| >> sigma does not cancel.
+ *   part[chunks][2][C]: mean and sum of squared deviations; backward: sum g and sum g (x - mean)
+ *   saved[2][C]: mean, 1 / sqrt(var + eps)
+ *   coef[3][C]: dx = coef0 g + coef1 (x - mean) + coef2 */
+#include "lib/prelude.clh"
+#include "lib/rows.clh"
+
+#define TILE 32       /* rows whose squares are summed about their own mean */
+#define SUM_GROUP 256 /* work-items of a group in the first stage on GPUs (rows.c) */
+
+/* Counts na and nb (nb > 0), means and squares of a and b: a becomes the union. */
+#define MERGE(na, mean_a, m2_a, nb, mean_b, m2_b)                                                  \
+    {                                                                                              \
+        float both = (na) + (nb);                                                                  \
+        m2_a += (m2_b) + ((mean_b) - mean_a) * ((mean_b) - mean_a) * ((na) * ((nb) / both));       \
+        mean_a += ((mean_b) - mean_a) * ((nb) / both);                                             \
+        na = both;                                                                                 \
+    }
+
+inline float rows_of(uint chunk, uint per, uint rows)
+{
+    return (float)min(per, rows - chunk * per);
+}
+
+/* ---- forward ---- */
+
+#if CTR_CPU
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+batch_norm_fwd_sums(global float *part, global const float *x, const uint per, const uint rows,
+                    const uint C)
+{
+    size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
+    global float *mean = part + get_group_id(1) * (size_t)(2 * C), *m2 = mean + C;
+    for (size_t r = first; r < end; r += TILE) {
+        uint n = min((uint)TILE, (uint)(end - r));
+        for (uint c = 0; c < C; c += VW) {
+            global const float *p = x + r * C + c;
+            vfloat sum = 0, square = 0, all_mean = 0, all_m2 = 0;
+            float before = r - first, both = before + n;
+            for (uint i = 0; i < n; i++)
+                sum += load_part(p + (size_t)i * C, C - c);
+            sum /= (float)n;
+            for (uint i = 0; i < n; i++) {
+                vfloat d = load_part(p + (size_t)i * C, C - c) - sum;
+                square = fma(d, d, square);
+            }
+            if (r > first) {
+                all_mean = load_part(mean + c, C - c);
+                all_m2 = load_part(m2 + c, C - c);
+            }
+            MERGE(before, all_mean, all_m2, (float)n, sum, square)
+            store_part(mean + c, all_mean, C - c);
+            store_part(m2 + c, all_m2, C - c);
+        }
+    }
+}
+#else
+kernel void batch_norm_fwd_sums(global float *part, global const float *x, const uint per,
+                                const uint rows, const uint C)
+{
+    local vfloat means[SUM_GROUP], squares[SUM_GROUP];
+    local float counts[SUM_GROUP];
+    const uint lanes = get_local_size(0), c = get_global_id(0) * VW;
+    const uint me = get_local_id(1) * lanes + get_local_id(0);
+    size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
+    vfloat mean = 0, m2 = 0, about = 0;
+    float n = 0;
+    for (size_t r = first + get_local_id(1); r < end && c < C; r += get_local_size(1)) {
+        vfloat v = load_part(x + r * C + c, C - c);
+        if (n == 0)
+            about = v; /* sums about the first value: no cancellation */
+        mean += v - about;
+        m2 = fma(v - about, v - about, m2);
+        n += 1;
+    }
+    mean /= max(n, 1.0f);
+    m2 -= mean * mean * n;
+    means[me] = mean + about;
+    squares[me] = m2;
+    counts[me] = n;
+    for (uint step = get_local_size(1) / 2; step > 0; step /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        uint other = me + step * lanes;
+        if (get_local_id(1) < step && counts[other] > 0) {
+            MERGE(counts[me], means[me], squares[me], counts[other], means[other], squares[other])
+        }
+    }
+    if (get_local_id(1) == 0 && c < C) {
+        global float *out = part + get_group_id(1) * (size_t)(2 * C) + c;
+        store_part(out, means[me], C - c);
+        store_part(out + C, squares[me], C - c);
+    }
+}
+#endif
+
+/* Statistics of the batch from its parts; moves the running ones. Grid: ctr_grid_row_totals. */
+kernel void batch_norm_fwd_totals(global float *saved, global float *running_mean,
+                                  global float *running_var, global const float *part,
+                                  const float eps, const float momentum, const uint chunks,
+                                  const uint per, const uint rows, const uint C)
+{
+#if CTR_CPU
+    for (uint c = get_group_id(0) * 16; c < min(C, (uint)get_group_id(0) * 16 + 16); c++) {
+        float n = 0, mean = 0, m2 = 0;
+        for (uint i = 0; i < chunks; i++) {
+            global const float *p = part + i * (size_t)(2 * C) + c;
+            MERGE(n, mean, m2, rows_of(i, per, rows), p[0], p[C])
+        }
+#else
+    local float means[16][16], squares[16][16], counts[16][16];
+    const uint lane = get_local_id(1), k = get_local_id(0), c = get_global_id(0);
+    float n = 0, mean = 0, m2 = 0;
+    for (uint i = lane; i < chunks && c < C; i += 16) {
+        global const float *p = part + i * (size_t)(2 * C) + c;
+        MERGE(n, mean, m2, rows_of(i, per, rows), p[0], p[C])
+    }
+    means[lane][k] = mean;
+    squares[lane][k] = m2;
+    counts[lane][k] = n;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (lane == 0 && c < C) {
+        for (uint i = 1; i < min(16u, chunks); i++)
+            MERGE(n, mean, m2, counts[i][k], means[i][k], squares[i][k])
+#endif
+        saved[c] = mean;
+        saved[C + c] = 1.0f / sqrt(m2 / n + eps);
+        running_mean[c] += momentum * (mean - running_mean[c]);
+        running_var[c] += momentum * (m2 / (n - 1) - running_var[c]);
+    }
+}
+
+/* Inference: the running statistics take the batch's place. Grid: one item a channel. */
+kernel void batch_norm_fwd_running(global float *saved, global const float *running_mean,
+                                   global const float *running_var, const float eps, const uint C)
+{
+    const uint c = get_global_id(0);
+    if (c < C) {
+        saved[c] = running_mean[c];
+        saved[C + c] = 1.0f / sqrt(running_var[c] + eps);
+    }
+}
+
+/* Written once, so that forward and backward agree to the bit on where a ReLU is open. */
+inline vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
+{
+    return fma(x - mean, scale, beta);
+}
+
+/* residual is read only with add_residual. Grid: rows.clh. */
+kernel void batch_norm_fwd_apply(global float *y, global const float *x, global const float *saved,
+                                 global const float *gamma, global const float *beta,
+                                 global const float *residual, const int add_residual,
+                                 const int use_relu, const uint per, const uint rows, const uint C)
+{
+    CTR_ROW_LOOP(r, rows, per)
+    CTR_LANE_LOOP(c, C)
+    {
+        const int n = C - c;
+        vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
+        vfloat v = normalise(load_part(x + r * C + c, n), load_part(saved + c, n), scale,
+                             load_part(beta + c, n));
+        if (add_residual)
+            v += load_part(residual + r * C + c, n);
+        store_part(y + r * C + c, use_relu ? relu(v) : v, n);
+    }
+}
+
+/* ---- backward: g = dy where the ReLU is open ---- */
+
+/* How the mask is found: no ReLU; from x (its normalised value again); from y (with a residual). */
+#define MASK_NONE 0
+#define MASK_X    1
+#define MASK_Y    2
+
+inline vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vfloat beta,
+                     global const float *y, int mask, int n)
+{
+    if (mask == MASK_X)
+        return relu_mask(dy, normalise(x, mean, scale, beta));
+    return mask == MASK_Y ? relu_mask(dy, load_part(y, n)) : dy;
+}
+
+/* With keep, g is also written: it is the residual's gradient and saves the second pass the mask. */
+#if CTR_CPU
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
+                    global const float *x, global const float *y, global const float *saved,
+                    global const float *gamma, global const float *beta, const int mask,
+                    const int keep, const uint per, const uint rows, const uint C)
+{
+    size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
+    global float *out = part + get_group_id(1) * (size_t)(2 * C);
+    for (size_t r = first; r < end; r += TILE) {
+        size_t stop = min((ulong)(r + TILE), (ulong)end);
+        for (uint c = 0; c < C; c += VW) {
+            const int n = C - c;
+            vfloat mean = load_part(saved + c, n), b = load_part(beta + c, n);
+            vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
+            vfloat sum = 0, dot = 0;
+            for (size_t i = r; i < stop; i++) {
+                size_t at = i * C + c;
+                vfloat v = load_part(x + at, n);
+                vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, mask, n);
+                if (keep)
+                    store_part(g_out + at, g, n);
+                sum += g;
+                dot = fma(g, v - mean, dot);
+            }
+            if (r > first) {
+                sum += load_part(out + c, n);
+                dot += load_part(out + C + c, n);
+            }
+            store_part(out + c, sum, n);
+            store_part(out + C + c, dot, n);
+        }
+    }
+}
+#else
+kernel void batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
+                                global const float *x, global const float *y,
+                                global const float *saved, global const float *gamma,
+                                global const float *beta, const int mask, const int keep,
+                                const uint per, const uint rows, const uint C)
+{
+    local vfloat sums[SUM_GROUP], dots[SUM_GROUP];
+    const uint lanes = get_local_size(0), c = get_global_id(0) * VW;
+    const uint me = get_local_id(1) * lanes + get_local_id(0);
+    const int n = (int)C - (int)c;
+    size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
+    vfloat sum = 0, dot = 0, mean = 0, scale = 0, b = 0;
+    if (n > 0) {
+        mean = load_part(saved + c, n);
+        scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
+        b = load_part(beta + c, n);
+    }
+    for (size_t r = first + get_local_id(1); r < end && n > 0; r += get_local_size(1)) {
+        size_t at = r * C + c;
+        vfloat v = load_part(x + at, n);
+        vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, mask, n);
+        if (keep)
+            store_part(g_out + at, g, n);
+        sum += g;
+        dot = fma(g, v - mean, dot);
+    }
+    sums[me] = sum;
+    dots[me] = dot;
+    for (uint step = get_local_size(1) / 2; step > 0; step /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (get_local_id(1) < step) {
+            sums[me] += sums[me + step * lanes];
+            dots[me] += dots[me + step * lanes];
+        }
+    }
+    if (get_local_id(1) == 0 && n > 0) {
+        global float *out = part + get_group_id(1) * (size_t)(2 * C) + c;
+        store_part(out, sums[me], n);
+        store_part(out + C, dots[me], n);
+    }
+}
+#endif
+
+/* Totals in order: dgamma, dbeta and the coefficients of dx, whose last two are 0 when the statistics
+ * were constants (share = 0; in training 1 / rows). Grid: ctr_grid_row_totals. */
+kernel void batch_norm_bwd_totals(global float *dgamma, global float *dbeta, global float *coef,
+                                  global const float *part, global const float *saved,
+                                  global const float *gamma, const float share, const uint chunks,
+                                  const uint C)
+{
+#if CTR_CPU
+    for (uint c = get_group_id(0) * 16; c < min(C, (uint)get_group_id(0) * 16 + 16); c++) {
+        float sum = 0, dot = 0;
+        for (uint i = 0; i < chunks; i++) {
+            sum += part[i * (size_t)(2 * C) + c];
+            dot += part[i * (size_t)(2 * C) + C + c];
+        }
+#else
+    local float sums[16][16], dots[16][16];
+    const uint lane = get_local_id(1), k = get_local_id(0), c = get_global_id(0);
+    float sum = 0, dot = 0;
+    for (uint i = lane; i < chunks && c < C; i += 16) {
+        sum += part[i * (size_t)(2 * C) + c];
+        dot += part[i * (size_t)(2 * C) + C + c];
+    }
+    sums[lane][k] = sum;
+    dots[lane][k] = dot;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (lane == 0 && c < C) {
+        for (uint i = 1; i < 16; i++) {
+            sum += sums[i][k];
+            dot += dots[i][k];
+        }
+#endif
+        float invstd = saved[C + c], scale = gamma[c] * invstd;
+        dgamma[c] = dot * invstd;
+        dbeta[c] = sum;
+        coef[c] = scale;
+        coef[C + c] = -scale * invstd * invstd * dot * share;
+        coef[2 * C + c] = -scale * sum * share;
+    }
+}
+
+/* Grid: rows.clh. */
+kernel void batch_norm_bwd_dx(global float *dx, global const float *dy, global const float *x,
+                              global const float *y, global const float *saved,
+                              global const float *coef, global const float *gamma,
+                              global const float *beta, const int mask, const uint per,
+                              const uint rows, const uint C)
+{
+    CTR_ROW_LOOP(r, rows, per)
+    CTR_LANE_LOOP(c, C)
+    {
+        const int n = C - c;
+        size_t at = r * C + c;
+        vfloat mean = load_part(saved + c, n), v = load_part(x + at, n);
+        vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
+        vfloat g = masked(load_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
+                          mask, n);
+        vfloat d = fma(load_part(coef + C + c, n), v - mean, load_part(coef + 2 * C + c, n));
+        store_part(dx + at, fma(load_part(coef + c, n), g, d), n);
+    }
+}

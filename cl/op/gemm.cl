@@ -1,0 +1,98 @@
+/* gemm.cl -- C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C (+ bias[N]) (then max(., 0)), for CPUs.
+ * One work-item computes register tiles of MR rows x 2 VW columns; local size 1. A is read in place
+ * with strides a_row and a_k (so a transpose costs nothing), B in panels of 2 VW columns: in place
+ * where its rows are contiguous and N a multiple of the panel, else packed (zeros behind N). */
+#include "lib/prelude.clh"
+#include "lib/rows.clh"
+
+#define MR    8 /* with 2 vectors each: 16 accumulators hide the FMA latency */
+#define PANEL (2 * VW)
+#define ONE   __attribute__((reqd_work_group_size(1, 1, 1)))
+
+/* P[panel][K][PANEL] from B, element (k, n) at B[k * b_k + n * b_n].
+ * Grid (panels, ceil(K / per)). */
+kernel ONE void gemm_pack(global float *P, global const float *B, const ulong b_k, const ulong b_n,
+                          const uint N, const uint K, const uint per)
+{
+    const uint first = get_group_id(0) * PANEL, end = min(K, (uint)(get_group_id(1) + 1) * per);
+    for (uint k = get_group_id(1) * per; k < end; k++) {
+        global float *p = P + ((size_t)get_group_id(0) * K + k) * PANEL;
+        global const float *b = B + k * b_k + first * b_n;
+        if (first + PANEL <= N) {
+            #pragma unroll
+            for (uint j = 0; j < PANEL; j++)
+                p[j] = b[j * b_n];
+        } else {
+            for (uint j = 0; j < PANEL; j++)
+                p[j] = first + j < N ? b[j * b_n] : 0;
+        }
+    }
+}
+
+inline void finish_row(global float *c, global const float *bias, vfloat v, float alpha, float beta,
+                       int use_bias, int use_relu, int n)
+{
+    v *= alpha;
+    if (beta != 0)
+        v = fma(load_part(c, n), (vfloat)(beta), v);
+    if (use_bias)
+        v += load_part(bias, n);
+    store_part(c, use_relu ? relu(v) : v, n);
+}
+
+/* Grid (ceil(M / (MR tiles)), panels, splits): split s sums k in [s k_per, (s + 1) k_per) into
+ * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. */
+kernel ONE void gemm_tiles(global float *C, global const float *A, global const float *B,
+                           global const float *bias, const float alpha, const float beta,
+                           const int use_bias, const int use_relu, const uint M, const uint N,
+                           const uint K, const ulong a_row, const ulong a_k, const ulong b_panel,
+                           const ulong b_k, const ulong c_at, const ulong ldc, const ulong c_split,
+                           const uint k_per, const uint tiles)
+{
+    const uint n0 = get_group_id(1) * PANEL, k0 = get_group_id(2) * k_per;
+    const uint steps = min(K - k0, k_per);
+    for (uint t = 0; t < tiles; t++) {
+        const uint m0 = (get_group_id(0) * tiles + t) * MR;
+        if (m0 >= M)
+            return;
+        size_t off[MR];
+        vfloat a[MR], b[MR];
+        #pragma unroll
+        for (uint i = 0; i < MR; i++) {
+            off[i] = min(m0 + i, M - 1) * (size_t)a_row;
+            a[i] = b[i] = 0;
+        }
+        global const float *ap = A + k0 * a_k, *bp = B + get_group_id(1) * b_panel + k0 * b_k;
+        for (uint k = 0; k < steps; k++, ap += a_k, bp += b_k) {
+            vfloat b0 = vload(0, bp), b1 = vload(1, bp);
+            #pragma unroll
+            for (uint i = 0; i < MR; i++) {
+                vfloat v = ap[off[i]];
+                a[i] = fma(v, b0, a[i]);
+                b[i] = fma(v, b1, b[i]);
+            }
+        }
+        for (uint i = 0; i < MR && m0 + i < M; i++) {
+            global float *c = C + c_at + get_group_id(2) * c_split + (m0 + i) * ldc + n0;
+            finish_row(c, bias + n0, a[i], alpha, beta, use_bias, use_relu, (int)N - (int)n0);
+            if (n0 + VW < N)
+                finish_row(c + VW, bias + n0 + VW, b[i], alpha, beta, use_bias, use_relu,
+                           (int)N - (int)n0 - VW);
+        }
+    }
+}
+
+/* C from part + part_at: [splits][M][N], summed in order. Grid: rows.clh. */
+kernel void gemm_sum(global float *C, global const float *part, global const float *bias,
+                     const ulong part_at, const float alpha, const float beta, const int use_bias, const int use_relu,
+                     const uint splits, const uint per, const uint M, const uint N, const ulong ldc)
+{
+    CTR_ROW_LOOP(m, M, per)
+    CTR_LANE_LOOP(n, N)
+    {
+        vfloat sum = 0;
+        for (uint s = 0; s < splits; s++)
+            sum += load_part(part + part_at + ((size_t)s * M + m) * N + n, (int)(N - n));
+        finish_row(C + m * ldc + n, bias + n, sum, alpha, beta, use_bias, use_relu, (int)(N - n));
+    }
+}

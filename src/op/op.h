@@ -40,4 +40,26 @@ struct ctr_batch_norm {
 };
 ctr_tensor *ctr_batch_norm(ctr_graph *g, ctr_tensor *x, const struct ctr_batch_norm *bn);
 
+/* Rows of x[N,D] to length one: x / sqrt(sum x^2 + 1e-12). */
+ctr_tensor *ctr_l2norm(ctr_graph *g, ctr_tensor *x);
+
+/* s[A,B] = scale * a[A,D] b[B,D]^T. */
+ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale);
+
+/* The loss of SimCLR (arXiv:2002.05709), a scalar: mean over the rows of z[2N,D], of length one, of
+ * -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)); rows i and i + N are two views of one image.
+ * Streamed: memory beyond z and its gradient grows with N, not N^2. T in [1e-4, 1e4].
+ * *top1 (or NULL): a scalar, the number of rows whose other view is nearer than all else (chance:
+ * 1 in 2N - 1). */
+ctr_tensor *ctr_ntxent(ctr_graph *g, ctr_tensor *z, float temperature, ctr_tensor **top1);
+/* A scalar of the same node: the mean similarity of the two views. */
+ctr_tensor *ctr_ntxent_similarity(ctr_tensor *loss);
+
+/* Mean over n of -log softmax(x[N,K])_n,label(n), a scalar; label: whole numbers (CTR_I32) [N]. One
+ * outside [0, K) makes the loss NaN. */
+ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label);
+/* A scalar of the same node: the share of rows whose largest logit (the first among equals) is the
+ * label's. */
+ctr_tensor *ctr_softmax_xent_accuracy(ctr_tensor *loss);
+
 #endif

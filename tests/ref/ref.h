@@ -45,4 +45,23 @@ void ref_batch_norm_bwd(double *dx, double *dgamma, double *dbeta, double *dresi
 /* Mean and biased variance of each channel. */
 void ref_batch_norm_stats(double *mean, double *var, const double *x, size_t rows, size_t C);
 
+void ref_l2norm_fwd(double *y, const double *x, size_t N, size_t D);
+void ref_l2norm_bwd(double *dx, const double *dy, const double *x, size_t N, size_t D);
+
+void ref_similarity_fwd(double *s, const double *a, const double *b, double scale, size_t A, size_t B,
+                        size_t D);
+void ref_similarity_bwd(double *da, double *db, const double *ds, const double *a, const double *b,
+                        double scale, size_t A, size_t B, size_t D);
+
+/* z[2N,D]. */
+void ref_ntxent_fwd(double *loss, const double *z, double T, size_t N, size_t D);
+void ref_ntxent_bwd(double *dz, double dloss, const double *z, double T, size_t N, size_t D);
+void ref_ntxent_top1(double *rows, const double *z, size_t N, size_t D);
+void ref_ntxent_similarity(double *mean, const double *z, size_t N, size_t D);
+
+void ref_softmax_xent_fwd(double *loss, const double *x, const double *label, size_t N, size_t K);
+void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const double *label, size_t N,
+                          size_t K);
+void ref_softmax_xent_accuracy(double *share, const double *x, const double *label, size_t N, size_t K);
+
 #endif

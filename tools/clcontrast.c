@@ -13,6 +13,7 @@
 #include "term.h"
 
 const struct cmd *const cmd_table[] = {
+    &cmd_augment,
     NULL,
 };
 

@@ -39,4 +39,6 @@ int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
 /* All commands, ended by NULL. */
 extern const struct cmd *const cmd_table[];
 
+extern const struct cmd cmd_augment;
+
 #endif

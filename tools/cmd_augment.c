@@ -1,0 +1,265 @@
+/* cmd_augment.c -- `clcontrast augment IMAGE|DIR -o FILE.png`: what training sees.
+ *
+ * In: one image or a data set. Out: a PNG with a row for each image: the image itself, then random
+ * views of it, made by the same kernels as in training. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "cmd.h"
+#include "data/data.h"
+#include "data/image.h"
+#include "io/png.h"
+#include "opt_augment.h"
+#include "term.h"
+
+struct options {
+    const char *out, *device, *split;
+    uint64_t rows, views, size, zoom, seed, epoch;
+    struct augment_options augment;
+};
+
+static const struct opt rows[] = {
+    OPT_ROW(STR, struct options, out, .name = "out", .letter = 'o', .metavar = "FILE",
+            .help = "picture to write, PNG (required)"),
+    OPT_ROW(U64, struct options, rows, .name = "rows", .letter = 'n', .metavar = "N", .init = "8",
+            .min = 1, .max = 256, .help = "images taken from a data set"),
+    OPT_ROW(U64, struct options, views, .name = "views", .metavar = "N", .init = "8", .min = 1,
+            .max = 256, .help = "views of each image"),
+    OPT_ROW(U64, struct options, size, .name = "image-size", .metavar = "PX", .min = 8, .max = 4096,
+            .shown = "as train chooses it", .help = "side of images and views"),
+    OPT_ROW(STR, struct options, split, .name = "split", .metavar = "NAME", .init = "train",
+            .help = "part of the data set"),
+    OPT_ROW(U64, struct options, zoom, .name = "zoom", .metavar = "N", .min = 1, .max = 64,
+            .shown = "about 96 pixels a view", .help = "how often each pixel is repeated"),
+    OPT_ROW(U64, struct options, seed, .name = "seed", .metavar = "N", .init = "1",
+            .help = "other seeds give other views"),
+    OPT_ROW(U64, struct options, epoch, .name = "epoch", .metavar = "N", .init = "0",
+            .max = UINT32_MAX, .help = "show the views of this epoch"),
+    OPT_ROW(STR, struct options, device, .name = "device", .letter = 'd', .metavar = "DEV",
+            .shown = "the best one", .help = "number, type or part of the name, see devices"),
+    {.name = NULL},
+};
+
+static const struct cmd_example examples[] = {
+    {"clcontrast augment cat.jpg -o views.png", "eight views of one picture"},
+    {"clcontrast augment photos --rows 4 --jitter 1 -o strong.png", "stronger colours"},
+    {"clcontrast augment shapes --blur-p 1 --views 5 -o blurred.png",
+     "the built-in pictures, always blurred"},
+    {NULL, NULL},
+};
+
+#define ABOUT                                                                                      \
+    "Shows what training sees: a picture with a row for each image, the image itself on the "      \
+    "left, "                                                                                       \
+    "random views of it beside, made by the same kernels as in `train`. A view depends on the "    \
+    "seed, the epoch and the number of the image in its data set, on nothing else."
+
+/* Images on the host, square, and their numbers in the data set, which the draws follow. */
+struct set {
+    uint8_t *rgb; /* [n][size][size][3] */
+    uint32_t *index;
+    size_t n, size;
+};
+
+/* ---- images ---- */
+
+static int read_file(struct set *set, const char *path, size_t size)
+{
+    void *bytes = NULL;
+    size_t n = 0;
+    struct ctr_image image = {0};
+    int rc = 0;
+    CTR_TRY(ctr_file_read(&bytes, &n, path, CTR_IMAGE_MAX_FILE));
+    rc = ctr_image_decode(&image, bytes, n, (unsigned)size);
+    if (rc)
+        CTR_TRY(ctr_fail_in(rc, "%s", path));
+    size_t side = image.width < image.height ? image.width : image.height;
+    set->n = 1;
+    set->size = size ? size : side > 224 ? 224 : side;
+    set->rgb = ctr_alloc(set->size * set->size, 3);
+    set->index = ctr_alloc(1, sizeof *set->index);
+    if (!set->rgb || !set->index)
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(ctr_image_fit(set->rgb, &image, (unsigned)set->size));
+out:
+    ctr_image_free(&image);
+    free(bytes);
+    return rc;
+}
+
+/* Images from all over the data set, for folders are read class by class. */
+static int read_data(struct set *set, const char *path, const struct options *o)
+{
+    struct ctr_data *data = NULL;
+    int rc = 0;
+    CTR_TRY(ctr_data_open(&data, &(struct ctr_data_params){.path = path,
+                                                           .split = o->split,
+                                                           .image_size = (unsigned)o->size}));
+    const struct ctr_data_info *info = ctr_data_info(data);
+    set->n = info->n < o->rows ? info->n : o->rows;
+    set->size = info->height;
+    set->index = ctr_alloc(set->n, sizeof *set->index);
+    set->rgb = ctr_alloc(set->n, set->size * set->size * 3);
+    if (!set->index || !set->rgb)
+        CTR_TRY(CTR_E_FAIL);
+    for (size_t i = 0; i < set->n; i++)
+        set->index[i] = (uint32_t)(i * info->n / set->n);
+    CTR_TRY(ctr_data_read(data, set->rgb, NULL, set->index, set->n));
+out:
+    ctr_data_close(&data);
+    return rc;
+}
+
+static int read_images(struct set *set, const char *path, const struct options *o)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return read_file(set, path, o->size);
+    return read_data(set, path, o);
+}
+
+/* ---- views ---- */
+
+struct inputs {
+    struct ctr_augment_source source;
+    ctr_tensor *step;
+};
+
+static int write_inputs(const struct inputs *in, const struct set *set, const struct options *o)
+{
+    uint32_t step[CTR_STEP_WORDS] = {(uint32_t)o->seed, (uint32_t)(o->seed >> 32),
+                                     (uint32_t)o->epoch};
+    int rc = 0;
+    CTR_TRY(ctr_tensor_write(in->source.images, set->rgb, in->source.images->bytes));
+    CTR_TRY(ctr_tensor_write(in->source.index, set->index, in->source.index->bytes));
+    CTR_TRY(ctr_tensor_write(in->step, step, sizeof step));
+out:
+    return rc;
+}
+
+/* out[views][n][size][size][3] */
+static int run_device(float *out, const struct set *set, const struct options *o,
+                      const struct ctr_augment_params *params)
+{
+    ctr_dev *dev = NULL;
+    ctr_store *store = NULL;
+    ctr_graph *g = NULL;
+    struct inputs in = {.source.stream = 1};
+    size_t words = CTR_STEP_WORDS;
+    int rc = 0;
+    CTR_TRY(ctr_dev_open(&dev, o->device, NULL));
+    CTR_TRY(ctr_store_create(&store, dev));
+    CTR_TRY(ctr_graph_create(&g, dev, store));
+    in.source.images =
+        ctr_graph_input(g, "images", CTR_U8, 4, (size_t[]){set->n, set->size, set->size, 3});
+    in.source.index = ctr_graph_input(g, "index", CTR_U32, 1, &set->n);
+    in.step = ctr_graph_input(g, "step", CTR_U32, 1, &words);
+    ctr_tensor *views = ctr_augment(g, in.source, in.step, o->views, set->size, set->size, params);
+    ctr_graph_keep(views);
+    CTR_TRY(ctr_graph_status(g));
+    CTR_TRY(ctr_graph_plan(g, NULL));
+    CTR_TRY(ctr_graph_lower(g));
+    CTR_TRY(ctr_dev_build(dev, 0, NULL, NULL));
+    CTR_TRY(write_inputs(&in, set, o));
+    CTR_TRY(ctr_graph_replay(g));
+    CTR_TRY(ctr_tensor_read(out, views, views->bytes));
+out:
+    ctr_graph_destroy(&g);
+    ctr_store_destroy(&store);
+    ctr_dev_destroy(&dev);
+    return rc;
+}
+
+/* ---- the picture ---- */
+
+#define GAP 2 /* pixels between cells, white */
+
+struct grid {
+    uint8_t *rgb;
+    size_t width, height, zoom, cell; /* cell: side of a zoomed image and one gap */
+};
+
+static void put_cell(struct grid *grid, size_t row, size_t column, const uint8_t *bytes,
+                     const float *values, size_t size)
+{
+    for (size_t y = 0; y < size * grid->zoom; y++)
+        for (size_t x = 0; x < size * grid->zoom; x++) {
+            size_t from = (y / grid->zoom * size + x / grid->zoom) * 3;
+            uint8_t *to =
+                grid->rgb +
+                ((row * grid->cell + GAP + y) * grid->width + column * grid->cell + GAP + x) * 3;
+            for (size_t c = 0; c < 3; c++)
+                to[c] = bytes ? bytes[from + c] : (uint8_t)(values[from + c] * 255 + 0.5f);
+        }
+}
+
+static int draw_grid(struct grid *grid, const struct set *set, const float *views,
+                     const struct options *o)
+{
+    const size_t count = set->size * set->size * 3;
+    grid->zoom = o->zoom ? o->zoom : set->size < 96 ? 96 / set->size : 1;
+    grid->cell = set->size * grid->zoom + GAP;
+    grid->width = (o->views + 1) * grid->cell + GAP;
+    grid->height = set->n * grid->cell + GAP;
+    if (grid->width > 65535 || grid->height > 65535)
+        return ctr_fail(CTR_E_USAGE, "a picture of %zux%zu pixels is too large; show less",
+                        grid->width, grid->height);
+    grid->rgb = ctr_alloc(grid->width * grid->height, 3);
+    if (!grid->rgb)
+        return CTR_E_FAIL;
+    memset(grid->rgb, 255, grid->width * grid->height * 3);
+    for (size_t n = 0; n < set->n; n++) {
+        put_cell(grid, n, 0, set->rgb + n * count, NULL, set->size);
+        for (size_t v = 0; v < o->views; v++)
+            put_cell(grid, n, v + 1, NULL, views + (v * set->n + n) * count, set->size);
+    }
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o;
+    struct opt_set options = {0};
+    struct ctr_augment_params params;
+    struct set set = {0};
+    struct grid grid = {0};
+    float *views = NULL;
+    int rc = 0;
+    CTR_TRY(cmd_options(&options, &cmd_augment, &o));
+    CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
+    CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));
+    if (!o.out)
+        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o views.png"));
+    CTR_TRY(read_images(&set, options.args[0], &o));
+    CTR_TRY(augment_params(&params, &options, &o.augment, set.size));
+    views = ctr_alloc(o.views * set.n, set.size * set.size * 3 * sizeof *views);
+    if (!views)
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(run_device(views, &set, &o, &params));
+    CTR_TRY(draw_grid(&grid, &set, views, &o));
+    CTR_TRY(ctr_png_write(o.out, grid.rgb, (unsigned)grid.width, (unsigned)grid.height, 3, 0));
+    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o.out, set.n,
+              (size_t)o.views, set.size, set.size);
+out:
+    free(grid.rgb);
+    free(views);
+    free(set.index);
+    free(set.rgb);
+    opt_finish(&options);
+    return rc;
+}
+
+const struct cmd cmd_augment = {
+    .name = "augment",
+    .summary = "show the views that training makes of images",
+    .args = "IMAGE|DIR",
+    .min_args = 1,
+    .max_args = 1,
+    .about = ABOUT,
+    .examples = examples,
+    .options = rows,
+    .run = run,
+};

@@ -1,4 +1,4 @@
-/* json.h -- flat JSON objects out: what metrics and configurations are made of. */
+/* json.h -- flat JSON objects out: what metrics are made of. */
 #ifndef CTR_IO_JSON_H
 #define CTR_IO_JSON_H
 
@@ -11,7 +11,7 @@ enum ctr_json_kind { CTR_JSON_NUM, CTR_JSON_INT, CTR_JSON_BOOL, CTR_JSON_STR };
 struct ctr_json_field {
     const char *key;
     enum ctr_json_kind kind;
-    double num;      /* NUM; not finite: null */
+    double num;      /* NUM, written with 9 digits; not finite: null */
     long long whole; /* INT, BOOL */
     const char *str; /* STR */
 };
@@ -36,8 +36,6 @@ static inline struct ctr_json_field ctr_json_str(const char *key, const char *va
     return (struct ctr_json_field){key, CTR_JSON_STR, 0, 0, value};
 }
 
-/* The field's value. `exact`: as many digits as give the same double back, else 9 (a float). */
-void ctr_json_value(struct ctr_str *s, const struct ctr_json_field *field, int exact);
 /* {"key":value,...} on one line. */
 void ctr_json_object(struct ctr_str *s, const struct ctr_json_field *fields, size_t n);
 

@@ -9,15 +9,16 @@
 #ifndef CTR_TRAIN_RUN_H
 #define CTR_TRAIN_RUN_H
 
-#include "base/log.h"
 #include <stdint.h>
 
+#include "base/log.h"
 #include "io/json.h"
 
 struct ctr_run;
 
-/* Makes a new run in `dir` (`config` is the text of its config.toml), which must not exist or be empty: CTR_E_USAGE else, with a hint, and
- * also while another process is in it. Nothing is left behind on failure but the directory. */
+/* Makes a new run in `dir`, which must not exist or be empty: CTR_E_USAGE else, with a hint, and
+ * also while another process is in it. `config` is the text of its config.toml. Nothing is left
+ * behind on failure but the directory. */
 int ctr_run_create(struct ctr_run **out, const char *dir, const char *config);
 /* Opens an existing run, to resume it. CTR_E_USAGE when it is in use, CTR_E_MODEL when `dir` holds
  * no run. */

@@ -65,7 +65,8 @@ const char *ctr_st_dtype_name(enum ctr_st_dtype dtype);
 size_t ctr_st_dtype_bytes(enum ctr_st_dtype dtype);
 
 /* Writes the file atomically; xxh64 is added to the metadata unless CTR_ST_PLAIN. CTR_E_USAGE for
- * tensors that cannot be stored (sizes, names), CTR_E_IO when writing fails: the old file stays. */
+ * tensors that cannot be stored (sizes, names), CTR_E_IO when writing fails: the old file stays.
+ * Bytes of a metadata value that are no UTF-8 are stored as U+FFFD. */
 int ctr_st_write(const char *path, const struct ctr_st_tensor *tensors,
                  const struct ctr_st_meta *meta, unsigned flags, size_t n_tensors, size_t n_meta);
 

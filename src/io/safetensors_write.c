@@ -26,19 +26,22 @@ static int writable_text(const char *text)
     return 1;
 }
 
-/* As serde_json writes strings: short escapes, other control characters as \u00xx, the rest raw. */
+/* As serde_json writes strings: short escapes, other control characters as \u00xx, the rest raw.
+ * Bytes that are no UTF-8 (a file's path may hold them) become U+FFFD. */
 static void add_string(struct ctr_str *s, const char *text)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     ctr_str_add(s, "\"", 1);
-    for (const char *p = text; *p; p++) {
+    for (const char *p = text; *p;) {
         const char *known = strchr(from, *p);
+        size_t n = ctr_str_utf8((const unsigned char *)p);
         if (known)
             ctr_str_addf(s, "\\%c", to[known - from]);
         else if ((unsigned char)*p < 0x20)
             ctr_str_addf(s, "\\u%04x", (unsigned char)*p);
         else
-            ctr_str_add(s, p, 1);
+            ctr_str_add(s, n ? p : "\xef\xbf\xbd", n ? n : 3);
+        p += n ? n : 1;
     }
     ctr_str_add(s, "\"", 1);
 }
@@ -63,8 +66,8 @@ static int check_tensor(const struct ctr_st_tensor *t)
 static int check_meta(const struct ctr_st_meta *meta, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!writable_text(meta[i].key) || !writable_text(meta[i].value))
-            return ctr_fail(CTR_E_USAGE, "metadata '%s' is not UTF-8", meta[i].key);
+        if (!writable_text(meta[i].key))
+            return ctr_fail(CTR_E_USAGE, "metadata key '%s' is not UTF-8", meta[i].key);
         if (strcmp(meta[i].key, CTR_ST_SUM_KEY) == 0 ||
             strcmp(meta[i].key, CTR_ST_HEADER_SUM_KEY) == 0)
             return ctr_fail(CTR_E_USAGE, "metadata key '%s' is reserved", meta[i].key);

@@ -384,6 +384,23 @@ static void checksum_flags(void **state)
     tempdir_remove(&t);
 }
 
+/* A data set may lie under a path that is no UTF-8. */
+static void odd_metadata(void **state)
+{
+    (void)state;
+    const struct ctr_st_meta odd[] = {{"path", "/d\xff/\xc3\xa9\xc3"}, {"empty", ""}};
+    struct tempdir t;
+    struct ctr_st *st = NULL;
+    tempdir_make(&t);
+    const char *path = tempdir_path(&t, "m");
+    assert_int_equal(ctr_st_write(path, some, odd, CTR_ST_SEALED, 5, 2), 0);
+    assert_int_equal(ctr_st_open(&st, path, CTR_ST_SEALED), 0);
+    assert_string_equal(ctr_st_meta_value(st, "path"), "/d\xef\xbf\xbd/\xc3\xa9\xef\xbf\xbd");
+    assert_string_equal(ctr_st_meta_value(st, "empty"), "");
+    ctr_st_close(&st);
+    tempdir_remove(&t);
+}
+
 static void refused_writes(void **state)
 {
     (void)state;
@@ -404,8 +421,10 @@ static void refused_writes(void **state)
     x[0].name = "\xff";
     assert_int_equal(ctr_st_write(path, x, NULL, 0, 1, 0), CTR_E_USAGE);
     x[0].name = "a";
-    const struct ctr_st_meta twice[] = {{"k", "1"}, {"k", "2"}}, reserved[] = {{"xxh64", "0"}};
+    const struct ctr_st_meta twice[] = {{"k", "1"}, {"k", "2"}}, bad[] = {{"\xff", ""}},
+                             reserved[] = {{"xxh64", "0"}};
     assert_int_equal(ctr_st_write(path, x, twice, 0, 1, 2), CTR_E_USAGE);
+    assert_int_equal(ctr_st_write(path, x, bad, 0, 1, 1), CTR_E_USAGE);
     assert_int_equal(ctr_st_write(path, x, reserved, 0, 1, 1), CTR_E_USAGE);
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(ctr_st_write(path, NULL, NULL, 0, 0, 0), 0); /* nothing is fine */
@@ -421,7 +440,8 @@ int main(void)
         cmocka_unit_test(bad_fields),     cmocka_unit_test(bad_text),
         cmocka_unit_test(lengths),        cmocka_unit_test(hostile_sizes),
         cmocka_unit_test(torch_files),    cmocka_unit_test(damage),
-        cmocka_unit_test(checksum_flags), cmocka_unit_test(refused_writes),
+        cmocka_unit_test(checksum_flags), cmocka_unit_test(odd_metadata),
+        cmocka_unit_test(refused_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 const struct cmd *const cmd_table[] = {
     &cmd_augment,
+    &cmd_devices,
     NULL,
 };
 

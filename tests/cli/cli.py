@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The program as a person meets it: cli.py PROGRAM. Exit codes, streams, messages, terminals."""
+import json
 import os
 import pty
-import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
@@ -111,6 +113,95 @@ class Program(unittest.TestCase):
         self.assertNotIn("\x1b", done.err)
         self.assertNotIn("\u202e", done.err)
         self.assertEqual(run(b"\xff\xfe").returncode, 2)
+
+
+POCL = "/etc/OpenCL/vendors/pocl.icd"
+RUSTICL = "/etc/OpenCL/vendors/rusticl.icd"
+BAD_DRIVER = os.environ.get("CTR_BAD_DRIVER", "")
+MUST = os.environ.get("CTR_REQUIRE_DEVICE") == "1"
+
+
+def devices(*args, **env):
+    done = run("devices", "--json", *args, env=env)
+    done.json = json.loads(done.out)
+    return done
+
+
+class Devices(unittest.TestCase):
+    def test_no_platform(self):
+        for args in ((), ("--no-probe",)):
+            done = run("devices", *args, env={"OCL_ICD_VENDORS": "/nonexistent"})
+            self.assertEqual((done.returncode, done.out), (4, ""))
+            self.assertIn("error: no OpenCL platform found\nhint: ", done.err)
+            self.assertIn("apt install pocl-opencl-icd", done.err)
+        done = devices(OCL_ICD_VENDORS="/nonexistent")
+        self.assertEqual(done.returncode, 4)
+        self.assertEqual(done.json, {"schema": 1, "platforms": [], "devices": []})
+
+    @unittest.skipUnless(os.path.exists(RUSTICL), "no rusticl")
+    def test_platform_without_devices(self):
+        done = run("devices", env={"OCL_ICD_VENDORS": RUSTICL, "RUSTICL_ENABLE": None})
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("no devices; set RUSTICL_ENABLE=", done.out)
+        self.assertIn("error: the OpenCL platforms here have no devices", done.err)
+
+    @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
+    def test_the_cpu(self):
+        with tempfile.TemporaryDirectory() as vendors:
+            with open(os.path.join(vendors, "broken.icd"), "w") as icd:
+                icd.write("libthereisnosuchdriver.so.1\n")
+            shutil.copy(POCL, vendors)
+            done = devices(OCL_ICD_VENDORS=vendors)
+        self.assertEqual((done.returncode, done.err), (0, ""))
+        self.assertEqual((len(done.json["platforms"]), len(done.json["devices"])), (1, 1))
+        device = done.json["devices"][0]
+        self.assertEqual((device["index"], device["kind"], device["ok"]), (0, "cpu", True))
+        self.assertGreaterEqual(device["global_bytes"], device["max_alloc_bytes"])
+        table = run("devices", env={"OCL_ICD_VENDORS": POCL})
+        self.assertEqual((table.returncode, table.err), (0, ""))
+        self.assertRegex(table.out, r"(?m)^   0 cpu   .* works$")
+        untried = devices("--no-probe", OCL_ICD_VENDORS=POCL).json["devices"][0]
+        self.assertFalse(untried["probed"])
+        self.assertNotIn("ok", untried)
+
+    @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
+    def test_driver_that_finds_no_linker(self):
+        with tempfile.TemporaryDirectory() as cache:
+            env = {"OCL_ICD_VENDORS": POCL, "PATH": "/nonexistent", "POCL_CACHE_DIR": cache}
+            done = run("devices", env=env)
+            self.assertIn(done.returncode, (0, 4)) # newer releases bring their own
+            if done.returncode == 4:
+                self.assertIn(" FAILS\n", done.out)
+                self.assertIn("probe: ", done.out)
+                self.assertIn("binutils", done.err)
+
+    @unittest.skipUnless(BAD_DRIVER, "no driver that fails on purpose")
+    def test_drivers_that_fail(self):
+        for how in ("abort-context", "fail-context"):
+            env = {"OCL_ICD_VENDORS": BAD_DRIVER, "BAD_DRIVER": how}
+            done = run("devices", env=env)
+            self.assertEqual(done.returncode, 4, how)
+            self.assertIn(" FAILS\n", done.out)
+            self.assertIn("error: no OpenCL device here works\nhint: ", done.err)
+            self.assertFalse(devices(**env).json["devices"][0]["ok"])
+        for how in ("abort-discover", "exit-discover"):
+            done = run("devices", env={"OCL_ICD_VENDORS": BAD_DRIVER, "BAD_DRIVER": how})
+            self.assertEqual((done.returncode, done.out), (1, ""), how)
+            self.assertTrue(done.err.startswith("error: "), done.err)
+
+    @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
+    def test_terminals(self):
+        os.environ["OCL_ICD_VENDORS"] = POCL
+        for term, columns in (("xterm", 10), ("xterm", 80), ("xterm", 300), ("dumb", 80), (None, 80)):
+            text, code = on_terminal("devices", "--no-probe", term=term, columns=columns)
+            self.assertEqual(code, 0)
+            self.assertIn("not tried", text)
+            self.assertTrue(columns != 80 or all(len(line) <= 80 for line in text.splitlines()))
+        self.assertEqual(shell('"$1" devices --no-probe >&- 2>&-').returncode, 0)
+
+    def test_flags(self):
+        self.assertIn("true or false, not 'maybe'", run("devices", "--json=maybe").err)
+        self.assertIn("unexpected argument '0'", run("devices", "0").err)
 
 
 class Streams(unittest.TestCase):

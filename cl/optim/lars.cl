@@ -1,0 +1,116 @@
+/* lars.cl -- per entry r = eta |w| / (|g| + wd |w|);  m = momentum m + lr r (g + wd w);  w -= m.
+ * Entries free of weight decay take r = 1, wd = 0. Flat buffers of n values (blocks.clh).
+ * Three launches: squares of each block, the rate of each entry (blocks of an entry lie side by
+ * side, in order), the update. squares[2][blocks]: of w, of dw. */
+#include "lib/prelude.clh"
+#include "lib/blocks.clh"
+
+#define GROUP 64 /* work-items on one block or entry on GPUs (lars.c) */
+
+#if CTR_CPU
+#define LANES 1
+#else
+#define LANES GROUP
+#endif
+
+/* Ordered sum over the group; all work-items call it. */
+inline float2 group_sum(float2 v, local float2 *sums)
+{
+#if !CTR_CPU
+    sums[get_local_id(0)] = v;
+    for (uint step = LANES / 2; step > 0; step /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (get_local_id(0) < step)
+            sums[get_local_id(0)] += sums[get_local_id(0) + step];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    v = sums[0];
+#endif
+    return v;
+}
+
+/* Grid: a group takes blocks [group per, (group + 1) per). */
+kernel void lars_squares(global float *squares, global const float *w, global const float *dw,
+                         const uint n_blocks, const uint per)
+{
+    local float2 sums[LANES];
+    const uint end = min(n_blocks, (uint)(get_group_id(0) + 1) * per);
+    for (uint b = get_group_id(0) * per; b < end; b++) {
+        size_t at = (size_t)b * CTR_STORE_BLOCK;
+        float part_w[VW], part_g[VW];
+        vfloat sum_w = 0, sum_g = 0;
+        for (uint i = get_local_id(0) * VW; i < CTR_STORE_BLOCK; i += LANES * VW) {
+            vfloat v = vload(0, w + at + i), g = vload(0, dw + at + i);
+            sum_w = fma(v, v, sum_w);
+            sum_g = fma(g, g, sum_g);
+        }
+        vstore(sum_w, 0, part_w);
+        vstore(sum_g, 0, part_g);
+        float2 sum = 0;
+        for (uint i = 0; i < VW; i++)
+            sum += (float2)(part_w[i], part_g[i]);
+        sum = group_sum(sum, sums);
+        if (get_local_id(0) == 0) {
+            squares[b] = sum.x;
+            squares[n_blocks + b] = sum.y;
+        }
+#if !CTR_CPU
+        barrier(CLK_LOCAL_MEM_FENCE); /* sums[] are read before the next block writes them */
+#endif
+    }
+}
+
+/* rates[blocks]: r of the block's entry. Grid: as above; the group that holds an entry's first block
+ * does the entry. Rows of LANES 16 blocks are summed first, then those sums. */
+kernel void lars_rates(global float *rates, global const float *squares, global const uint *blocks,
+                       const float eta, const float weight_decay, const uint n_blocks,
+                       const uint per)
+{
+    local float2 sums[LANES];
+    const uint stop = min(n_blocks, (uint)(get_group_id(0) + 1) * per);
+    for (uint first = get_group_id(0) * per; first < stop; first++) {
+        const uint mark = blocks[first];
+        uint end = first;
+        float2 sum = 0;
+        if (first > 0 && blocks[first - 1] == mark)
+            continue;
+        while (end < n_blocks && blocks[end] == mark) {
+            float2 row = 0;
+            for (uint i = 0; i < 16; i++) {
+                uint b = end + i * LANES + get_local_id(0);
+                if (b < n_blocks && blocks[b] == mark)
+                    row += (float2)(squares[b], squares[n_blocks + b]);
+            }
+            sum += row;
+            end += 16 * LANES;
+        }
+        sum = sqrt(group_sum(sum, sums));
+        float below = sum.y + weight_decay * sum.x;
+        float rate = sum.x > 0 && below > 0 ? eta * sum.x / below : 1.0f;
+        if (mark & CTR_BLOCK_NO_DECAY)
+            rate = 1.0f;
+        for (uint b = first + get_local_id(0); b < n_blocks && blocks[b] == mark; b += LANES)
+            rates[b] = rate;
+#if !CTR_CPU
+        barrier(CLK_LOCAL_MEM_FENCE);
+#endif
+    }
+}
+
+/* scalars: {lr, step}. Grid as in sgd.cl. */
+kernel void lars_update(global float *w, global float *m, global const float *dw,
+                        global const uint *blocks, global const float *rates,
+                        global const float *scalars, const float weight_decay,
+                        const float momentum, const int nesterov, const ulong n, const uint chunk)
+{
+    const float lr = scalars[0];
+    const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
+    for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
+        vfloat v = vload(0, w + i);
+        vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)), vload(0, dw + i));
+        g *= lr * rates[i / CTR_STORE_BLOCK];
+        vfloat next = fma(vload(0, m + i), (vfloat)(momentum), g);
+        vstore(next, 0, m + i);
+        vstore(v - (nesterov ? fma(next, (vfloat)(momentum), g) : next), 0, w + i);
+    }
+}

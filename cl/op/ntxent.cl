@@ -72,9 +72,9 @@ ntxent_fwd_tile(global float *part, const global float *z, local float *q, const
         {
             float16 m = top[h];
             _Pragma("unroll") for (int j = 0; j < KT; j++) m = s[j][h] > m ? s[j][h] : m;
-            float16 t = sum[h] * exp2_neg(top[h] - m);
-            _Pragma("unroll") for (int j = 0; j < KT; j++) t += exp2_neg(s[j][h] - m);
-            sum[h] = t;
+            float16 t = exp2_neg(s[0][h] - m);
+            _Pragma("unroll") for (int j = 1; j < KT; j++) t += exp2_neg(s[j][h] - m);
+            sum[h] = sum[h] * exp2_neg(top[h] - m) + t;
             top[h] = m;
         }
     }
@@ -125,7 +125,8 @@ static inline void block_weights(local float *w, const local float *q, const glo
 
 #define DT 8 /* columns of dz in a register tile */
 
-/* acc[D][32] += z[n][D]^T w[n][32]. */
+/* acc[D][32] += z[n][D]^T w[n][32]. The block is summed by itself before it is added: rounding then
+ * grows with n + M / n, not with M. */
 static inline void block_gradient(local float *acc, const local float *w, const global float *z, int n,
                                   int D)
 {
@@ -134,8 +135,7 @@ static inline void block_gradient(local float *acc, const local float *w, const 
         float16 a[DT][2];
         _Pragma("unroll") for (int j = 0; j < DT; j++)
         {
-            a[j][0] = vload16(0, acc + (d + j) * QT);
-            a[j][1] = vload16(1, acc + (d + j) * QT);
+            a[j][0] = a[j][1] = (float16)(0.0f);
         }
         for (int k = 0; k < n; k++) {
             const float16 w0 = vload16(0, w + k * QT), w1 = vload16(1, w + k * QT);
@@ -149,19 +149,21 @@ static inline void block_gradient(local float *acc, const local float *w, const 
         }
         _Pragma("unroll") for (int j = 0; j < DT; j++)
         {
-            vstore16(a[j][0], 0, acc + (d + j) * QT);
-            vstore16(a[j][1], 1, acc + (d + j) * QT);
+            local float *to = acc + (d + j) * QT;
+            vstore16(a[j][0] + vload16(0, to), 0, to);
+            vstore16(a[j][1] + vload16(1, to), 1, to);
         }
     }
     for (; d < D; d++) {
-        float16 a0 = vload16(0, acc + d * QT), a1 = vload16(1, acc + d * QT);
+        float16 a0 = (float16)(0.0f), a1 = (float16)(0.0f);
+        local float *to = acc + d * QT;
         for (int k = 0; k < n; k++) {
             const float16 key = (float16)(z[(size_t)k * D + d]);
             a0 = key * vload16(0, w + k * QT) + a0;
             a1 = key * vload16(1, w + k * QT) + a1;
         }
-        vstore16(a0, 0, acc + d * QT);
-        vstore16(a1, 1, acc + d * QT);
+        vstore16(a0 + vload16(0, to), 0, to);
+        vstore16(a1 + vload16(1, to), 1, to);
     }
 }
 
@@ -310,8 +312,8 @@ ntxent_fwd_group(global float *part, const global float *z, const float scale, c
                 s[j] = other || k == id || k >= end ? NEG : s[j];
                 m = s[j] > m ? s[j] : m;
             }
-            sum[i] = sum[i] * exp2(top[i] - m) + exp2(s[0] - m) + exp2(s[1] - m) + exp2(s[2] - m) +
-                     exp2(s[3] - m);
+            sum[i] = sum[i] * exp2(top[i] - m) +
+                     (exp2(s[0] - m) + exp2(s[1] - m) + exp2(s[2] - m) + exp2(s[3] - m));
             top[i] = m;
         }
     }
@@ -346,7 +348,7 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
     const int M = 2 * N, i0 = get_group_id(0) * GT, split = get_group_id(1), l = get_local_id(0);
     const int end = min(M, (split + 1) * split_keys), tx = l % 16, ty = l / 16;
     const int c0 = get_group_id(2) * GCOLS, id = i0 + ty * 4;
-    float4 acc[4][2];
+    float4 acc[4][2], block[4][2];
     for (int i = 0; i < 4; i++)
         acc[i][0] = acc[i][1] = (float4)(0.0f);
     for (int k0 = split * split_keys; k0 < end; k0 += GT) {
@@ -364,6 +366,8 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
                     k >= end || k == q ? 0.0f : other ? -(miss[q] + miss[kc]) : p;
             }
         }
+        for (int i = 0; i < 4; i++)
+            block[i][0] = block[i][1] = (float4)(0.0f);
         for (int kk = 0; kk < GT; kk += GD) { /* 16 keys x 128 columns at a time */
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int x = l; x < GD * GCOLS; x += 256) {
@@ -375,15 +379,19 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
                 const float4 q = vload4(0, w + (kk + k) * PITCH + ty * 4);
                 const float4 x = vload4(0, a + k * GCOLS + tx * 4);
                 const float4 y = vload4(0, a + k * GCOLS + 64 + tx * 4);
-                acc[0][0] += q.x * x;
-                acc[0][1] += q.x * y;
-                acc[1][0] += q.y * x;
-                acc[1][1] += q.y * y;
-                acc[2][0] += q.z * x;
-                acc[2][1] += q.z * y;
-                acc[3][0] += q.w * x;
-                acc[3][1] += q.w * y;
+                block[0][0] += q.x * x;
+                block[0][1] += q.x * y;
+                block[1][0] += q.y * x;
+                block[1][1] += q.y * y;
+                block[2][0] += q.z * x;
+                block[2][1] += q.z * y;
+                block[3][0] += q.w * x;
+                block[3][1] += q.w * y;
             }
+        }
+        for (int i = 0; i < 4; i++) {
+            acc[i][0] += block[i][0];
+            acc[i][1] += block[i][1];
         }
     }
     const float g = dloss[0] * inv_MT;

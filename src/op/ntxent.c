@@ -14,13 +14,15 @@
 
 #define LOG2E 1.44269504088896340736
 
-/* As in ntxent.cl: queries and work-items of a group, keys between two updates of dz. */
+/* As in ntxent.cl: queries and work-items of a group, keys between two updates of dz, columns of
+ * dz. */
 enum {
     TILE_QUERIES = 32,
     TILE_KEYS = 64,
     GROUP_QUERIES = 64,
     GROUP_ITEMS = 256,
-    GROUP_COLUMNS = 128
+    GROUP_COLUMNS = 128,
+    ROW_ITEMS = 256 /* that share the rows' last steps */
 };
 
 struct attr {
@@ -40,12 +42,6 @@ static struct cut cut_up(const ctr_graph *g, size_t M, size_t queries)
     splits = splits < 1 ? 1 : splits > 16 ? 16 : splits;
     size_t keys = ((M + splits - 1) / splits + 63) / 64 * 64;
     return (struct cut){items, (M + keys - 1) / keys, keys};
-}
-
-/* Work-items that sum up the rows. */
-static size_t row_items(const ctr_graph *g)
-{
-    return ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 64 : 256;
 }
 
 static size_t tile_local_bytes(size_t D)
@@ -75,7 +71,7 @@ static int fwd_prepare(ctr_graph *g, ctr_node *node, size_t queries)
 {
     size_t M = node->in[0]->dim[0];
     struct cut cut = cut_up(g, M, queries);
-    if (!ctr_node_scratch(g, node, 3 * sizeof(float) * row_items(g)) ||
+    if (!ctr_node_scratch(g, node, 3 * sizeof(float) * ROW_ITEMS) ||
         !ctr_node_scratch(g, node, 3 * sizeof(float) * cut.splits * M))
         return ctr_graph_status(g);
     return 0;
@@ -84,11 +80,11 @@ static int fwd_prepare(ctr_graph *g, ctr_node *node, size_t queries)
 static int emit_rows(ctr_graph *g, ctr_node *node, ctr_tensor *part, size_t splits)
 {
     ctr_tensor *z = node->in[0], *sums = part->next;
-    size_t M = z->dim[0], P = row_items(g);
+    size_t M = z->dim[0], local = ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 1 : 64;
     struct ctr_launch_spec spec = {.file = "op/ntxent.cl",
                                    .kernel = "ntxent_rows",
-                                   .global = {P},
-                                   .local = {P == 64 ? 1 : 64},
+                                   .global = {ROW_ITEMS},
+                                   .local = {local},
                                    .n_args = 7,
                                    .bytes = (double)part->bytes};
     spec.args[0] = CTR_BUF(sums->buf);
@@ -108,7 +104,7 @@ static int emit_rows(ctr_graph *g, ctr_node *node, ctr_tensor *part, size_t spli
     sum.args[2] = CTR_BUF(node->out[SIMILARITY]->buf);
     sum.args[3] = CTR_BUF(sums->buf);
     sum.args[4] = CTR_F32(1.0 / (double)M);
-    sum.args[5] = CTR_I32(P);
+    sum.args[5] = CTR_I32(ROW_ITEMS);
     return ctr_emit(g, &sum);
 }
 

@@ -3,44 +3,69 @@
  */
 #include <math.h>
 
+#include "op/gemm.h"
 #include "op/op.h"
 
 struct attr {
     float scale;
+    int transpose_a, transpose_b; /* of this node's product of its two inputs */
 };
 
 /* The node's product, its buffers still to come. */
-static struct ctr_gemm product(const ctr_node *node, int transpose_a, int transpose_b)
+static struct ctr_gemm product(const ctr_node *node)
 {
-    const ctr_tensor *x = node->in[0], *C = node->out[0];
-    size_t K = transpose_a ? x->dim[0] : x->dim[1];
-    return (struct ctr_gemm){.transpose_a = transpose_a,
-                             .transpose_b = transpose_b,
+    const struct attr *attr = node->attr;
+    const ctr_tensor *A = node->in[0], *B = node->in[1], *C = node->out[0];
+    return (struct ctr_gemm){.transpose_a = attr->transpose_a,
+                             .transpose_b = attr->transpose_b,
                              .M = C->dim[0],
                              .N = C->dim[1],
-                             .K = K,
-                             .lda = x->dim[1],
-                             .ldb = node->in[1]->dim[1],
+                             .K = A->dim[attr->transpose_a ? 0 : 1],
+                             .lda = A->dim[1],
+                             .ldb = B->dim[1],
                              .ldc = C->dim[1],
-                             .alpha = ((const struct attr *)node->attr)->scale};
+                             .alpha = attr->scale};
 }
 
-static int prepare(ctr_graph *g, ctr_node *node, struct ctr_gemm gemm)
+static struct ctr_gemm placed_product(const ctr_node *node)
 {
-    size_t bytes = 0;
-    int rc = ctr_gemm_temp_bytes(&bytes, ctr_graph_dev(g), &gemm);
-    if (rc != 0 || bytes == 0)
-        return rc;
-    return ctr_node_scratch(g, node, bytes) ? 0 : ctr_graph_status(g);
-}
-
-static int lower(ctr_graph *g, ctr_node *node, struct ctr_gemm gemm)
-{
+    struct ctr_gemm gemm = product(node);
     gemm.C = node->out[0]->buf;
     gemm.A = node->in[0]->buf;
     gemm.B = node->in[1]->buf;
     gemm.temp = node->scratch ? node->scratch->buf : NULL;
+    return gemm;
+}
+
+static int want_scratch(ctr_graph *g, ctr_node *node, size_t bytes)
+{
+    return bytes == 0 || ctr_node_scratch(g, node, bytes) ? 0 : ctr_graph_status(g);
+}
+
+static int blas_prepare(ctr_graph *g, ctr_node *node)
+{
+    struct ctr_gemm gemm = product(node);
+    size_t bytes = 0;
+    int rc = ctr_gemm_temp_bytes(&bytes, ctr_graph_dev(g), &gemm);
+    return rc != 0 ? rc : want_scratch(g, node, bytes);
+}
+
+static int blas_lower(ctr_graph *g, ctr_node *node)
+{
+    struct ctr_gemm gemm = placed_product(node);
     return ctr_emit_gemm(g, &gemm);
+}
+
+static int tiles_prepare(ctr_graph *g, ctr_node *node)
+{
+    struct ctr_gemm gemm = product(node);
+    return want_scratch(g, node, ctr_gemm_tiles_bytes(g, &gemm));
+}
+
+static int tiles_lower(ctr_graph *g, ctr_node *node)
+{
+    struct ctr_gemm_tiles tiles = {.gemm = placed_product(node)};
+    return ctr_emit_gemm_tiles(g, &tiles);
 }
 
 /* As in cl/lib/products.clh; rows of `a` that share one packing of 32 rows of `b`. */
@@ -75,63 +100,33 @@ static int tile_lower(ctr_graph *g, ctr_node *node)
     return ctr_emit(g, &spec);
 }
 
-static int fwd_prepare(ctr_graph *g, ctr_node *node)
-{
-    return prepare(g, node, product(node, 0, 1));
-}
-
-static int fwd_lower(ctr_graph *g, ctr_node *node)
-{
-    return lower(g, node, product(node, 0, 1));
-}
-
-static int da_prepare(ctr_graph *g, ctr_node *node)
-{
-    return prepare(g, node, product(node, 0, 0));
-}
-
-static int da_lower(ctr_graph *g, ctr_node *node)
-{
-    return lower(g, node, product(node, 0, 0));
-}
-
-static int db_prepare(ctr_graph *g, ctr_node *node)
-{
-    return prepare(g, node, product(node, 1, 0));
-}
-
-static int db_lower(ctr_graph *g, ctr_node *node)
-{
-    return lower(g, node, product(node, 1, 0));
-}
-
-static const struct ctr_op similarity_da = {
-    .name = "similarity_da",
+static const struct ctr_op similarity_bwd = {
+    .name = "similarity_bwd",
     .variants =
-        (const struct ctr_variant[]){{.name = "gemm", .prepare = da_prepare, .lower = da_lower},
+        (const struct ctr_variant[]){{.name = "tiles",
+                                      .usable = ctr_gemm_tiles_usable,
+                                      .prepare = tiles_prepare,
+                                      .lower = tiles_lower},
+                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };
 
-static const struct ctr_op similarity_db = {
-    .name = "similarity_db",
-    .variants =
-        (const struct ctr_variant[]){{.name = "gemm", .prepare = db_prepare, .lower = db_lower},
-                                     {0}},
-};
+/* The gradient of one side x: scale * op(ds) other. */
+static void add_gradient(ctr_graph *g, ctr_node *node, ctr_tensor *x, ctr_tensor *other,
+                         int transpose)
+{
+    struct attr attr = {((const struct attr *)node->attr)->scale, transpose, 0};
+    ctr_tensor *in[] = {node->out[0]->grad, other};
+    if (!ctr_needs_grad(x))
+        return;
+    ctr_node *bwd = ctr_node_add(g, &similarity_bwd, &attr, sizeof attr, 2, in, 0);
+    ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 2, x->dim));
+}
 
 static int similarity_grad(ctr_graph *g, ctr_node *node)
 {
-    ctr_tensor *a = node->in[0], *b = node->in[1], *ds = node->out[0]->grad;
-    if (ctr_needs_grad(a)) {
-        ctr_node *da = ctr_node_add(g, &similarity_da, node->attr, sizeof(struct attr), 2,
-                                    (ctr_tensor *[]){ds, b}, 0);
-        ctr_grad_add(g, a, ctr_node_out(g, da, CTR_F32, 2, a->dim));
-    }
-    if (ctr_needs_grad(b)) {
-        ctr_node *db = ctr_node_add(g, &similarity_db, node->attr, sizeof(struct attr), 2,
-                                    (ctr_tensor *[]){ds, a}, 0);
-        ctr_grad_add(g, b, ctr_node_out(g, db, CTR_F32, 2, b->dim));
-    }
+    add_gradient(g, node, node->in[0], node->in[1], 0);
+    add_gradient(g, node, node->in[1], node->in[0], 1);
     return ctr_graph_status(g);
 }
 
@@ -140,13 +135,13 @@ static const struct ctr_op similarity = {
     .grad = similarity_grad,
     .variants =
         (const struct ctr_variant[]){{.name = "tile", .usable = tile_usable, .lower = tile_lower},
-                                     {.name = "gemm", .prepare = fwd_prepare, .lower = fwd_lower},
+                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };
 
 ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale)
 {
-    struct attr attr = {scale};
+    struct attr attr = {scale, 0, 1};
     ctr_tensor *in[] = {a, b};
     if (a && b &&
         (a->rank != 2 || b->rank != 2 || a->dim[1] != b->dim[1] || a->dim[0] > 1u << 30 ||

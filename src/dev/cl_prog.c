@@ -53,7 +53,7 @@ static int build_failed(struct ctr_prog *prog, cl_program program, cl_int err)
     const char *p = log ? log : "";
     for (unsigned line = 0; *p && line < MAX_LOG_LINES; line++) {
         size_t len = strcspn(p, "\n");
-        ctr_log(CTR_LOG_ERROR, "%.*s", (int)len, p);
+        ctr_log(dev->probing ? CTR_LOG_DEBUG : CTR_LOG_ERROR, "%.*s", (int)len, p);
         p += len + (p[len] == '\n');
     }
     const char *told = telling_line(log ? log : "");

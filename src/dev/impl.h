@@ -95,6 +95,7 @@ struct ctr_dev {
     int profile, sync;
     pid_t pid; /* of the process that opened it */
     int lost;
+    int probing; /* failures are expected: not worth an error in the log */
     char platform_version[128];
     void *impl;
     char *base_options; /* of every program */
@@ -134,8 +135,8 @@ int ctr_select(unsigned *order, unsigned *n, const struct ctr_device_list *list,
                const char *selector);
 
 /* ---- caps.c ---- */
-/* Builds and runs small kernels: CTR_E_DEVICE when the device computes wrongly; corrects has_fp16,
- * has_subgroups to what really works. */
+/* Builds and runs small kernels: CTR_E_DEVICE when the device computes wrongly; corrects has_fp16
+ * to what really works. */
 int ctr_caps_probe(ctr_dev *dev);
 
 /* ---- quirks.c ---- */

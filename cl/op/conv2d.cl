@@ -28,7 +28,7 @@ kernel void conv2d_pack(global float *P, global const float *w, int I, int O, in
     for (int tap = 0; tap < taps; tap++) {
         for (int l = 0; l < 16; l++)
             t[l] = o + l < O ? w[(size_t)(o + l) * so + (size_t)i * si + tap] : 0;
-        vstore16(vload16(0, t), 0, P + (((size_t)(o / 32) * taps + tap) * I + i) * 32 + (o & 16));
+        store16(vload16(0, t), 0, P + (((size_t)(o / 32) * taps + tap) * I + i) * 32 + (o & 16));
     }
     if (o == 0)
         P[(size_t)(blocks / 2) * taps * I * 32 + i] = 0;

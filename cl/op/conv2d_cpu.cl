@@ -94,7 +94,7 @@ kernel TILE void conv2d_direct_bwd_dw(global float *part, global const float *x,
     int first = get_group_id(0) * 8, c0 = min(first, C - 8), o0 = get_group_id(1) * 32;
     int split = get_group_id(2), taps = KH * KW, n_end = min(N, (split + 1) * per);
     for (int i = 0; i < taps * 256; i += 16)
-        vstore16((float16)(0), 0, acc + i);
+        store16_local((float16)(0), 0, acc + i);
     for (int n0 = split * per; n0 < n_end; n0 += pass)
         for (int tap = 0; tap < taps; tap++) {
             int top = tap / KW - pad, left = tap % KW - pad;
@@ -127,8 +127,8 @@ kernel TILE void conv2d_direct_bwd_dw(global float *part, global const float *x,
                 }
 #pragma unroll
             for (int i = 0; i < 8; i++) {
-                vstore16(a[i], 2 * i, d);
-                vstore16(b[i], 2 * i + 1, d);
+                store16_local(a[i], 2 * i, d);
+                store16_local(b[i], 2 * i + 1, d);
             }
         }
     for (int tap = 0; tap < taps; tap++)

@@ -41,7 +41,7 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
         if (y < 0 || y >= H)
             continue;
         for (; i + 16 <= len; i += 16)
-            vstore16(vload16(0, from + i), 0, to + i);
+            store16_local(vload16(0, from + i), 0, to + i);
         for (; i < len; i++)
             to[i] = from[i];
     }
@@ -102,8 +102,8 @@ inline void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const flo
         }
         *s0 += a;
         *s1 += b;
-        vstore16(a, 2 * i, dyl);
-        vstore16(b, 2 * i + 1, dyl);
+        store16_local(a, 2 * i, dyl);
+        store16_local(b, 2 * i + 1, dyl);
     }
 }
 
@@ -119,7 +119,7 @@ kernel TILE void conv2d_thin_bwd_dw(global float *part, global const float *x,
     int o0 = get_group_id(0) * 32, split = get_group_id(1), S = get_num_groups(1);
     float16 s0 = 0, s1 = 0;
     for (int i = 0; i < KH * runs * RUN * 32; i += 16)
-        vstore16((float16)(0), 0, acc + i);
+        store16_local((float16)(0), 0, acc + i);
     for (int n = split * per; n < min(N, (split + 1) * per); n++)
         for (int y0 = 0; y0 < OH; y0 += high) {
             int tall = min(high, OH - y0);
@@ -149,8 +149,8 @@ kernel TILE void conv2d_thin_bwd_dw(global float *part, global const float *x,
                 }
 #pragma unroll
                 for (int k = 0; k < RUN; k++) {
-                    vstore16(a[k], 2 * k, d);
-                    vstore16(b[k], 2 * k + 1, d);
+                    store16_local(a[k], 2 * k, d);
+                    store16_local(b[k], 2 * k + 1, d);
                 }
             }
         }

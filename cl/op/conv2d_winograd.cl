@@ -9,6 +9,7 @@
  * 64) for the forward; CI, CO (channel block) for the weight gradient; MASK=1: dy counts where y >
  * 0. */
 #include "lib/prelude.clh"
+#include "lib/lanes.clh"
 
 #ifndef T
 #define T 8
@@ -26,6 +27,14 @@
 #define MASK 0
 #endif
 #define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
+/* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall into
+ * the same set of the nearest cache. */
+#define LINE    16
+#define V_POINT (KC * T + LINE)
+#define M_POINT (32 * T + LINE)
+#define X_POINT (CI * T + LINE)
+#define E_POINT (CO * T + LINE)
+#define D_POINT (CI * CO + LINE)
 
 /* G: 3 -> 6, Bt: 6 -> 6, At: 6 -> 4, A: 4 -> 6, Gt: 6 -> 3. */
 #define MUL_G(o, a, b, c)                                                                          \
@@ -75,7 +84,7 @@ kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, in
     for (int y = 0; y < 6; y++) {
         MUL_G(u, t[0][y], t[1][y], t[2][y])
         for (int x = 0; x < 6; x++)
-            vstore16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
+            store16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
     }
 }
 
@@ -114,7 +123,7 @@ inline void input_tile(local float *v, int apart, global const float *x, global 
         MUL_BT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
 #pragma unroll
         for (int j = 0; j < 6; j++)
-            vstore16(o[j], 0, v + (i * 6 + j) * apart);
+            store16_local(o[j], 0, v + (i * 6 + j) * apart);
     }
 }
 
@@ -143,14 +152,14 @@ inline void multiply(local float *M, local const float *V, global const float *U
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) {
-            vstore16(a[i], 2 * (t + i), M);
-            vstore16(b[i], 2 * (t + i) + 1, M);
+            store16_local(a[i], 2 * (t + i), M);
+            store16_local(b[i], 2 * (t + i) + 1, M);
         }
     }
 }
 
 /* y (rows `row` floats apart, nh x nw of 4 x 4 pixels) = At m A of 16 channels, plus bias, clamped
- * from below. m[36], each 32 T floats from the last. */
+ * from below. m[36], each M_POINT floats from the last. */
 inline void output_tile(global float *y, local const float *m, float16 bias, float16 low, int row,
                         int C, int nh, int nw)
 {
@@ -159,7 +168,7 @@ inline void output_tile(global float *y, local const float *m, float16 bias, flo
     for (int j = 0; j < 6; j++) {
 #pragma unroll
         for (int i = 0; i < 6; i++)
-            d[i] = vload16(0, m + (i * 6 + j) * (32 * T));
+            d[i] = vload16(0, m + (i * 6 + j) * M_POINT);
         MUL_AT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
     }
 #pragma unroll
@@ -170,14 +179,14 @@ inline void output_tile(global float *y, local const float *m, float16 bias, flo
             for (int j = 0; j < 4; j++)
                 if (j < nw) {
                     o[j] += bias;
-                    vstore16(select(o[j], low, o[j] < low), 0, y + i * row + j * C);
+                    store16(select(o[j], low, o[j] < low), 0, y + i * row + j * C);
                 }
     }
 }
 
 /* y[N,OH,OW,O] from x[N,H,W,I]; for the data gradient x is dy (with MASK: where `mask` > 0).
- * Work size (blocks of T tiles, groups of G out channels). V[36][KC][T], M[G/32][36][T][32]; KC in
- * channels at a time add to M. th x tw tiles an image. */
+ * Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds [KC/16][T][16],
+ * M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw tiles an image. */
 kernel TILE void conv2d_winograd(global float *y, global const float *x, global const float *mask,
                                  global const float *U, global const float *bias, local float *V,
                                  local float *M, int use_bias, float low, int N, int H, int W,
@@ -190,11 +199,11 @@ kernel TILE void conv2d_winograd(global float *y, global const float *x, global 
             place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, n < N);
             size_t image = (size_t)n * H * W * I + c0;
             for (int c = 0; c < KC; c += 16)
-                input_tile(V + c * T + t * 16, KC * T, x + image + c, mask + image + c, at, MASK);
+                input_tile(V + c * T + t * 16, V_POINT, x + image + c, mask + image + c, at, MASK);
         }
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
-                multiply(M + (g * 36 + p * 32) * T, V + p * (KC * T),
+                multiply(M + (g / 32 * 36 + p) * M_POINT, V + p * V_POINT,
                          U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32, c0 == 0);
     }
     for (int t = 0; t < T; t++) {
@@ -203,7 +212,7 @@ kernel TILE void conv2d_winograd(global float *y, global const float *x, global 
             break;
         global float *to = y + (((size_t)n * OH + oy) * OW + ox) * O + o0;
         for (int g = 0; g < G; g += 16)
-            output_tile(to + g, M + (g / 32 * 36 * 32) * T + t * 32 + (g & 16),
+            output_tile(to + g, M + g / 32 * 36 * M_POINT + t * 32 + (g & 16),
                         use_bias ? vload16(0, bias + o0 + g) : (float16)(0), (float16)(low), OW * O,
                         O, OH - oy, OW - ox);
     }
@@ -229,7 +238,7 @@ inline float16 gradient_tile(local float *v, int apart, global const float *dy,
         MUL_A(o, t[0][i], t[1][i], t[2][i], t[3][i])
 #pragma unroll
         for (int j = 0; j < 6; j++)
-            vstore16(o[j], 0, v + (i * 6 + j) * apart);
+            store16_local(o[j], 0, v + (i * 6 + j) * apart);
     }
     return sum;
 }
@@ -257,13 +266,13 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
             }
 #pragma unroll
             for (int i = 0; i < 8; i++) {
-                vstore16(a[i], 0, d + i * CO);
-                vstore16(b[i], 1, d + i * CO);
+                store16_local(a[i], 0, d + i * CO);
+                store16_local(b[i], 1, d + i * CO);
             }
         }
 }
 
-/* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each CI CO floats from the last. */
+/* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each D_POINT floats from the last. */
 inline void filter_tile(global float *dw, size_t tap, local const float *m)
 {
     float16 t[6][3], d[6], o[3];
@@ -271,7 +280,7 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
     for (int j = 0; j < 6; j++) {
 #pragma unroll
         for (int i = 0; i < 6; i++)
-            d[i] = vload16(0, m + (i * 6 + j) * (CI * CO));
+            d[i] = vload16(0, m + (i * 6 + j) * D_POINT);
         MUL_GT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
     }
 #pragma unroll
@@ -279,7 +288,7 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
         MUL_GT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
 #pragma unroll
         for (int j = 0; j < 3; j++)
-            vstore16(o[j], 0, dw + (i * 3 + j) * tap);
+            store16(o[j], 0, dw + (i * 3 + j) * tap);
     }
 }
 
@@ -297,8 +306,8 @@ kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *
     float16 sums[CO / 16];
     for (int o = 0; o < CO / 16; o++)
         sums[o] = 0;
-    for (int i = 0; i < 36 * CI * CO; i += 16)
-        vstore16((float16)(0), 0, D + i);
+    for (int i = 0; i < 36 * D_POINT; i += 16)
+        store16_local((float16)(0), 0, D + i);
     for (int t0 = split * per; t0 < end; t0 += T) {
         for (int t = 0; t < T; t++) {
             int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4,
@@ -306,14 +315,14 @@ kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *
             size_t image = (size_t)n * H * W * I + i0, grad = (size_t)n * OH * OW * O + o0;
             place(at, 6, oy - pad, ox - pad, H, W, I, t0 + t < end);
             for (int c = 0; c < CI; c += 16)
-                input_tile(V + t * CI + c, CI * T, x + image + c, x, at, 0);
+                input_tile(V + t * CI + c, X_POINT, x + image + c, x, at, 0);
             place(at, 4, oy, ox, OH, OW, O, t0 + t < end);
             for (int c = 0; c < CO; c += 16)
                 sums[c / 16] +=
-                    gradient_tile(E + t * CO + c, CO * T, dy + grad + c, mask + grad + c, at);
+                    gradient_tile(E + t * CO + c, E_POINT, dy + grad + c, mask + grad + c, at);
         }
         for (int p = 0; p < 36; p++)
-            multiply_dw(D + p * (CI * CO), V + p * (CI * T), E + p * (CO * T));
+            multiply_dw(D + p * D_POINT, V + p * X_POINT, E + p * E_POINT);
     }
     for (int i = 0; i < CI; i++)
         for (int o = 0; o < CO; o += 16)
@@ -321,5 +330,5 @@ kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *
                         D + i * CO + o);
     if (i0 == 0)
         for (int o = 0; o < CO / 16; o++)
-            vstore16(sums[o], o, part + (size_t)S * 9 * I * O + (size_t)split * O + o0);
+            store16(sums[o], o, part + (size_t)S * 9 * I * O + (size_t)split * O + o0);
 }

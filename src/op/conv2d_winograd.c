@@ -6,6 +6,7 @@
 #include <math.h>
 
 #define POINTS 36 /* of a transformed tile */
+#define LINE   16 /* floats that the kernels add between points */
 
 static size_t tiles(size_t n, size_t h, size_t w)
 {
@@ -30,9 +31,19 @@ struct forward {
     size_t T, KC, G; /* tiles, in channels at a time, out channels of a work-item */
 };
 
+static size_t v_bytes(const struct forward *f)
+{
+    return POINTS * (f->T * f->KC + LINE) * sizeof(float);
+}
+
+static size_t m_bytes(const struct forward *f)
+{
+    return POINTS * (f->G / 32) * (f->T * 32 + LINE) * sizeof(float);
+}
+
 static size_t forward_bytes(const struct forward *f)
 {
-    return POINTS * f->T * (f->KC + f->G) * sizeof(float);
+    return v_bytes(f) + m_bytes(f);
 }
 
 /* The largest block that fits local memory and leaves 8 work-items a thread; else the smallest. */
@@ -102,8 +113,8 @@ static int emit_forward(ctr_graph *g, ctr_node *node, ctr_tensor *out, ctr_tenso
         .flops = conv2d_flops(c),
         .bytes = (double)(in->bytes * (mask ? 2 : 1) + out->bytes + U->bytes)};
     conv2d_bufs(&spec, 5, (ctr_tensor *[]){out, in, mask ? mask : in, U, bias ? bias : U});
-    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * f.T * f.KC * sizeof(float));
-    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * f.T * f.G * sizeof(float));
+    spec.args[spec.n_args++] = CTR_LOCAL(v_bytes(&f));
+    spec.args[spec.n_args++] = CTR_LOCAL(m_bytes(&f));
     conv2d_ints(&spec, 1, (int[]){bias != NULL});
     spec.args[spec.n_args++] = CTR_F32(relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 11,
@@ -159,9 +170,14 @@ struct weights {
     size_t splits, per; /* parts of the tiles, tiles of a part */
 };
 
+static size_t point_bytes(size_t floats)
+{
+    return POINTS * (floats + LINE) * sizeof(float);
+}
+
 static size_t weights_bytes(const struct weights *p)
 {
-    return POINTS * (p->T * (p->CI + p->CO) + p->CI * p->CO) * sizeof(float);
+    return point_bytes(p->T * p->CI) + point_bytes(p->T * p->CO) + point_bytes(p->CI * p->CO);
 }
 
 /* Channel blocks of 64 where they fit; enough parts for 8 work-items a thread, of 4 T tiles at
@@ -216,9 +232,9 @@ int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
         .flops = conv2d_flops(c),
         .bytes = (double)(x->bytes + dy->bytes * (c->relu ? 2 : 1) + part->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, y ? y : dy});
-    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.T * p.CI * sizeof(float));
-    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.T * p.CO * sizeof(float));
-    spec.args[spec.n_args++] = CTR_LOCAL(POINTS * p.CI * p.CO * sizeof(float));
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CI));
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CO));
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.CI * p.CO));
     conv2d_ints(&spec, 11,
                 (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->pad,
                         (int)conv2d_ceil((size_t)c->P, 4), (int)conv2d_ceil((size_t)c->Q, 4),

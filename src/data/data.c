@@ -54,52 +54,6 @@ const char *ctr_data_driver_text(size_t i)
     return i < N_DRIVERS ? drivers[i]->text : NULL;
 }
 
-/* ---- what drivers call ---- */
-
-int ctr_source_add(struct ctr_source *s, const char *name, uint64_t bytes, int32_t label)
-{
-    size_t need = s->n + 1;
-    if (need > UINT32_MAX)
-        return ctr_fail(CTR_E_DATA, "more than %u images in '%s'", UINT32_MAX - 1, s->path);
-    char *copy = ctr_arena_strdup(&s->arena, name);
-    if (!copy || ctr_grow((void **)&s->names, &s->names_cap, need, sizeof *s->names) != 0 ||
-        ctr_grow((void **)&s->labels, &s->labels_cap, need, sizeof *s->labels) != 0 ||
-        ctr_grow((void **)&s->sizes, &s->sizes_cap, need, sizeof *s->sizes) != 0)
-        return CTR_E_FAIL;
-    s->names[s->n] = copy;
-    s->labels[s->n] = label;
-    s->sizes[s->n] = bytes;
-    s->n = need;
-    return 0;
-}
-
-int ctr_source_add_class(struct ctr_source *s, const char *name)
-{
-    char *copy = ctr_arena_strdup(&s->arena, name);
-    if (!copy ||
-        ctr_grow((void **)&s->classes, &s->classes_cap, s->n_classes + 1, sizeof *s->classes) != 0)
-        return CTR_E_FAIL;
-    s->classes[s->n_classes++] = copy;
-    return 0;
-}
-
-int ctr_source_skip(struct ctr_source *s, const char *path, const char *reason)
-{
-    struct ctr_data_skip skip = {ctr_arena_strdup(&s->arena, path),
-                                 ctr_arena_strdup(&s->arena, reason)};
-    if (!skip.path || !skip.reason ||
-        ctr_grow((void **)&s->skips, &s->skips_cap, s->n_skips + 1, sizeof *s->skips) != 0)
-        return CTR_E_FAIL;
-    s->skips[s->n_skips++] = skip;
-    return 0;
-}
-
-int ctr_source_no_split(const struct ctr_source *s, const char *there_are)
-{
-    ctr_fail(CTR_E_DATA, "no split '%s' in '%s' (%s)", s->split_name, s->path, s->driver->name);
-    return ctr_hint(CTR_E_DATA, "there are: %s", there_are);
-}
-
 /* ---- opening ---- */
 
 static const struct ctr_data_driver *driver_named(const char *name, size_t n)

@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,73 +66,6 @@ struct walk {
         size_t n;
     } odd[N_ODD];
 };
-
-/* ---- files below root ---- */
-
-/* openat for relative paths longer than PATH_MAX: opens the way in steps. -1 with errno. */
-static int open_below(int root_fd, const char *rel, int flags)
-{
-    char part[PATH_MAX];
-    int fd = root_fd;
-    while (strlen(rel) >= sizeof part) {
-        size_t n = sizeof part - 1;
-        while (n > 0 && rel[n] != '/')
-            n--;
-        memcpy(part, rel, n);
-        part[n] = '\0';
-        int next = n ? openat(fd, part, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        int error = n ? errno : ENAMETOOLONG;
-        if (fd != root_fd)
-            close(fd);
-        if (next < 0) {
-            errno = error;
-            return -1;
-        }
-        fd = next;
-        rel += n + 1;
-    }
-    int got = openat(fd, *rel ? rel : ".", flags | O_NONBLOCK | O_CLOEXEC), error = errno;
-    if (fd != root_fd)
-        close(fd);
-    errno = error;
-    return got;
-}
-
-/* At most max_bytes of a file. CTR_E_IO without the name: it becomes the reason of a skip. */
-static int read_below(void **out, size_t *bytes, int root_fd, const char *rel, size_t max_bytes,
-                      int prefix)
-{
-    int rc = 0, fd = open_below(root_fd, rel, O_RDONLY);
-    char *data = NULL;
-    struct stat st;
-    if (fd < 0)
-        return ctr_fail(CTR_E_IO, "cannot open: %s", strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        CTR_TRY(ctr_fail(CTR_E_IO, "not a regular file"));
-    size_t size = (uint64_t)st.st_size > max_bytes ? max_bytes : (size_t)st.st_size, have = 0;
-    if ((uint64_t)st.st_size > max_bytes && !prefix)
-        CTR_TRY(ctr_fail(CTR_E_DATA, "file too large (%lld bytes)", (long long)st.st_size));
-    data = malloc(size + 1);
-    if (!data)
-        CTR_TRY(ctr_fail(CTR_E_FAIL, "out of host memory (%zu bytes for '%s')", size, rel));
-    while (have < size) {
-        ssize_t n = read(fd, data + have, size - have);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            CTR_TRY(ctr_fail(CTR_E_IO, "cannot read: %s", strerror(errno)));
-        if (n == 0)
-            break;
-        have += (size_t)n;
-    }
-    *out = data;
-    *bytes = have;
-    data = NULL;
-out:
-    free(data);
-    close(fd);
-    return rc;
-}
 
 static int is_image_name(const char *name)
 {
@@ -280,7 +212,7 @@ static int keep_entry(struct walk *w, const char *rel, int dir_fd, const struct 
 /* Fills w->entries, sorted. A directory that cannot be read is skipped. */
 static int list(struct walk *w, const char *rel)
 {
-    int rc = 0, fd = open_below(w->root_fd, rel, O_RDONLY | O_DIRECTORY);
+    int rc = 0, fd = ctr_open_below(w->root_fd, rel, O_RDONLY | O_DIRECTORY);
     struct dirent *item;
     w->n_entries = 0;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -474,7 +406,7 @@ static void sample_sizes(struct ctr_source *s, int root_fd)
         void *bytes = NULL;
         size_t size = 0;
         unsigned w, h;
-        if (read_below(&bytes, &size, root_fd, s->names[i * s->n / m], SAMPLE_BYTES, 1) == 0 &&
+        if (ctr_read_below(&bytes, &size, root_fd, s->names[i * s->n / m], SAMPLE_BYTES, 1) == 0 &&
             ctr_image_size(&w, &h, bytes, size) == 0) {
             if (n == 0) {
                 w0 = w;
@@ -532,7 +464,7 @@ static int folder_decode(struct ctr_image *out, const struct ctr_source *s, size
     const struct folder *f = s->state;
     void *bytes = NULL;
     size_t n = 0;
-    int rc = read_below(&bytes, &n, f->root_fd, s->names[i], CTR_IMAGE_MAX_FILE, 0);
+    int rc = ctr_read_below(&bytes, &n, f->root_fd, s->names[i], CTR_IMAGE_MAX_FILE, 0);
     if (rc == 0)
         rc = ctr_image_decode(out, bytes, n, want);
     free(bytes);

@@ -62,6 +62,67 @@ static void *capped_realloc(void *ptr, size_t old, size_t n)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
+/* A segment of Huffman tables: 16 counts and as many codes, at most 256 of them. */
+static int huffman_sane(const uint8_t *p, size_t n)
+{
+    while (n >= 17) {
+        size_t codes = 0;
+        for (int i = 1; i <= 16; i++)
+            codes += p[i];
+        if (codes > 256 || codes > n - 17)
+            return 0;
+        p += 17 + codes;
+        n -= 17 + codes;
+    }
+    return n == 0;
+}
+
+/* Frame header: sampling factors that divide the largest, as stb's upsampling assumes. */
+static int frame_sane(const uint8_t *p, size_t n)
+{
+    unsigned h = 1, v = 1;
+    if (n < 6 || n != 6 + 3 * (size_t)p[5])
+        return 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < p[5]; i++) {
+            unsigned hi = p[7 + 3 * i] >> 4, vi = p[7 + 3 * i] & 15;
+            if (hi < 1 || hi > 4 || vi < 1 || vi > 4 || (pass && (h % hi || v % vi)))
+                return 0;
+            h = hi > h ? hi : h;
+            v = vi > v ? vi : v;
+        }
+    return 1;
+}
+
+/* Follows the segments to the first scan; from there on every byte pair that could be read as a
+ * marker is looked at, because stb may find its place in a broken scan differently. What comes
+ * after the end marker is not read: cameras append other images there. */
+static int check_jpeg(const uint8_t *p, size_t n)
+{
+    int frames = 0, scans = 0;
+    for (size_t at = 2; at + 2 <= n;) {
+        unsigned marker = p[at + 1];
+        if (scans && p[at] == 0xff && marker == 0xd9)
+            return 0;
+        if (p[at] != 0xff || marker <= 0x01 || marker == 0xff ||
+            (marker >= 0xd0 && marker <= 0xd9)) {
+            at++;
+            continue;
+        }
+        if (at + 4 > n)
+            break;
+        size_t length = (size_t)p[at + 2] << 8 | p[at + 3], room = n - at - 2;
+        const uint8_t *body = p + at + 4;
+        length = length > room ? room : length;
+        if (length < 2 || (marker == 0xc4 && !huffman_sane(body, length - 2)) ||
+            (marker >= 0xc0 && marker <= 0xc2 && (++frames > 1 || !frame_sane(body, length - 2))))
+            return ctr_fail(CTR_E_DATA, "malformed JPEG tables");
+        scans += marker == 0xda;
+        at += scans ? 2 : 2 + length;
+    }
+    return ctr_fail(CTR_E_DATA, "truncated JPEG");
+}
+
 /* Pixels as 16-bit RGBA, the inflated rows, a resized copy of them, and tables. */
 #define CAP_PER_PIXEL 32
 #define CAP_BASE      ((size_t)16 << 20)
@@ -72,6 +133,8 @@ int ctr_image_size_stb(unsigned *width, unsigned *height, const void *bytes, siz
     if (n > CTR_IMAGE_MAX_FILE)
         return ctr_fail(CTR_E_DATA, "file too large");
     stb_left_bytes = CAP_BASE;
+    if (n >= 2 && memcmp(bytes, "\xff\xd8", 2) == 0 && check_jpeg(bytes, n) != 0)
+        return CTR_E_DATA;
     if (!stbi_info_from_memory(bytes, (int)n, &w, &h, &c) || w < 0 || h < 0)
         return ctr_fail(CTR_E_DATA, "stb_image: %s", stbi_failure_reason());
     int rc = ctr_image_check_size((unsigned)w, (unsigned)h);

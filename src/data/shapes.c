@@ -1,5 +1,5 @@
 /* shapes.c -- a data set that needs no files: one drawn shape an image, the shape is the class.
- * Out: images of any size, the same for the same (seed, split, index, size) everywhere.
+ * Out: images of any size, the same for the same (seed, split, index, size).
  * Colours, background, place, size and a small rotation are random and tell nothing about the
  * class, so that raw pixels and untrained networks do badly, while a few epochs of training
  * suffice. Everything drawn comes from one Philox stream an image, in a fixed order (draw_scene).
@@ -16,16 +16,17 @@
 #define N_TRAIN      5000
 #define N_TEST       1000
 #define SIDE         32    /* default image size */
-#define RADIUS_MIN   0.30f /* of the circle around the shape, in image sides */
-#define RADIUS_MAX   0.42f
-#define SHIFT        0.10f /* centre off the image's centre, at most */
+#define RADIUS_MIN   0.24f /* of the circle around the shape, in image sides */
+#define RADIUS_MAX   0.38f
+#define SHIFT        0.18f /* centre off the image's centre, at most */
 #define ROTATION     0.30f /* radians either way */
-#define CONTRAST_MIN 0.35f /* largest channel difference of shape and background, at least */
-#define GRADIENT     0.25f /* the background's second colour, at most this far from the first */
-#define WAVE         0.06f /* amplitude of the background's ripples */
+#define COLOUR       0.5f /* 0 greys .. 1 full colours, which training would tell images apart by */
+#define CONTRAST_MIN 0.35f /* mean channel difference of shape and background, at least */
+#define GRADIENT     0.40f /* the background's second colour, at most this far from the first */
+#define WAVE         0.03f /* amplitude of the background's ripples */
 #define WAVES_MIN    1.0f  /* ripples across the image */
 #define WAVES_MAX    4.0f
-#define NOISE_MAX    0.04f /* standard deviation of the pixel noise, at most */
+#define NOISE        0.03f /* standard deviation of the pixel noise */
 #define SUBSAMPLES   4     /* a side, for smooth edges */
 
 #define PI 3.14159265358979f
@@ -111,7 +112,6 @@ struct scene {
     float x, y, radius, cosine, sine; /* in image sides */
     float along_x, along_y;           /* direction of the gradient */
     float wave_x, wave_y, phase;      /* ripples: radians per image side */
-    float noise;
 };
 
 static float between(struct ctr_rng *rng, float lo, float hi)
@@ -119,19 +119,32 @@ static float between(struct ctr_rng *rng, float lo, float hi)
     return lo + (hi - lo) * ctr_rng_uniform(rng);
 }
 
+/* Nearly normal, from the bytes of one number: no libm in the innermost loop. */
+static float noise(struct ctr_rng *rng)
+{
+    uint32_t u = ctr_rng_u32(rng), sum = (u & 255) + (u >> 8 & 255) + (u >> 16 & 255) + (u >> 24);
+    return ((float)sum - 510.0f) * (1 / 147.8f);
+}
+
+/* A grey of any lightness, tinted. */
+static void draw_colour(float colour[3], struct ctr_rng *rng)
+{
+    float grey = ctr_rng_uniform(rng);
+    for (int c = 0; c < 3; c++)
+        colour[c] = grey + COLOUR * (ctr_rng_uniform(rng) - grey);
+}
+
 static void draw_scene(struct scene *s, struct ctr_rng *rng)
 {
-    float contrast = 0, turn, angle, waves;
-    for (int c = 0; c < 3; c++) {
-        s->back[c] = ctr_rng_uniform(rng);
-        s->other[c] = s->back[c] + between(rng, -GRADIENT, GRADIENT);
-    }
+    float contrast = 0, turn, angle, waves, step = between(rng, -GRADIENT, GRADIENT);
+    draw_colour(s->back, rng);
+    for (int c = 0; c < 3; c++)
+        s->other[c] = s->back[c] + step;
     while (contrast < CONTRAST_MIN) {
         contrast = 0;
-        for (int c = 0; c < 3; c++) {
-            s->fore[c] = ctr_rng_uniform(rng);
-            contrast = fmaxf(contrast, fabsf(s->fore[c] - 0.5f * (s->back[c] + s->other[c])));
-        }
+        draw_colour(s->fore, rng);
+        for (int c = 0; c < 3; c++)
+            contrast += fabsf(s->fore[c] - s->back[c] - 0.5f * step) / 3;
     }
     s->x = 0.5f + between(rng, -SHIFT, SHIFT);
     s->y = 0.5f + between(rng, -SHIFT, SHIFT);
@@ -147,7 +160,6 @@ static void draw_scene(struct scene *s, struct ctr_rng *rng)
     s->wave_x = waves * cosf(angle);
     s->wave_y = waves * sinf(angle);
     s->phase = between(rng, 0, 2 * PI);
-    s->noise = between(rng, 0, NOISE_MAX);
 }
 
 /* Share of the pixel at (px, py), in image sides, that the shape covers. */
@@ -178,7 +190,7 @@ static void paint(uint8_t *rgb, const struct scene *s, struct ctr_rng *rng, size
             float wave = WAVE * sinf(s->wave_x * x + s->wave_y * y + s->phase);
             for (int c = 0; c < 3; c++) {
                 float back = s->back[c] + along * (s->other[c] - s->back[c]) + wave;
-                float v = back + a * (s->fore[c] - back) + s->noise * ctr_rng_normal(rng);
+                float v = back + a * (s->fore[c] - back) + NOISE * noise(rng);
                 rgb[c] = (uint8_t)(255.0f * (v < 0 ? 0 : v > 1 ? 1 : v) + 0.5f);
             }
         }

@@ -59,6 +59,13 @@ int ctr_source_skip(struct ctr_source *source, const char *path, const char *rea
 /* Records CTR_E_DATA: this source has no such split. */
 int ctr_source_no_split(const struct ctr_source *source, const char *there_are);
 
+/* openat for relative paths of any length, in steps; "" is the directory itself. -1 with errno. */
+int ctr_open_below(int root_fd, const char *rel, int flags);
+/* A regular file of at most max_bytes, or with `prefix` its first max_bytes. Freed with free().
+ * CTR_E_IO, CTR_E_DATA without the name: the text becomes the reason of a skip. */
+int ctr_read_below(void **out, size_t *bytes, int root_fd, const char *rel, size_t max_bytes,
+                   int prefix);
+
 /* ---- files of fixed records (records.c), shared by the binary formats ---- */
 
 struct ctr_record_file {

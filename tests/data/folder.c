@@ -12,19 +12,19 @@
 
 #include "tmp.h"
 
-static struct tmp tmp;
+static struct tempdir tmp;
 
 static int setup(void **state)
 {
     (void)state;
-    tmp_make(&tmp);
+    tempdir_make(&tmp);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    tmp_remove(&tmp);
+    tempdir_remove(&tmp);
     return 0;
 }
 

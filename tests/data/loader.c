@@ -127,10 +127,10 @@ static void loader_stops_anywhere(void **state)
 static void loader_reports_late(void **state)
 {
     (void)state;
-    struct tmp tmp;
+    struct tempdir tmp;
     char name[32];
     uint32_t order[100];
-    tmp_make(&tmp);
+    tempdir_make(&tmp);
     for (uint32_t i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "%02u.ppm", i);
         tmp_ppm(&tmp, name, (unsigned char)i);
@@ -163,7 +163,7 @@ static void loader_reports_late(void **state)
     }
     ctr_loader_close(&loader);
     ctr_data_close(&data);
-    tmp_remove(&tmp);
+    tempdir_remove(&tmp);
 }
 
 int main(void)

@@ -14,19 +14,19 @@
 #define CIFAR100 (2 + 3072)
 #define STL      (3 * 96 * 96)
 
-static struct tmp tmp;
+static struct tempdir tmp;
 
 static int setup(void **state)
 {
     (void)state;
-    tmp_make(&tmp);
+    tempdir_make(&tmp);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    tmp_remove(&tmp);
+    tempdir_remove(&tmp);
     return 0;
 }
 

@@ -1,61 +1,28 @@
-/* tmp.h -- a directory for a test's files, made empty and removed with all it holds. */
-#ifndef CTR_TESTS_DATA_TMP_H
-#define CTR_TESTS_DATA_TMP_H
-
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+/* tmp.h -- what tests of the data layer put into a temporary directory. */
+#ifndef TESTS_DATA_TMP_H
+#define TESTS_DATA_TMP_H
 
 #include "base/os.h"
 
-struct tmp {
-    char dir[64];
-    char path[8192]; /* of the last tmp_path */
-};
+#include "../tempdir.h"
 
-static inline void tmp_make(struct tmp *t)
+/* dir/name, the directories on the way made; valid until the next call. */
+static inline const char *tmp_path(struct tempdir *t, const char *name)
 {
-    strcpy(t->dir, "/tmp/ctr-test-XXXXXX");
-    if (!mkdtemp(t->dir))
-        abort();
-}
-
-static inline int tmp_unlink(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-static inline void tmp_remove(struct tmp *t)
-{
-    nftw(t->dir, tmp_unlink, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* dir/name, the directories on the way made. Valid until the next call. */
-static inline const char *tmp_path(struct tmp *t, const char *name)
-{
-    snprintf(t->path, sizeof t->path, "%s/%s", t->dir, name);
-    char *slash = strrchr(t->path, '/');
+    char *slash = strrchr(tempdir_path(t, name), '/');
     *slash = '\0';
-    if (ctr_mkdirs(t->path) != 0)
-        abort();
+    assert_int_equal(ctr_mkdirs(t->path), 0);
     *slash = '/';
     return t->path;
 }
 
-static inline void tmp_write(struct tmp *t, const char *name, const void *data, size_t n)
+static inline void tmp_write(struct tempdir *t, const char *name, const void *data, size_t n)
 {
-    FILE *f = fopen(tmp_path(t, name), "wb");
-    if (!f || fwrite(data, 1, n, f) != n || fclose(f) != 0)
-        abort();
+    tempdir_put(tmp_path(t, name), data, n);
 }
 
 /* A 2 x 2 PPM of one colour. */
-static inline void tmp_ppm(struct tmp *t, const char *name, unsigned char red)
+static inline void tmp_ppm(struct tempdir *t, const char *name, unsigned char red)
 {
     unsigned char ppm[11 + 12] = "P6 2 2 255\n";
     for (int i = 0; i < 4; i++)

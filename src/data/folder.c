@@ -216,8 +216,11 @@ static int list(struct walk *w, const char *rel)
     struct dirent *item;
     w->n_entries = 0;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir) {
+    if (!dir && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        rc = ctr_fail(CTR_E_FAIL, "cannot open directory '%s': %s", rel, strerror(errno));
+    else if (!dir)
         rc = ctr_source_skip(w->source, *rel ? rel : ".", strerror(errno));
+    if (!dir) {
         if (fd >= 0)
             close(fd);
         return rc;

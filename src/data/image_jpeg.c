@@ -32,8 +32,7 @@ static void on_error(j_common_ptr d)
     struct jpeg *j = d->client_data;
     char text[JMSG_LENGTH_MAX];
     d->err->format_message(d, text);
-    j->rc = d->err->msg_code == JERR_OUT_OF_MEMORY ? CTR_E_FAIL : CTR_E_DATA;
-    ctr_fail(j->rc, "JPEG: %s", text);
+    j->rc = ctr_fail(CTR_E_DATA, "JPEG: %s", text);
     longjmp(j->back, 1);
 }
 

@@ -29,8 +29,8 @@ struct png {
 static void on_error(png_structp d, png_const_charp text)
 {
     struct png *p = png_get_error_ptr(d);
-    p->rc = strstr(text, "memory") ? CTR_E_FAIL : CTR_E_DATA;
-    ctr_fail(p->rc, "PNG: %s", text);
+    /* also for lack of memory: libpng says so when a file asks for more than the limits */
+    p->rc = ctr_fail(CTR_E_DATA, "PNG: %s", text);
     longjmp(p->back, 1);
 }
 

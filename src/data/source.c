@@ -90,7 +90,8 @@ int ctr_read_below(void **out, size_t *bytes, int root_fd, const char *rel, size
     char *data = NULL;
     struct stat st;
     if (fd < 0)
-        return ctr_fail(CTR_E_IO, "cannot open: %s", strerror(errno));
+        return ctr_fail(errno == EMFILE || errno == ENFILE ? CTR_E_FAIL : CTR_E_IO,
+                        "cannot open: %s", strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         CTR_TRY(ctr_fail(CTR_E_IO, "not a regular file"));
     size_t size = (uint64_t)st.st_size > max_bytes ? max_bytes : (size_t)st.st_size, have = 0;

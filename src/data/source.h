@@ -62,7 +62,8 @@ int ctr_source_no_split(const struct ctr_source *source, const char *there_are);
 /* openat for relative paths of any length, in steps; "" is the directory itself. -1 with errno. */
 int ctr_open_below(int root_fd, const char *rel, int flags);
 /* A regular file of at most max_bytes, or with `prefix` its first max_bytes. Freed with free().
- * CTR_E_IO, CTR_E_DATA without the name: the text becomes the reason of a skip. */
+ * CTR_E_IO, CTR_E_DATA without the name: the text becomes the reason of a skip; CTR_E_FAIL when
+ * memory or file descriptors run out. */
 int ctr_read_below(void **out, size_t *bytes, int root_fd, const char *rel, size_t max_bytes,
                    int prefix);
 

@@ -45,8 +45,8 @@ static const struct opt rows[] = {
 
 static const struct cmd_example examples[] = {
     {"clcontrast augment cat.jpg -o views.png", "eight views of one picture"},
-    {"clcontrast augment photos --rows 4 --jitter-strength 1 -o strong.png", "stronger colours"},
-    {"clcontrast augment shapes --blur 1 --views 5 -o blurred.png",
+    {"clcontrast augment photos --rows 4 --jitter 1 -o strong.png", "stronger colours"},
+    {"clcontrast augment shapes --blur-p 1 --views 5 -o blurred.png",
      "the built-in pictures, always blurred"},
     {NULL, NULL},
 };
@@ -234,7 +234,7 @@ static int run(int argc, char **argv)
     if (!o.out)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o views.png"));
     CTR_TRY(read_images(&set, options.args[0], &o));
-    CTR_TRY(augment_params(&params, &o.augment));
+    CTR_TRY(augment_params(&params, &options, &o.augment, set.size));
     views = ctr_alloc(o.views * set.n, set.size * set.size * 3 * sizeof *views);
     if (!views)
         CTR_TRY(CTR_E_FAIL);

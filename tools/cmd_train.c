@@ -12,7 +12,6 @@
 #include "config.h"
 #include "data/data.h"
 #include "method/method.h"
-#include "opt_augment.h"
 #include "term.h"
 #include "train/train.h"
 
@@ -20,9 +19,9 @@ struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk;
     uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, schedule, profile, plan, sync;
+    int stream, head_bn, stem, schedule, profile, plan, sync, bicubic;
     double learning_rate, weight_decay, warmup;
-    struct augment_options augment;
+    double crop_min, crop_max, flip, jitter, strength, gray, blur;
 };
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
@@ -99,6 +98,26 @@ static const struct opt network_rows[] = {
     {.name = NULL},
 };
 
+static const struct opt augment_rows[] = {
+    ROW(DOUBLE, crop_min, .name = "crop-min", .metavar = "X", .init = "0.08", .min = 0.001,
+        .max = 1, .help = "smallest share of the image's area that a crop shows"),
+    ROW(DOUBLE, crop_max, .name = "crop-max", .metavar = "X", .init = "1", .min = 0.001, .max = 1,
+        .help = "largest share"),
+    ROW(DOUBLE, flip, .name = "flip", .metavar = "P", .init = "0.5", .max = 1,
+        .help = "probability of a horizontal flip"),
+    ROW(DOUBLE, jitter, .name = "jitter", .metavar = "P", .init = "0.8", .max = 1,
+        .help = "probability of colour jitter"),
+    ROW(DOUBLE, strength, .name = "jitter-strength", .metavar = "S", .init = "0.5", .max = 2,
+        .help = "brightness, contrast, saturation 0.8 S, hue 0.2 S (1 for large photographs)"),
+    ROW(DOUBLE, gray, .name = "gray", .metavar = "P", .init = "0.2", .max = 1,
+        .help = "probability of losing all colour"),
+    ROW(DOUBLE, blur, .name = "blur", .metavar = "P", .init = "0", .max = 1,
+        .help = "probability of Gaussian blur (0.5 for large photographs)"),
+    ROW(FLAG, bicubic, .name = "bicubic",
+        .help = "resize crops by cubic instead of linear filters"),
+    {.name = NULL},
+};
+
 /* ---- options that methods and optimisers describe themselves ---- */
 
 struct described {
@@ -168,7 +187,7 @@ static int add_tables(struct train_command *c, int argc, char **argv, const char
     const struct ctr_optim *o =
         ctr_optim_find(early(c, argc, argv, config, "optimizer", e ? e->optimizer : "sgd"));
     CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
-    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->o.augment));
+    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->o));
     if (m) {
         describe(&c->method, m->options);
         CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
@@ -181,9 +200,10 @@ out:
     return rc;
 }
 
-static int fill(struct ctr_train_params *p, const struct train_command *c)
+static void fill(struct ctr_train_params *p, const struct train_command *c)
 {
     const struct train_options *o = &c->o;
+    float s = (float)o->strength;
     *p = (struct ctr_train_params){
         .data = o->data,
         .limit = o->limit,
@@ -219,7 +239,16 @@ static int fill(struct ctr_train_params *p, const struct train_command *c)
     };
     memcpy(p->method_option, c->method.value, sizeof p->method_option);
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
-    return augment_params(&p->augment, &o->augment);
+    p->augment = ctr_augment_small();
+    p->augment.area_min = (float)o->crop_min;
+    p->augment.area_max = (float)o->crop_max;
+    p->augment.flip_p = (float)o->flip;
+    p->augment.jitter_p = (float)o->jitter;
+    p->augment.brightness = p->augment.contrast = p->augment.saturation = 0.8f * s;
+    p->augment.hue = 0.2f * s;
+    p->augment.gray_p = (float)o->gray;
+    p->augment.blur_p = (float)o->blur;
+    p->augment.cubic = o->bicubic;
 }
 
 /* ---- what a person sees ---- */
@@ -349,9 +378,8 @@ static int run_training(const struct train_command *c)
     ctr_trainer *t = NULL;
     char took[24];
     double start = ctr_now();
-    int rc = fill(&params, c);
-    if (rc == 0)
-        rc = ctr_trainer_create(&t, &params, &events);
+    fill(&params, c);
+    int rc = ctr_trainer_create(&t, &params, &events);
     if (rc != 0) {
         term_progress_end();
         return rc;

@@ -1,56 +1,70 @@
-/* opt_augment.c -- augmentation options: table, and table to parameters. In: a parsed table. Out:
+/* opt_augment.c -- augmentation options: table, and table to parameters. In: a parsed set. Out:
  * what src/data/augment.h takes. */
 #include "opt_augment.h"
 
-#define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
+/* Views up to this size are small images: half the jitter, no blur. */
+#define SMALL_MAX 96
 
+enum { PRESET_SMALL, PRESET_LARGE };
+
+#define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
 const struct opt augment_rows[] = {
-    ROW(DOUBLE, crop_min, .name = "crop-min", .metavar = "X", .init = "0.08", .min = 0.001,
-        .max = 1, .help = "smallest share of the image's area that a crop shows"),
-    ROW(DOUBLE, crop_max, .name = "crop-max", .metavar = "X", .init = "1", .min = 0.001, .max = 1,
-        .help = "largest share"),
-    ROW(DOUBLE, crop_aspect, .name = "crop-aspect", .metavar = "R", .init = "1.3333333333333333",
-        .shown = "4/3", .min = 1, .max = 100,
-        .help = "a crop's sides differ at most by this factor"),
-    ROW(DOUBLE, flip, .name = "flip", .metavar = "P", .init = "0.5", .max = 1,
+    ROW(CHOICE, preset, .name = "augment", .metavar = "PRESET", .choices = "small|large",
+        .shown = "small up to 96 pixels, else large",
+        .help = "where the values below start, as SimCLR has them for CIFAR and ImageNet"),
+    ROW(DOUBLE, crop_min, .name = "crop-min", .metavar = "A", .min = 0.001, .max = 1,
+        .shown = "0.08", .help = "smallest part of the image's area in a crop"),
+    ROW(DOUBLE, crop_max, .name = "crop-max", .metavar = "A", .min = 0.001, .max = 1, .shown = "1",
+        .help = "largest part of the image's area in a crop"),
+    ROW(DOUBLE, aspect, .name = "crop-aspect", .metavar = "R", .min = 1, .max = 100,
+        .shown = "1.333", .help = "sides of a crop differ at most by this factor"),
+    ROW(CHOICE, resize, .name = "resize", .metavar = "FILTER", .choices = "bilinear|bicubic",
+        .init = "bilinear", .help = "antialiased filter that brings crops to size"),
+    ROW(DOUBLE, flip_p, .name = "flip-p", .metavar = "P", .min = 0, .max = 1, .shown = "0.5",
         .help = "probability of a horizontal flip"),
-    ROW(DOUBLE, jitter, .name = "jitter", .metavar = "P", .init = "0.8", .max = 1,
+    ROW(DOUBLE, jitter, .name = "jitter", .metavar = "S", .min = 0, .max = 2.5,
+        .shown = "small 0.5, large 1",
+        .help = "strength of colour jitter: brightness, contrast, saturation 0.8 S, hue 0.2 S"),
+    ROW(DOUBLE, jitter_p, .name = "jitter-p", .metavar = "P", .min = 0, .max = 1, .shown = "0.8",
         .help = "probability of colour jitter"),
-    ROW(DOUBLE, strength, .name = "jitter-strength", .metavar = "S", .init = "0.5", .max = 2.5,
-        .help = "brightness, contrast, saturation 0.8 S, hue 0.2 S (1 for large photographs)"),
-    ROW(DOUBLE, gray, .name = "gray", .metavar = "P", .init = "0.2", .max = 1,
+    ROW(DOUBLE, gray_p, .name = "gray-p", .metavar = "P", .min = 0, .max = 1, .shown = "0.2",
         .help = "probability of losing all colour"),
-    ROW(DOUBLE, blur, .name = "blur", .metavar = "P", .init = "0", .max = 1,
-        .help = "probability of Gaussian blur (0.5 for large photographs)"),
-    ROW(DOUBLE, blur_min, .name = "blur-min", .metavar = "PIXELS", .init = "0.1", .min = 0.001,
-        .max = 1000, .help = "smallest sigma of the blur"),
-    ROW(DOUBLE, blur_max, .name = "blur-max", .metavar = "PIXELS", .init = "2", .min = 0.001,
-        .max = 1000, .help = "largest sigma of the blur"),
-    ROW(FLAG, bicubic, .name = "bicubic",
-        .help = "resize crops by cubic instead of linear filters"),
+    ROW(DOUBLE, blur_p, .name = "blur-p", .metavar = "P", .min = 0, .max = 1,
+        .shown = "small 0, large 0.5", .help = "probability of Gaussian blur"),
+    ROW(DOUBLE, blur_min, .name = "blur-min", .metavar = "PX", .min = 0.001, .max = 1000,
+        .shown = "0.1", .help = "smallest sigma of the blur"),
+    ROW(DOUBLE, blur_max, .name = "blur-max", .metavar = "PX", .min = 0.001, .max = 1000,
+        .shown = "2", .help = "largest sigma of the blur"),
     {.name = NULL},
 };
+#undef ROW
 
-int augment_params(struct ctr_augment_params *out, const struct augment_options *o)
+static void take(float *value, const struct opt_set *set, const char *name, double given)
 {
-    const float colour = 0.8f * (float)o->strength;
-    const struct ctr_augment_params p = {
-        .area_min = (float)o->crop_min,
-        .area_max = (float)o->crop_max,
-        .aspect_min = (float)(1 / o->crop_aspect),
-        .aspect_max = (float)o->crop_aspect,
-        .flip_p = (float)o->flip,
-        .jitter_p = (float)o->jitter,
-        .brightness = colour,
-        .contrast = colour,
-        .saturation = colour,
-        .hue = 0.2f * (float)o->strength,
-        .gray_p = (float)o->gray,
-        .blur_p = (float)o->blur,
-        .sigma_min = (float)o->blur_min,
-        .sigma_max = (float)o->blur_max,
-        .cubic = o->bicubic,
-    };
+    if (opt_source(set, name) != OPT_DEFAULT)
+        *value = (float)given;
+}
+
+int augment_params(struct ctr_augment_params *out, const struct opt_set *set,
+                   const struct augment_options *o, size_t size)
+{
+    int small = o->preset < 0 ? size <= SMALL_MAX : o->preset == PRESET_SMALL;
+    struct ctr_augment_params p = small ? ctr_augment_small() : ctr_augment_large();
+    take(&p.area_min, set, "crop-min", o->crop_min);
+    take(&p.area_max, set, "crop-max", o->crop_max);
+    take(&p.aspect_max, set, "crop-aspect", o->aspect);
+    take(&p.aspect_min, set, "crop-aspect", 1 / (o->aspect > 0 ? o->aspect : 1));
+    take(&p.flip_p, set, "flip-p", o->flip_p);
+    take(&p.brightness, set, "jitter", 0.8 * o->jitter);
+    take(&p.contrast, set, "jitter", 0.8 * o->jitter);
+    take(&p.saturation, set, "jitter", 0.8 * o->jitter);
+    take(&p.hue, set, "jitter", 0.2 * o->jitter);
+    take(&p.jitter_p, set, "jitter-p", o->jitter_p);
+    take(&p.gray_p, set, "gray-p", o->gray_p);
+    take(&p.blur_p, set, "blur-p", o->blur_p);
+    take(&p.sigma_min, set, "blur-min", o->blur_min);
+    take(&p.sigma_max, set, "blur-max", o->blur_max);
+    p.cubic = o->resize == 1;
     if (p.area_min > p.area_max)
         return ctr_fail(CTR_E_USAGE, "--crop-min %g is above --crop-max %g", p.area_min,
                         p.area_max);

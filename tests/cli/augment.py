@@ -69,7 +69,7 @@ class Augment(unittest.TestCase):
 
     def test_nothing_but_a_flip_gives_the_image_or_its_mirror(self):
         _, _, rows = self.grid(self.image(), "--views", "8", "--zoom", "1", "--crop-min", "1",
-                               "--crop-aspect", "1", "--jitter", "0", "--gray", "0")
+                               "--crop-aspect", "1", "--jitter-p", "0", "--gray-p", "0")
         seen = set()
         pixels = [[row[3 * x:3 * x + 3] for x in range(8 * 18 + 18)] for row in rows[2:18]]
         first = [row[2:18] for row in pixels]
@@ -86,7 +86,7 @@ class Augment(unittest.TestCase):
             self.assertNotEqual(usual, self.grid("shapes", "--rows", "2", "--views", "2", other, "7"))
 
     def test_gray(self):
-        _, _, rows = self.grid(self.image(), "--views", "2", "--zoom", "1", "--gray", "1")
+        _, _, rows = self.grid(self.image(), "--views", "2", "--zoom", "1", "--gray-p", "1")
         for row in rows:
             for x in range(18, 18 * 3):
                 self.assertEqual(len(set(row[3 * x + 6:3 * x + 9])), 1)

@@ -13,6 +13,15 @@
 /* y = max(x, 0), any shape. */
 ctr_tensor *ctr_relu(ctr_graph *g, ctr_tensor *x);
 
+/* y = 1 / (1 + e^-x), any shape. */
+ctr_tensor *ctr_sigmoid(ctr_graph *g, ctr_tensor *x);
+
+/* y = a + b (then max(., 0) with relu), two tensors of one shape. */
+ctr_tensor *ctr_add(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, int relu);
+
+/* y = x + b[C], C the last dimension of x. conv2d and dense take a bias of their own. */
+ctr_tensor *ctr_bias(ctr_graph *g, ctr_tensor *x, ctr_tensor *b);
+
 /* y[N,P,Q,K] = conv(x[N,H,W,C], w[K,C,R,S]) (+ b[K]) (then max(., 0) with relu); cross-correlation as
  * in PyTorch, P = (H + 2 pad - R) / stride + 1. b may be NULL. */
 ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,

@@ -64,4 +64,14 @@ void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const doubl
                           size_t K);
 void ref_softmax_xent_accuracy(double *share, const double *x, const double *label, size_t N, size_t K);
 
+void ref_sigmoid_fwd(double *y, const double *x, size_t n);
+void ref_sigmoid_bwd(double *dx, const double *dy, const double *x, size_t n);
+
+void ref_add_fwd(double *y, const double *a, const double *b, int relu, size_t n);
+void ref_add_bwd(double *da, double *db, const double *dy, const double *a, const double *b,
+                 int relu, size_t n);
+
+void ref_bias_fwd(double *y, const double *x, const double *b, size_t rows, size_t C);
+void ref_bias_bwd(double *dx, double *db, const double *dy, size_t rows, size_t C);
+
 #endif

@@ -1,0 +1,57 @@
+/* sigmoid.c -- y = 1 / (1 + e^-x);  dx = dy y (1 - y).  Any shape. */
+#include "op/op.h"
+
+static int fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *x = node->in[0], *y = node->out[0];
+    struct ctr_launch_spec spec = {.file = "op/sigmoid.cl",
+                                   .kernel = "sigmoid_fwd",
+                                   .n_args = 4,
+                                   .flops = 4.0 * (double)y->count,
+                                   .bytes = 2.0 * (double)y->bytes};
+    spec.args[0] = CTR_BUF(y->buf);
+    spec.args[1] = CTR_BUF(x->buf);
+    spec.args[2] = CTR_U64(y->count);
+    spec.args[3] = CTR_U32(ctr_grid_chunks(g, &spec, y->count));
+    return ctr_emit(g, &spec);
+}
+
+static int bwd_lower(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *dy = node->in[0], *y = node->in[1], *dx = node->out[0];
+    struct ctr_launch_spec spec = {.file = "op/sigmoid.cl",
+                                   .kernel = "sigmoid_bwd",
+                                   .n_args = 5,
+                                   .flops = 3.0 * (double)y->count,
+                                   .bytes = 3.0 * (double)y->bytes};
+    spec.args[0] = CTR_BUF(dx->buf);
+    spec.args[1] = CTR_BUF(dy->buf);
+    spec.args[2] = CTR_BUF(y->buf);
+    spec.args[3] = CTR_U64(y->count);
+    spec.args[4] = CTR_U32(ctr_grid_chunks(g, &spec, y->count));
+    return ctr_emit(g, &spec);
+}
+
+static const struct ctr_op sigmoid_bwd = {
+    .name = "sigmoid_bwd",
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower}, {0}},
+};
+
+static int sigmoid_grad(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *x = node->in[0], *y = node->out[0];
+    ctr_node *bwd = ctr_node_add(g, &sigmoid_bwd, NULL, 0, 2, (ctr_tensor *[]){y->grad, y}, 0);
+    return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim));
+}
+
+static const struct ctr_op sigmoid = {
+    .name = "sigmoid",
+    .grad = sigmoid_grad,
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower}, {0}},
+};
+
+ctr_tensor *ctr_sigmoid(ctr_graph *g, ctr_tensor *x)
+{
+    ctr_node *node = ctr_node_add(g, &sigmoid, NULL, 0, 1, &x, 0);
+    return node ? ctr_node_out(g, node, CTR_F32, x->rank, x->dim) : NULL;
+}

@@ -343,6 +343,9 @@ void opt_value(struct ctr_str *out, const struct opt_group *group, const struct 
     const void *from = (const char *)group->base + row->offset;
     const struct opt_list *list = from;
     const char *word = row->choices;
+    int number = row->kind == OPT_U64 || row->kind == OPT_DOUBLE;
+    if (number && !row->init && group->source[row - group->rows] == OPT_DEFAULT)
+        return; /* the 0 that stands there is nobody's value */
     switch (row->kind) {
     case OPT_FLAG:
         ctr_str_addf(out, "%s", *(const int *)from ? "true" : "false");

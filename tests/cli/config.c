@@ -15,7 +15,8 @@ struct options {
     int quiet, encoder;
     const char *data, *config;
     uint64_t batch;
-    double lr;
+    double lr, decay;
+    uint64_t seed;
     struct opt_list tags;
 };
 
@@ -29,6 +30,9 @@ static const struct opt rows[] = {
     OPT_ROW(U64, struct options, batch, .name = "batch", .metavar = "N", .init = "256", .min = 2,
             .max = 65536, .help = "-"),
     OPT_ROW(DOUBLE, struct options, lr, .name = "lr", .metavar = "X", .init = "0.3", .help = "-"),
+    OPT_ROW(DOUBLE, struct options, decay, .name = "decay", .metavar = "X", .min = 0.1, .max = 1,
+            .help = "-"),
+    OPT_ROW(U64, struct options, seed, .name = "seed", .metavar = "N", .help = "-"),
     OPT_ROW(LIST, struct options, tags, .name = "tags", .metavar = "T", .help = "-"),
     {.name = NULL},
 };
@@ -163,6 +167,24 @@ static void written_reads_back(void **state)
     finish(&g);
 }
 
+/* What nobody set stays unset, and does not come back as a 0 that is out of bounds. */
+static void unset_numbers_are_left_out(void **state)
+{
+    (void)state;
+    struct fixture a, b;
+    struct ctr_str text = {0};
+    assert_int_equal(parse(&a, "seed = 0"), 0);
+    config_write(&text, &a.set);
+    assert_null(strstr(text.s, "decay"));
+    assert_non_null(strstr(text.s, "seed = 0\n"));
+    assert_int_equal(parse(&b, text.s), 0);
+    assert_int_equal(opt_source(&b.set, "decay"), OPT_DEFAULT);
+    assert_int_equal(opt_source(&b.set, "seed"), OPT_CONFIG);
+    ctr_str_free(&text);
+    finish(&a);
+    finish(&b);
+}
+
 static void files(void **state)
 {
     (void)state;
@@ -186,11 +208,9 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_accepted),
-        cmocka_unit_test(everything_refused),
-        cmocka_unit_test(any_bytes_are_survived),
-        cmocka_unit_test(written_reads_back),
-        cmocka_unit_test(files),
+        cmocka_unit_test(everything_accepted),        cmocka_unit_test(everything_refused),
+        cmocka_unit_test(any_bytes_are_survived),     cmocka_unit_test(written_reads_back),
+        cmocka_unit_test(unset_numbers_are_left_out), cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tmp.h"
@@ -282,6 +283,35 @@ static void bad_images_are_replaced(void **state)
     ctr_data_close(&data);
 }
 
+/* Running out of file descriptors is no property of the images: fatal, and nothing is marked bad.
+ */
+static void no_descriptor_left(void **state)
+{
+    (void)state;
+    tmp_ppm(&tmp, "1.ppm", 1);
+    struct ctr_data *data = open_split(NULL), *none = NULL;
+    struct ctr_data_params params = {.path = tmp.dir};
+    struct rlimit old, few;
+    const uint32_t index = 0;
+    uint8_t image[12];
+    int next = dup(0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = (struct rlimit){(rlim_t)next, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int read_rc = ctr_data_read(data, image, NULL, &index, 1);
+    few.rlim_cur++;
+    setrlimit(RLIMIT_NOFILE, &few);
+    int open_rc = ctr_data_open(&none, &params);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_int_equal(read_rc, CTR_E_FAIL);
+    assert_int_equal(open_rc, CTR_E_FAIL);
+    assert_int_equal(ctr_data_n_skipped(data), 0);
+    assert_int_equal(ctr_data_read(data, image, NULL, &index, 1), 0);
+    assert_int_equal(image[0], 1);
+    ctr_data_close(&data);
+}
+
 static void limit_is_a_fixed_choice(void **state)
 {
     (void)state;
@@ -359,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_there, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_images_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_images_are_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_descriptor_left, setup, teardown),
         cmocka_unit_test_setup_teardown(limit_is_a_fixed_choice, setup, teardown),
         cmocka_unit_test_setup_teardown(hash_notices_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(default_sizes, setup, teardown),

@@ -25,20 +25,47 @@ static struct ctr_cache_key cache_key(const struct ctr_prog *prog)
                                   .platform = dev->platform_version};
 }
 
-/* A line of a compiler's log that names a place in a kernel file, else the first line. */
+/* The first line of a compiler's log that says "error", else the first line. */
 static const char *telling_line(const char *log)
 {
     const char *first = NULL;
     for (const char *p = log; *p;) {
         size_t n = strcspn(p, "\n");
-        const char *place = strstr(p, "cl/"), *word = strstr(p, "error");
+        const char *word = strstr(p, "error");
         if (n && !first)
             first = p;
-        if (place && place < p + n && word && word < p + n)
+        if (word && word < p + n)
             return p;
         p += n + (p[n] == '\n');
     }
     return first ? first : "the compiler said nothing";
+}
+
+/* "cl/FILE:LINE: " of physical line `line` of a flattened text, for compilers that do not follow
+ * #line (Oclgrind); "" when there is none. */
+static void place_of(char out[160], const char *text, unsigned long line)
+{
+    char file[128] = "";
+    unsigned long at = 1, next = 1;
+    out[0] = '\0';
+    for (const char *p = text; *p && at < line; at++) {
+        if (sscanf(p, "#line %lu \"%127[^\"]", &next, file) != 2)
+            next++;
+        p += strcspn(p, "\n");
+        p += *p == '\n';
+    }
+    if (at == line && file[0])
+        snprintf(out, 160, "%s:%lu: ", file, next);
+}
+
+/* Where a message of the form "NAME:LINE:COLUMN: ..." points when it names no kernel file itself.
+ */
+static void find_place(char out[160], const struct ctr_prog *prog, const char *told, size_t n)
+{
+    const char *slash = strstr(told, "cl/"), *colon = memchr(told, ':', n);
+    out[0] = '\0';
+    if (colon && (!slash || slash >= told + n))
+        place_of(out, prog->text, strtoul(colon + 1, NULL, 10));
 }
 
 /* The log goes to the log line by line; its most telling line into the failure. */
@@ -57,9 +84,12 @@ static int build_failed(struct ctr_prog *prog, cl_program program, cl_int err)
         p += len + (p[len] == '\n');
     }
     const char *told = telling_line(log ? log : "");
-    int rc = ctr_fail(CTR_E_DEVICE, "cl/%s does not compile on '%s' (driver %s; %s; %s): %.*s",
+    size_t told_n = strcspn(told, "\n");
+    char place[160];
+    find_place(place, prog, told, told_n);
+    int rc = ctr_fail(CTR_E_DEVICE, "cl/%s does not compile on '%s' (driver %s; %s; %s): %s%.*s",
                       prog->file, dev->caps.name, dev->caps.driver, prog->full_options,
-                      ctr_cl_error_name(err), (int)strcspn(told, "\n"), told);
+                      ctr_cl_error_name(err), place, (int)told_n, told);
     free(log);
     return rc;
 }

@@ -273,6 +273,42 @@ static void test_launch(void **state)
     rig_kernels_end(&dir);
 }
 
+/* Many programs at once, each told from the others by its options alone. */
+static void test_parallel_build(void **state)
+{
+    enum { PROGRAMS = 12, N = 16 };
+    ctr_dev *dev = rig_open(NULL);
+    ctr_buf *x, *y;
+    ctr_launch *launches[PROGRAMS];
+    struct tempdir dir;
+    unsigned calls = 0;
+    float data[N], want = 0.0f;
+    rig_kernels(&dir, "axpy.cl", axpy);
+    assert_ok(ctr_buf_create(&x, dev, sizeof data, "x"));
+    assert_ok(ctr_buf_create(&y, dev, sizeof data, "y"));
+    for (int i = 0; i < PROGRAMS; i++) {
+        char options[32];
+        snprintf(options, sizeof options, "-DSCALE=%d.0f", i + 1);
+        struct ctr_launch_spec spec = axpy_spec(y, x, 1.0f, N);
+        spec.options = options; /* copied: gone before the build */
+        assert_ok(ctr_launch_create(&launches[i], dev, &spec));
+    }
+    assert_ok(ctr_dev_build(dev, 0, count_progress, &calls));
+    assert_int_equal(calls, PROGRAMS);
+    assert_int_equal(ctr_dev_stats(dev).builds, PROGRAMS);
+    assert_ok(ctr_buf_fill(x, 0, sizeof data, 0x3f800000u));
+    assert_ok(ctr_buf_fill(y, 0, sizeof data, 0));
+    for (int i = 0; i < PROGRAMS; i++) {
+        assert_ok(ctr_launch_run(launches[i]));
+        want += (float)(i + 1);
+    }
+    assert_ok(ctr_buf_read(data, y, 0, sizeof data));
+    for (int i = 0; i < N; i++)
+        assert_true(data[i] == want);
+    ctr_dev_destroy(&dev);
+    rig_kernels_end(&dir);
+}
+
 /* What only the built kernel knows: argument count and kinds, its own work-group size. */
 static void test_bad_binding(void **state)
 {
@@ -413,9 +449,9 @@ int main(void)
         cmocka_unit_test(test_null_memory),  cmocka_unit_test(test_null_launch),
         cmocka_unit_test(test_bad_launches), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_writes),       cmocka_unit_test(test_launch),
-        cmocka_unit_test(test_bad_binding),  cmocka_unit_test(test_build_error),
-        cmocka_unit_test(test_profile),      cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_bad_open),
+        cmocka_unit_test(test_bad_binding),  cmocka_unit_test(test_parallel_build),
+        cmocka_unit_test(test_build_error),  cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_fork),         cmocka_unit_test(test_bad_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

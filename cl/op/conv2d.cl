@@ -7,6 +7,7 @@
  * `in` is dy and the packed weights are transposed; STRIDE is the convolution's. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
+#include "lib/conv_pool.clh"
 
 #ifndef STRIDE
 #define STRIDE 1
@@ -85,6 +86,54 @@ kernel void conv2d_bwd_mask(global float *out, global const float *dy, global co
     }
     if (sums)
         store_lanes(out + at + (size_t)block * O + o, sum, O - o);
+}
+
+/* y[N,OH/2,OW/2,O] and `at` from full[N,OH,OW,O], after bias and ReLU (`relu`: a maximum of 0 lets
+ * no gradient pass). An item is 16 channels of a pooled row. */
+kernel void conv2d_pool(global float *y, global uchar *at, global const float *full, int relu,
+                        int N, int OH, int OW, int O)
+{
+    int wide = (O + 15) / 16, o = get_global_id(0) % wide * 16, row = get_global_id(0) / wide;
+    int n = row / (OH / 2), left = O - o;
+    if (n >= N)
+        return;
+    for (int q = 0; q < OW / 2; q++) {
+        global const float *f =
+            full + (((size_t)n * OH + (row - n * (OH / 2)) * 2) * OW + q * 2) * O + o;
+        size_t to = ((size_t)row * (OW / 2) + q) * O + o;
+        store_max16(y + to, at + to, load_lanes(f, left), load_lanes(f + O, left),
+                    load_lanes(f + (size_t)OW * O, left),
+                    load_lanes(f + (size_t)(OW + 1) * O, left), 0, relu ? 0.0f : -INFINITY, left);
+    }
+}
+
+/* The reverse for gradients: out[N,OH,OW,O] = dy[N,OH/2,OW/2,O] where the maximum was, else 0;
+ * part[blocks][O], `to` floats into out, = sums over `per` pooled pixels, when `sums`. An item is
+ * 16 channels of a block of pooled pixels; the last of a row or column also zeroes what no window
+ * covers. */
+kernel void conv2d_bwd_unpool(global float *out, global const float *dy, global const uchar *at,
+                              ulong to, int sums, int N, int OH, int OW, int O, int per)
+{
+    int wide = (O + 15) / 16, o = get_global_id(0) % wide * 16, block = get_global_id(0) / wide;
+    int PH = OH / 2, PW = OW / 2, rows = N * PH * PW, left = O - o;
+    float16 sum = 0;
+    if (block * per >= rows)
+        return;
+    for (int r = block * per; r < min(rows, (block + 1) * per); r++) {
+        int n = r / (PH * PW), p = r / PW % PH, q = r % PW;
+        int h = p == PH - 1 ? OH - 2 * p : 2, w = q == PW - 1 ? OW - 2 * q : 2;
+        float16 d = load_lanes(dy + (size_t)r * O + o, left);
+        int16 corner = load_bytes16(at + (size_t)r * O + o, left);
+        global float *f = out + (((size_t)n * OH + p * 2) * OW + q * 2) * O + o;
+        for (int i = 0; i < h; i++)
+            for (int j = 0; j < w; j++) {
+                int16 here = i < 2 && j < 2 ? corner == i * 2 + j : (int16)(0);
+                store_lanes(f + ((size_t)i * OW + j) * O, select((float16)(0), d, here), left);
+            }
+        sum += select((float16)(0), d, corner < 4);
+    }
+    if (sums)
+        store_lanes(out + to + (size_t)block * O + o, sum, left);
 }
 
 /* ---- the general variant: 64 x 64 tiles, 16 x 16 work-items with 4 x 4 results each ---- */

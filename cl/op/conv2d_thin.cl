@@ -2,10 +2,13 @@
  * are one contiguous run of an image row and the run, not the channel, is the inner loop.
  *
  * Formulas as in conv2d_cpu.cl. A work-item copies the input rows it needs, padded with zeros, into
- * local memory and then needs no test for borders. The host defines STRIDE, C and KW, and RUN: how
- * much of a run one register tile of the weight gradient takes. MASK=1: dy counts where y > 0. */
+ * local memory and then needs no test for borders. The host defines STRIDE, C and KW; COLS, the
+ * pixels of a register tile in a row; RUN, how much of a run one register tile of the weight
+ * gradient takes; POOL=1: the forward ends in 2x2 max pooling; GATE: which gradients count
+ * (conv_pool.clh). */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
+#include "lib/conv_pool.clh"
 
 #ifndef STRIDE
 #define STRIDE 1
@@ -19,10 +22,14 @@
 #ifndef RUN
 #define RUN 9
 #endif
-#ifndef MASK
-#define MASK 0
+#ifndef POOL
+#define POOL 0
 #endif
-#define PIX  8
+#ifndef COLS
+#define COLS 4
+#endif
+#define ROWS (POOL ? 2 : 1) /* of output pixels in a register tile */
+#define PIX  (ROWS * COLS)
 #define SPAN (KW * C)     /* inputs of one filter row */
 #define STEP (STRIDE * C) /* from one output pixel's run to the next */
 #define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -37,9 +44,9 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
     for (int r = 0; r < n; r++) {
         int y = top + r, len = min(W * C, pitch - pad * C), i = 0;
         local float *to = rows + r * pitch + pad * C;
-        global const float *from = image + (size_t)y * W * C;
         if (y < 0 || y >= H)
             continue;
+        global const float *from = image + (size_t)y * W * C;
         for (; i + 16 <= len; i += 16)
             store16_local(vload16(0, from + i), 0, to + i);
         for (; i < len; i++)
@@ -47,21 +54,39 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
     }
 }
 
-/* y[N,OH,OW,O]; work size (blocks of `high` output rows, N). `pitch` floats a copied row: enough
- * for OW rounded up to PIX pixels. */
-kernel TILE void conv2d_thin(global float *y, global const float *x, global const float *P,
-                             global const float *bias, local float *rows, int use_bias, float low,
-                             int H, int W, int OH, int OW, int O, int KH, int pad, int high,
-                             int pitch)
+/* Output pixels ox.. of row oy (a tile) to y and at, channels o0.. */
+inline void store_tile(global float *y, global uchar *at, const float16 *v, float low, int OW,
+                       int O, int o, int ox)
 {
-    int y0 = get_group_id(0) * high, n = get_group_id(1), y1 = min(OH, y0 + high);
+    if (POOL) { /* OW: pixels of a pooled row */
+#pragma unroll
+        for (int j = 0; j < COLS; j += 2)
+            if ((ox + j) / 2 < OW)
+                store_max16(y + (ox + j) / 2 * O + o, at + (ox + j) / 2 * O + o, v[j], v[j + 1],
+                            v[COLS + j], v[COLS + j + 1], 0, low, O - o);
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < COLS; i++)
+        if (ox + i < OW)
+            store_lanes(y + (ox + i) * O + o, select(v[i], (float16)(low), v[i] < low), O - o);
+}
+
+/* y[N,OH,OW,O] and, with POOL, max_at, both pooled; work size (blocks of `high` output rows before
+ * pooling, N). `pitch` floats a copied row: enough for OW rounded up to tiles. */
+kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const float *x,
+                             global const float *P, global const float *bias, local float *rows,
+                             int use_bias, float low, int H, int W, int OH, int OW, int O, int KH,
+                             int pad, int high, int pitch)
+{
+    int y0 = get_group_id(0) * high, n = get_group_id(1), y1 = min(OH * ROWS, y0 + high);
     copy_rows(rows, x + (size_t)n * H * W * C, y0 * STRIDE - pad, (y1 - y0 - 1) * STRIDE + KH,
               pitch, H, W, pad);
     for (int o0 = 0; o0 < O; o0 += 32) {
         float16 b0 = use_bias ? load_lanes(bias + o0, O - o0) : (float16)(0);
         float16 b1 = use_bias ? load_lanes(bias + o0 + 16, O - o0 - 16) : (float16)(0);
-        for (int oy = y0; oy < y1; oy++)
-            for (int ox = 0; ox < OW; ox += PIX) {
+        for (int oy = y0; oy < y1; oy += ROWS)
+            for (int ox = 0; ox < OW * ROWS; ox += COLS) {
                 float16 a[PIX], b[PIX];
 #pragma unroll
                 for (int i = 0; i < PIX; i++) {
@@ -76,30 +101,32 @@ kernel TILE void conv2d_thin(global float *y, global const float *x, global cons
                         float16 w0 = vload16(2 * k, w), w1 = vload16(2 * k + 1, w);
 #pragma unroll
                         for (int i = 0; i < PIX; i++) {
-                            a[i] = fma((float16)(s[i * STEP + k]), w0, a[i]);
-                            b[i] = fma((float16)(s[i * STEP + k]), w1, b[i]);
+                            float16 v = s[i / COLS * STRIDE * pitch + i % COLS * STEP + k];
+                            a[i] = fma(v, w0, a[i]);
+                            b[i] = fma(v, w1, b[i]);
                         }
                     }
                 }
-                global float *out = y + (((size_t)n * OH + oy) * OW + ox) * O + o0;
-                for (int i = 0; i < PIX && ox + i < OW; i++, out += O) {
-                    store_lanes(out, select(a[i], (float16)(low), a[i] < low), O - o0);
-                    store_lanes(out + 16, select(b[i], (float16)(low), b[i] < low), O - o0 - 16);
-                }
+                size_t to = ((size_t)n * OH + oy / ROWS) * OW * O;
+                store_tile(y + to, max_at + to, a, low, OW, O, o0, ox);
+                if (o0 + 16 < O)
+                    store_tile(y + to, max_at + to, b, low, OW, O, o0 + 16, ox);
             }
     }
 }
 
-/* dyl[pixels][32] = channels o0.. of dy (masked by y); returns their sums in *s0, *s1. */
+/* dyl[tall * OW][32] = channels o0.. of output rows y0.., those that count; adds their sums to *s0,
+ * *s1. dy and gate point to channel o0 of the image's first value. */
 inline void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const float *dy,
-                    global const float *y, int pixels, int O, int left)
+                    global const gate_t *gate, int y0, int tall, int OW, int O, int left)
 {
-    for (int i = 0; i < pixels; i++, dy += O, y += O) {
-        float16 a = load_lanes(dy, left), b = load_lanes(dy + 16, left - 16);
-        if (MASK) {
-            a = select(a, (float16)(0), load_lanes(y, left) <= 0.0f);
-            b = select(b, (float16)(0), load_lanes(y + 16, left - 16) <= 0.0f);
-        }
+    const int shrink = GATE == 2;
+    for (int i = 0; i < tall * OW; i++) {
+        int y = y0 + i / OW, x = i % OW, corner = CORNER(y, x);
+        size_t at = (size_t)((y >> shrink) * (OW >> shrink) + (x >> shrink)) * O;
+        float16 a = gated_lanes(dy + at, gate + at, corner, left), b = 0;
+        if (left > 16)
+            b = gated_lanes(dy + at + 16, gate + at + 16, corner, left - 16);
         *s0 += a;
         *s1 += b;
         store16_local(a, 2 * i, dyl);
@@ -108,14 +135,15 @@ inline void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const flo
 }
 
 /* part[S][KH*KW][C][O] and, behind them, part_b[S][O] = sum of dy: images [split * per, ...).
- * Work size (blocks of 32 out, S). acc[KH][SPAN rounded up to RUN][32]. */
+ * OH and OW are the sizes before pooling. Work size (blocks of 32 out, S).
+ * acc[KH][SPAN rounded up to RUN][32]. */
 kernel TILE void conv2d_thin_bwd_dw(global float *part, global const float *x,
-                                    global const float *dy, global const float *y,
+                                    global const float *dy, global const gate_t *gate,
                                     local float *rows, local float *dyl, local float *acc, int N,
                                     int H, int W, int OH, int OW, int O, int KH, int pad, int high,
                                     int pitch, int per)
 {
-    const int runs = (SPAN + RUN - 1) / RUN;
+    const int runs = (SPAN + RUN - 1) / RUN, shrink = GATE == 2;
     int o0 = get_group_id(0) * 32, split = get_group_id(1), S = get_num_groups(1);
     float16 s0 = 0, s1 = 0;
     for (int i = 0; i < KH * runs * RUN * 32; i += 16)
@@ -123,10 +151,10 @@ kernel TILE void conv2d_thin_bwd_dw(global float *part, global const float *x,
     for (int n = split * per; n < min(N, (split + 1) * per); n++)
         for (int y0 = 0; y0 < OH; y0 += high) {
             int tall = min(high, OH - y0);
-            size_t at = (((size_t)n * OH + y0) * OW) * O + o0;
+            size_t image = (size_t)n * (OH >> shrink) * (OW >> shrink) * O + o0;
             copy_rows(rows, x + (size_t)n * H * W * C, y0 * STRIDE - pad, (tall - 1) * STRIDE + KH,
                       pitch, H, W, pad);
-            copy_dy(dyl, &s0, &s1, dy + at, y + at, tall * OW, O, O - o0);
+            copy_dy(dyl, &s0, &s1, dy + image, gate + image, y0, tall, OW, O, O - o0);
             for (int t = 0; t < KH * runs; t++) {
                 local float *d = acc + t * RUN * 32;
                 float16 a[RUN], b[RUN];

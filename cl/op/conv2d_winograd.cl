@@ -10,6 +10,7 @@
  * 0. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
+#include "lib/conv_pool.clh"
 
 #ifndef T
 #define T 8
@@ -23,12 +24,12 @@
 #ifndef CO
 #define CO 32
 #endif
-#ifndef MASK
-#define MASK 0
+#ifndef POOL
+#define POOL 0
 #endif
 #define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
-/* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall into
- * the same set of the nearest cache. */
+/* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall
+ * into the same set of the nearest cache. */
 #define LINE    16
 #define V_POINT (KC * T + LINE)
 #define M_POINT (32 * T + LINE)
@@ -88,34 +89,30 @@ kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, in
     }
 }
 
-/* Where the n x n values of a tile lie in an H x W image, -1 outside: at[n * n]. */
-inline void place(int *at, int n, int y, int x, int H, int W, int C, int live)
+/* Where the n x n values of a tile lie in an H x W image, -1 outside: at[n * n]. With shrink=1 the
+ * image is kept at half the size and each of its values stands for 2 x 2. */
+inline void place(int *at, int n, int y, int x, int H, int W, int C, int shrink, int live)
 {
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
             int inside = live && (uint)(y + i) < (uint)H && (uint)(x + j) < (uint)W;
-            at[i * n + j] = inside ? ((y + i) * W + x + j) * C : -1;
+            int pixel = ((y + i) >> shrink) * (W >> shrink) + ((x + j) >> shrink);
+            at[i * n + j] = inside ? pixel * C : -1;
         }
 }
 
-inline float16 fetch(global const float *p, global const float *mask, int at, int masked)
-{
-    if (at < 0)
-        return 0;
-    float16 v = vload16(0, p + at);
-    return masked ? select(v, (float16)(0), vload16(0, mask + at) <= 0.0f) : v;
-}
-
-/* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. */
-inline void input_tile(local float *v, int apart, global const float *x, global const float *mask,
-                       const int *at, int masked)
+/* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. `odd`: whether row and column
+ * of its first value are odd, which the gate of a pooled gradient must know. */
+inline void input_tile(local float *v, int apart, global const float *x, global const gate_t *gate,
+                       const int *at, int odd, int gated)
 {
     float16 t[6][6], d[6], o[6];
 #pragma unroll
     for (int j = 0; j < 6; j++) {
 #pragma unroll
         for (int i = 0; i < 6; i++)
-            d[i] = fetch(x, mask, at[i * 6 + j], masked);
+            d[i] = gated ? gated16(x, gate, at[i * 6 + j], CORNER(i + odd, j + odd))
+                         : load16_or_0(x, at[i * 6 + j]);
         MUL_BT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
     }
 #pragma unroll
@@ -158,12 +155,12 @@ inline void multiply(local float *M, local const float *V, global const float *U
     }
 }
 
-/* y (rows `row` floats apart, nh x nw of 4 x 4 pixels) = At m A of 16 channels, plus bias, clamped
- * from below. m[36], each M_POINT floats from the last. */
-inline void output_tile(global float *y, local const float *m, float16 bias, float16 low, int row,
-                        int C, int nh, int nw)
+/* y (rows `row` floats apart, nh x nw of 4 x 4 pixels, 2 x 2 with POOL) = At m A of 16 channels,
+ * plus bias, clamped from below. m[36], each M_POINT floats from the last. */
+inline void output_tile(global float *y, global uchar *at, local const float *m, float16 bias,
+                        float16 low, int row, int C, int nh, int nw)
 {
-    float16 t[6][4], d[6], o[4];
+    float16 t[6][4], d[6], o[4][4];
 #pragma unroll
     for (int j = 0; j < 6; j++) {
 #pragma unroll
@@ -173,33 +170,45 @@ inline void output_tile(global float *y, local const float *m, float16 bias, flo
     }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        MUL_AT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
-        if (i < nh)
+        MUL_AT(o[i], t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
+        if (!POOL && i < nh)
 #pragma unroll
             for (int j = 0; j < 4; j++)
                 if (j < nw) {
-                    o[j] += bias;
-                    store16(select(o[j], low, o[j] < low), 0, y + i * row + j * C);
+                    o[i][j] += bias;
+                    store16(select(o[i][j], low, o[i][j] < low), 0, y + i * row + j * C);
+                }
+        if (POOL && i % 2 && i / 2 < nh)
+#pragma unroll
+            for (int j = 0; j < 4; j += 2)
+                if (j / 2 < nw) {
+                    int to = i / 2 * row + j / 2 * C;
+                    store_max16(y + to, at + to, o[i - 1][j], o[i - 1][j + 1], o[i][j], o[i][j + 1],
+                                bias, low, 16);
                 }
     }
 }
 
-/* y[N,OH,OW,O] from x[N,H,W,I]; for the data gradient x is dy (with MASK: where `mask` > 0).
- * Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds [KC/16][T][16],
- * M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw tiles an image. */
-kernel TILE void conv2d_winograd(global float *y, global const float *x, global const float *mask,
-                                 global const float *U, global const float *bias, local float *V,
-                                 local float *M, int use_bias, float low, int N, int H, int W,
-                                 int I, int OH, int OW, int O, int pad, int th, int tw, int G)
+/* y[N,OH,OW,O] from x[N,H,W,I]; for the data gradient x is dy, gated (GATE=2: H and W are the sizes
+ * before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
+ * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
+ * tiles an image. */
+kernel TILE void conv2d_winograd(global float *y, global uchar *max_at, global const float *x,
+                                 global const gate_t *gate, global const float *U,
+                                 global const float *bias, local float *V, local float *M,
+                                 int use_bias, float low, int N, int H, int W, int I, int OH,
+                                 int OW, int O, int pad, int th, int tw, int G)
 {
+    const int shrink = GATE == 2, size = POOL ? 2 : 4;
     int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[36];
     for (int c0 = 0; c0 < I; c0 += KC) {
         for (int t = 0; t < T; t++) {
             int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;
-            place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, n < N);
-            size_t image = (size_t)n * H * W * I + c0;
+            place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, shrink, n < N);
+            size_t image = (size_t)n * (H >> shrink) * (W >> shrink) * I + c0;
             for (int c = 0; c < KC; c += 16)
-                input_tile(V + c * T + t * 16, V_POINT, x + image + c, mask + image + c, at, MASK);
+                input_tile(V + c * T + t * 16, V_POINT, x + image + c, gate + image + c, at,
+                           pad & 1, GATE);
         }
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
@@ -207,12 +216,13 @@ kernel TILE void conv2d_winograd(global float *y, global const float *x, global 
                          U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32, c0 == 0);
     }
     for (int t = 0; t < T; t++) {
-        int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4, ox = r % tw * 4;
+        int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;
+        int oy = r / tw * size, ox = r % tw * size;
         if (n >= N)
             break;
-        global float *to = y + (((size_t)n * OH + oy) * OW + ox) * O + o0;
+        size_t to = (((size_t)n * OH + oy) * OW + ox) * O + o0;
         for (int g = 0; g < G; g += 16)
-            output_tile(to + g, M + g / 32 * 36 * M_POINT + t * 32 + (g & 16),
+            output_tile(y + to + g, max_at + to + g, M + g / 32 * 36 * M_POINT + t * 32 + (g & 16),
                         use_bias ? vload16(0, bias + o0 + g) : (float16)(0), (float16)(low), OW * O,
                         O, OH - oy, OW - ox);
     }
@@ -221,14 +231,14 @@ kernel TILE void conv2d_winograd(global float *y, global const float *x, global 
 /* v[36] (each `apart` floats from the last) = A dY At of 16 channels; returns the sum over the
  * tile. */
 inline float16 gradient_tile(local float *v, int apart, global const float *dy,
-                             global const float *mask, const int *at)
+                             global const gate_t *gate, const int *at)
 {
     float16 t[4][6], d[4], o[6], sum = 0;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            d[i] = fetch(dy, mask, at[i * 4 + j], MASK);
+            d[i] = gated16(dy, gate, at[i * 4 + j], CORNER(i, j));
             sum += d[i];
         }
         MUL_A(t[j], d[0], d[1], d[2], d[3])
@@ -272,7 +282,8 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
         }
 }
 
-/* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each D_POINT floats from the last. */
+/* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each D_POINT floats from the last.
+ */
 inline void filter_tile(global float *dw, size_t tap, local const float *m)
 {
     float16 t[6][3], d[6], o[3];
@@ -293,14 +304,15 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
 }
 
 /* part[S][9][I][O] and, behind them, part_b[S][O] = sums of dy: tiles [split * per, (split + 1) *
- * per) with per a multiple of T. Work size (S, I / CI, O / CO). V[36][T][CI], E[36][T][CO],
- * D[36][CI][CO]. */
+ * per) with per a multiple of T. OH and OW are the sizes before pooling. Work size (S, I / CI, O /
+ * CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold [T][CI], [T][CO], [CI][CO]. */
 kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *x,
-                                        global const float *dy, global const float *mask,
+                                        global const float *dy, global const gate_t *gate,
                                         local float *V, local float *E, local float *D, int N,
                                         int H, int W, int I, int OH, int OW, int O, int pad, int th,
                                         int tw, int per)
 {
+    const int shrink = GATE == 2;
     int split = get_group_id(0), S = get_num_groups(0), end = min(N * th * tw, (split + 1) * per);
     int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, at[36];
     float16 sums[CO / 16];
@@ -312,14 +324,15 @@ kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *
         for (int t = 0; t < T; t++) {
             int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4,
                 ox = r % tw * 4;
-            size_t image = (size_t)n * H * W * I + i0, grad = (size_t)n * OH * OW * O + o0;
-            place(at, 6, oy - pad, ox - pad, H, W, I, t0 + t < end);
+            size_t image = (size_t)n * H * W * I + i0;
+            size_t grad = (size_t)n * (OH >> shrink) * (OW >> shrink) * O + o0;
+            place(at, 6, oy - pad, ox - pad, H, W, I, 0, t0 + t < end);
             for (int c = 0; c < CI; c += 16)
-                input_tile(V + t * CI + c, X_POINT, x + image + c, x, at, 0);
-            place(at, 4, oy, ox, OH, OW, O, t0 + t < end);
+                input_tile(V + t * CI + c, X_POINT, x + image + c, gate, at, 0, 0);
+            place(at, 4, oy, ox, OH, OW, O, shrink, t0 + t < end);
             for (int c = 0; c < CO; c += 16)
                 sums[c / 16] +=
-                    gradient_tile(E + t * CO + c, E_POINT, dy + grad + c, mask + grad + c, at);
+                    gradient_tile(E + t * CO + c, E_POINT, dy + grad + c, gate + grad + c, at);
         }
         for (int p = 0; p < 36; p++)
             multiply_dw(D + p * D_POINT, V + p * X_POINT, E + p * E_POINT);

@@ -1,5 +1,6 @@
 /* conv2d.c -- convolution: y[n,p,q,k] = sum over (c,r,s) of x[n, p st - pad + r, q st - pad + s, c]
- * w[k,c,r,s] (+ b[k]) (then max(., 0)), its gradients by x, w and b, and their general variants.
+ * w[k,c,r,s] (+ b[k]) (then max(., 0)) (then 2x2 max pooling), its gradients by x, w and b, and
+ * their general variants.
  *
  * In: x [N,H,W,C], w [K,C,R,S] as PyTorch keeps it, b [K] or NULL. Out: y [N,P,Q,K].
  * Weights are repacked on the device in each step, into scratch of the node that reads them.
@@ -91,43 +92,79 @@ int conv2d_emit_db_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *db, ctr
     return ctr_emit(g, &spec);
 }
 
-/* Rows of dy that one partial sum takes: 16 blocks a compute unit, 256 at most. */
-static size_t mask_rows(const struct ctr_caps *caps, const struct conv2d *c)
-{
-    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q;
-    return conv2d_max(conv2d_ceil(rows, conv2d_min(256, 16 * (size_t)caps->compute_units)), 16);
-}
-
-int conv2d_prepare_mask(ctr_graph *g, ctr_node *node, int sums)
+int conv2d_prepare_full(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q;
-    size_t blocks = conv2d_ceil(rows, mask_rows(ctr_graph_caps(g), c));
-    size_t floats = (c->relu ? rows * (size_t)c->K : 0) + (sums ? blocks * (size_t)c->K : 0);
+    size_t count = (size_t)c->N * (size_t)(c->P * c->Q) * (size_t)c->K;
+    return c->pool && !ctr_node_scratch(g, node, count * sizeof(float)) ? CTR_E_FAIL : 0;
+}
+
+ctr_tensor *conv2d_full(const ctr_node *node)
+{
+    return conv2d_of(node)->pool ? conv2d_scratch(node, 0) : node->out[0];
+}
+
+int conv2d_emit_pool(ctr_graph *g, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *y = node->out[0], *at = node->out[1], *full = conv2d_full(node);
+    if (!c->pool)
+        return 0;
+    struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
+                                   .kernel = "conv2d_pool",
+                                   .flops = 4.0 * (double)y->count,
+                                   .bytes = (double)(full->bytes + y->bytes + at->bytes)};
+    conv2d_bufs(&spec, 3, (ctr_tensor *[]){y, at, full});
+    conv2d_ints(&spec, 5, (int[]){c->relu, c->N, c->P, c->Q, c->K});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16) * (size_t)c->N * (size_t)(c->P / 2), 64);
+    return ctr_emit(g, &spec);
+}
+
+/* Pixels of dy that one partial sum takes: 16 blocks a compute unit, 256 at most. */
+static size_t gated_pixels(size_t *blocks, const struct ctr_caps *caps, const struct conv2d *c)
+{
+    int h = c->pool ? c->P / 2 : c->P, w = c->pool ? c->Q / 2 : c->Q;
+    size_t pixels = (size_t)c->N * (size_t)(h * w);
+    size_t most = conv2d_min(256, 16 * (size_t)caps->compute_units);
+    size_t per = conv2d_max(conv2d_ceil(pixels, most), 16);
+    *blocks = conv2d_ceil(pixels, per);
+    return per;
+}
+
+int conv2d_prepare_gated(ctr_graph *g, ctr_node *node, int sums)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t blocks, full = (size_t)c->N * (size_t)(c->P * c->Q) * (size_t)c->K;
+    gated_pixels(&blocks, ctr_graph_caps(g), c);
+    size_t floats = (conv2d_gate(c) ? full : 0) + (sums ? blocks * (size_t)c->K : 0);
     return floats && !ctr_node_scratch(g, node, floats * sizeof(float)) ? CTR_E_FAIL : 0;
 }
 
-int conv2d_emit_mask(ctr_graph *g, ctr_node *node, ctr_tensor **masked, ctr_tensor *dy,
-                     ctr_tensor *y, ctr_tensor *db)
+int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ctr_tensor *dy,
+                      ctr_tensor *gate, ctr_tensor *db)
 {
     const struct conv2d *c = conv2d_of(node);
-    *masked = dy;
-    if (!c->relu && !db)
+    *gated = dy;
+    if (!gate && !db)
         return 0;
     ctr_tensor *out = conv2d_scratch(node, 0);
-    size_t rows = (size_t)c->N * (size_t)c->P * (size_t)c->Q, per = mask_rows(ctr_graph_caps(g), c);
-    size_t blocks = conv2d_ceil(rows, per), at = c->relu ? dy->count : 0;
+    size_t blocks, per = gated_pixels(&blocks, ctr_graph_caps(g), c);
+    size_t at = gate ? (size_t)c->N * (size_t)(c->P * c->Q) * (size_t)c->K : 0;
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
-                                   .kernel = "conv2d_bwd_mask",
+                                   .kernel = c->pool ? "conv2d_bwd_unpool" : "conv2d_bwd_mask",
                                    .flops = 2.0 * (double)dy->count,
-                                   .bytes = (c->relu ? 3.0 : 1.0) * (double)dy->bytes};
-    conv2d_bufs(&spec, 3, (ctr_tensor *[]){out, dy, c->relu ? y : dy});
+                                   .bytes = (gate ? 3.0 : 1.0) * (double)dy->bytes};
+    conv2d_bufs(&spec, 3, (ctr_tensor *[]){out, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_U64(at);
-    conv2d_ints(&spec, 5, (int[]){c->relu, db != NULL, (int)rows, c->K, (int)per});
+    if (c->pool)
+        conv2d_ints(&spec, 6, (int[]){db != NULL, c->N, c->P, c->Q, c->K, (int)per});
+    else
+        conv2d_ints(&spec, 5,
+                    (int[]){gate != NULL, db != NULL, c->N * c->P * c->Q, c->K, (int)per});
     ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16) * blocks, 64);
     int rc = ctr_emit(g, &spec);
-    if (c->relu)
-        *masked = out;
+    if (gate)
+        *gated = out;
     return rc != 0 || !db ? rc : conv2d_emit_db_sum(g, c, db, out, at, blocks);
 }
 
@@ -135,14 +172,18 @@ int conv2d_emit_mask(ctr_graph *g, ctr_node *node, ctr_tensor **masked, ctr_tens
 
 static int tile_fwd_prepare(ctr_graph *g, ctr_node *node)
 {
+    int rc = conv2d_prepare_full(g, node);
+    if (rc != 0)
+        return rc;
     return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
 }
 
 static int tile_fwd_lower(ctr_graph *g, ctr_node *node)
 {
+    int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
-    ctr_tensor *packed = conv2d_scratch(node, 0);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = conv2d_full(node);
+    ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_launch_spec spec = {
         .file = "op/conv2d.cl",
         .kernel = "conv2d_tile",
@@ -156,13 +197,16 @@ static int tile_fwd_lower(ctr_graph *g, ctr_node *node)
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
-    int rc = conv2d_emit_pack(g, c, packed, w, 0);
-    return rc != 0 ? rc : ctr_emit(g, &spec);
+    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_pool(g, node));
+out:
+    return rc;
 }
 
 static int tile_dx_prepare(ctr_graph *g, ctr_node *node)
 {
-    int rc = conv2d_prepare_mask(g, node, 0);
+    int rc = conv2d_prepare_gated(g, node, 0);
     if (rc != 0)
         return rc;
     return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 1)) ? 0 : CTR_E_FAIL;
@@ -173,10 +217,10 @@ static int tile_dx_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *dy, *w = node->in[1], *dx = node->out[0];
-    ctr_tensor *packed = conv2d_scratch(node, c->relu ? 1 : 0);
+    ctr_tensor *packed = conv2d_last_scratch(node);
     size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
     size_t pixels = (size_t)c->N * high * conv2d_ceil((size_t)c->W, st); /* of the largest phase */
-    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[0], node->in[2], NULL));
+    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
     CTR_TRY(conv2d_emit_pack(g, c, packed, w, 1));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d.cl",
@@ -213,7 +257,7 @@ static int tile_dw_prepare(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
     size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
-    int rc = conv2d_prepare_mask(g, node, c->bias);
+    int rc = conv2d_prepare_gated(g, node, c->bias);
     if (rc != 0)
         return rc;
     return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
@@ -224,10 +268,10 @@ static int tile_dw_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *dy, *dw = node->out[0];
-    ctr_tensor *part = conv2d_scratch(node, c->relu || c->bias ? 1 : 0);
+    ctr_tensor *part = conv2d_last_scratch(node);
     size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
     size_t rows = (size_t)(c->R * c->S) * (size_t)c->C;
-    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[1], node->in[2], node->out[1]));
+    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d.cl",
         .kernel = "conv2d_tile_bwd_dw",
@@ -278,7 +322,7 @@ static int conv2d_grad(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
-    ctr_tensor *gate = c->relu ? y : NULL;
+    ctr_tensor *gate = c->pool ? node->out[1] : c->relu ? y : NULL;
     if (ctr_needs_grad(x)) {
         ctr_node *bwd =
             ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
@@ -352,14 +396,14 @@ static int check(ctr_graph *g, const ctr_tensor *x, const ctr_tensor *w, const c
     return CTR_E_USAGE;
 }
 
-ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
-                       size_t pad, int relu)
+static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
+                          size_t pad, int relu, int pool)
 {
     if (!x || !w || check(g, x, w, b, stride, pad) != 0)
         return NULL;
     size_t P = (x->dim[1] + 2 * pad - w->dim[2]) / stride + 1;
     size_t Q = (x->dim[2] + 2 * pad - w->dim[3]) / stride + 1;
-    size_t dim[4] = {x->dim[0], P, Q, w->dim[0]};
+    size_t dim[4] = {x->dim[0], pool ? P / 2 : P, pool ? Q / 2 : Q, w->dim[0]};
     struct conv2d c = {.N = (int)x->dim[0],
                        .H = (int)x->dim[1],
                        .W = (int)x->dim[2],
@@ -372,10 +416,26 @@ ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b
                        .stride = (int)stride,
                        .pad = (int)pad,
                        .relu = relu != 0,
-                       .bias = b != NULL};
+                       .bias = b != NULL,
+                       .pool = pool};
+    if (dim[0] * P * Q >= INT_MAX / 2 || P * Q * dim[3] >= INT_MAX / 2)
+        return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: too many values in one output");
+    if (dim[1] == 0 || dim[2] == 0)
+        return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: a map of %zu x %zu is too small to pool", P,
+                              Q);
     ctr_node *node = ctr_node_add(g, &conv2d, &c, sizeof c, 3, (ctr_tensor *[]){x, w, b}, 1);
     ctr_tensor *y = ctr_node_out(g, node, CTR_F32, 4, dim);
-    if (y && too_large(y))
-        return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: too many values in one output");
-    return y;
+    return !pool || ctr_node_out(g, node, CTR_U8, 4, dim) ? y : NULL;
+}
+
+ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
+                       size_t pad, int relu)
+{
+    return record(g, x, w, b, stride, pad, relu, 0);
+}
+
+ctr_tensor *ctr_conv2d_pool(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
+                            size_t stride, size_t pad, int relu)
+{
+    return record(g, x, w, b, stride, pad, relu, 1);
 }

@@ -6,13 +6,14 @@
 
 #include "op/op.h"
 
-/* y[N,P,Q,K] from x[N,H,W,C] and w[K,C,R,S]; the attribute of all three nodes:
- *   conv2d         in x, w, b or NULL          out y
- *   conv2d_bwd_dx  in dy, w, y or NULL         out dx
- *   conv2d_bwd_dw  in x, dy, y or NULL         out dw, db when `bias`
- * y is there when `relu`: dy counts where y > 0. */
+/* y[N,P,Q,K] from x[N,H,W,C] and w[K,C,R,S]; with `pool`, y is what 2x2 max pooling leaves of that,
+ * [N,P/2,Q/2,K], and `at` (bytes) says where each maximum was. The attribute of all three nodes:
+ *   conv2d         in x, w, b or NULL          out y, at when `pool`
+ *   conv2d_bwd_dx  in dy, w, gate or NULL      out dx
+ *   conv2d_bwd_dw  in x, dy, gate or NULL      out dw, db when `bias`
+ * The gate decides which of dy count: `at` when `pool`, else y when `relu`. */
 struct conv2d {
-    int N, H, W, C, P, Q, K, R, S, stride, pad, relu, bias;
+    int N, H, W, C, P, Q, K, R, S, stride, pad, relu, bias, pool;
     char options[64]; /* of the node's main kernel; launches only borrow their text */
 };
 
@@ -36,6 +37,23 @@ static inline size_t conv2d_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Rows and columns of the map that reach y: all, or with `pool` an even number. */
+static inline int conv2d_rows(const struct conv2d *c)
+{
+    return c->pool ? c->P / 2 * 2 : c->P;
+}
+
+static inline int conv2d_columns(const struct conv2d *c)
+{
+    return c->pool ? c->Q / 2 * 2 : c->Q;
+}
+
+/* The kernels' GATE. */
+static inline int conv2d_gate(const struct conv2d *c)
+{
+    return c->pool ? 2 : c->relu ? 1 : 0;
+}
+
 /* Multiply-adds of the direct algorithm, twice: what every variant states as its work. */
 double conv2d_flops(const struct conv2d *c);
 /* Formats the node's compiler options and returns them. */
@@ -54,14 +72,23 @@ int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr
                        size_t splits);
 int conv2d_emit_db_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *db, ctr_tensor *part,
                        size_t at, size_t splits);
-/* For variants that take dy as it is. conv2d_prepare_mask comes first in a node's prepare: scratch
- * for the masked dy (with c->relu) and sums of it (with `sums`). conv2d_emit_mask fills it and says
- * what to read instead of dy; with `db` it emits the bias gradient as well. */
-int conv2d_prepare_mask(ctr_graph *g, ctr_node *node, int sums);
-int conv2d_emit_mask(ctr_graph *g, ctr_node *node, ctr_tensor **masked, ctr_tensor *dy,
-                     ctr_tensor *y, ctr_tensor *db);
-/* The i-th scratch tensor that a node asked for. */
+/* For variants that know neither pooling nor gates. First in prepare: conv2d_prepare_full asks for
+ * scratch for the map before pooling (with `pool`), conv2d_prepare_gated for dy of that map, as far
+ * as it counts, and sums of it (with `pool`, `relu` or `sums`). In lower: conv2d_full is the tensor
+ * to write, conv2d_emit_pool what to do afterwards; conv2d_emit_gated says what to read as dy, and
+ * with `db` emits the bias gradient. */
+int conv2d_prepare_full(ctr_graph *g, ctr_node *node);
+ctr_tensor *conv2d_full(const ctr_node *node);
+int conv2d_emit_pool(ctr_graph *g, const ctr_node *node);
+int conv2d_prepare_gated(ctr_graph *g, ctr_node *node, int sums);
+int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ctr_tensor *dy,
+                      ctr_tensor *gate, ctr_tensor *db);
+/* The i-th scratch tensor that a node asked for; the last one. */
 ctr_tensor *conv2d_scratch(const ctr_node *node, unsigned i);
+static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
+{
+    return node->scratch;
+}
 
 #define CONV2D_VARIANT(name)                                                                       \
     int name##_usable(const struct ctr_caps *caps, const ctr_node *node);                          \

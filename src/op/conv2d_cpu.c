@@ -8,7 +8,7 @@
 #define PIX        8  /* pixels of a register tile */
 #define CHUNK      64 /* register tiles whose input stays in cache while it meets all filters */
 #define THIN_RUN   12 /* most accumulator rows of a thin weight gradient tile */
-#define THIN_HIGH  4  /* output rows a work-item does at a time */
+#define THIN_HIGH  4  /* output rows a work-item does at a time, even */
 #define PART_BYTES ((size_t)8 << 20) /* partial sums of a weight gradient, about */
 
 static int is_cpu(const struct ctr_caps *caps)
@@ -25,6 +25,9 @@ int conv2d_direct_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
 
 int conv2d_direct_fwd_prepare(ctr_graph *g, ctr_node *node)
 {
+    int rc = conv2d_prepare_full(g, node);
+    if (rc != 0)
+        return rc;
     return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
 }
 
@@ -40,9 +43,10 @@ static void direct_grid(struct ctr_launch_spec *spec, size_t pixels, size_t out,
 
 int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
 {
+    int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
-    ctr_tensor *packed = conv2d_scratch(node, 0);
+    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = conv2d_full(node);
+    ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_launch_spec spec = {.file = "op/conv2d_cpu.cl",
                                    .kernel = "conv2d_direct",
                                    .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
@@ -53,8 +57,11 @@ int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
     direct_grid(&spec, (size_t)c->N * (size_t)(c->P * c->Q), (size_t)c->K, 1);
-    int rc = conv2d_emit_pack(g, c, packed, w, 0);
-    return rc != 0 ? rc : ctr_emit(g, &spec);
+    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(conv2d_emit_pool(g, node));
+out:
+    return rc;
 }
 
 int conv2d_direct_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
@@ -64,7 +71,7 @@ int conv2d_direct_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
 
 int conv2d_direct_dx_prepare(ctr_graph *g, ctr_node *node)
 {
-    int rc = conv2d_prepare_mask(g, node, 0);
+    int rc = conv2d_prepare_gated(g, node, 0);
     if (rc != 0)
         return rc;
     return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 1)) ? 0 : CTR_E_FAIL;
@@ -74,9 +81,9 @@ int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *dy, *dx = node->out[0], *packed = conv2d_scratch(node, c->relu ? 1 : 0);
+    ctr_tensor *dy, *dx = node->out[0], *packed = conv2d_last_scratch(node);
     size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
-    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[0], node->in[2], NULL));
+    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
     CTR_TRY(conv2d_emit_pack(g, c, packed, node->in[1], 1));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_cpu.cl",
@@ -122,7 +129,7 @@ int conv2d_direct_dw_prepare(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
     size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
-    int rc = conv2d_prepare_mask(g, node, c->bias);
+    int rc = conv2d_prepare_gated(g, node, c->bias);
     if (rc != 0)
         return rc;
     return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
@@ -132,10 +139,10 @@ int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *dy, *part = conv2d_scratch(node, c->relu || c->bias ? 1 : 0);
+    ctr_tensor *x = node->in[0], *dy, *part = conv2d_last_scratch(node);
     size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
     size_t pass = conv2d_ceil(64, (size_t)(c->P * c->Q)); /* 64 pixels outweigh moving the sums */
-    CTR_TRY(conv2d_emit_mask(g, node, &dy, node->in[1], node->in[2], node->out[1]));
+    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_cpu.cl",
         .kernel = "conv2d_direct_bwd_dw",
@@ -159,21 +166,35 @@ out:
 
 struct thin {
     size_t run, runs;   /* a filter row's inputs, cut into `runs` runs of `run` */
+    size_t columns;     /* pixels of a register tile in a row */
     size_t high, pitch; /* output rows at a time; floats of a copied input row */
     size_t rows_bytes, dy_bytes, acc_bytes;
     size_t splits, per; /* parts of the batch in the weight gradient */
 };
 
+/* Of the tile widths between `least` and `most` the one that wastes least of a row; even if `even`.
+ */
+static size_t thin_columns(size_t row, size_t least, size_t most, int even)
+{
+    size_t best = least;
+    for (size_t n = least; n <= most; n += even ? 2 : 1)
+        if (conv2d_ceil(row, n) * n <= conv2d_ceil(row, best) * best)
+            best = n;
+    return best;
+}
+
 static struct thin thin_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
     struct thin t;
-    size_t span = (size_t)(c->S * c->C), wide = conv2d_ceil((size_t)c->Q, PIX) * PIX;
+    size_t span = (size_t)(c->S * c->C), row = (size_t)conv2d_columns(c);
+    t.columns = c->pool ? thin_columns(row, 4, 6, 1) : thin_columns(row, 8, 12, 0);
+    size_t wide = conv2d_ceil(row, t.columns) * t.columns;
     t.runs = conv2d_ceil(span, THIN_RUN);
     t.run = conv2d_ceil(span, t.runs);
-    t.high = conv2d_min((size_t)c->P, THIN_HIGH);
+    t.high = conv2d_min((size_t)conv2d_rows(c), THIN_HIGH);
     t.pitch = (wide - 1) * (size_t)(c->stride * c->C) + span + t.run;
     t.rows_bytes = ((t.high - 1) * (size_t)c->stride + (size_t)c->R) * t.pitch * sizeof(float);
-    t.dy_bytes = t.high * (size_t)c->Q * 32 * sizeof(float);
+    t.dy_bytes = t.high * row * 32 * sizeof(float);
     t.acc_bytes = (size_t)c->R * t.runs * t.run * 32 * sizeof(float);
     t.splits = conv2d_ceil(16 * (size_t)caps->compute_units, conv2d_ceil((size_t)c->K, 32));
     t.splits = conv2d_min(t.splits, (size_t)c->N);
@@ -185,8 +206,9 @@ static struct thin thin_plan(const struct ctr_caps *caps, const struct conv2d *c
 static const char *thin_options(ctr_node *node, const struct thin *t)
 {
     const struct conv2d *c = conv2d_of(node);
-    return conv2d_options(node, "-DSTRIDE=%d -DC=%d -DKW=%d -DRUN=%d -DMASK=%d", c->stride, c->C,
-                          c->S, (int)t->run, c->relu);
+    return conv2d_options(node, "-DSTRIDE=%d -DC=%d -DKW=%d -DCOLS=%d -DRUN=%d -DPOOL=%d -DGATE=%d",
+                          c->stride, c->C, c->S, (int)t->columns, (int)t->run, c->pool,
+                          conv2d_gate(c));
 }
 
 int conv2d_thin_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
@@ -198,7 +220,7 @@ int conv2d_thin_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
 
 int conv2d_thin_fwd_prepare(ctr_graph *g, ctr_node *node)
 {
-    return conv2d_direct_fwd_prepare(g, node);
+    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
 }
 
 int conv2d_thin_fwd_lower(ctr_graph *g, ctr_node *node)
@@ -207,19 +229,22 @@ int conv2d_thin_fwd_lower(ctr_graph *g, ctr_node *node)
     struct thin t = thin_plan(ctr_graph_caps(g), c);
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
     ctr_tensor *packed = conv2d_scratch(node, 0);
-    struct ctr_launch_spec spec = {.file = "op/conv2d_thin.cl",
-                                   .kernel = "conv2d_thin",
-                                   .options = thin_options(node, &t),
-                                   .global = {conv2d_ceil((size_t)c->P, t.high), (size_t)c->N, 1},
-                                   .local = {1, 1, 1},
-                                   .flops = conv2d_flops(c),
-                                   .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_thin.cl",
+        .kernel = "conv2d_thin",
+        .options = thin_options(node, &t),
+        .global = {conv2d_ceil((size_t)conv2d_rows(c), t.high), (size_t)c->N, 1},
+        .local = {1, 1, 1},
+        .flops = conv2d_flops(c),
+        .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
+    conv2d_bufs(&spec, 5,
+                (ctr_tensor *[]){y, c->pool ? node->out[1] : y, x, packed, b ? b : packed});
     spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 9,
-                (int[]){c->H, c->W, c->P, c->Q, c->K, c->R, c->pad, (int)t.high, (int)t.pitch});
+                (int[]){c->H, c->W, (int)y->dim[1], (int)y->dim[2], c->K, c->R, c->pad, (int)t.high,
+                        (int)t.pitch});
     int rc = conv2d_emit_pack(g, c, packed, w, 0);
     return rc != 0 ? rc : ctr_emit(g, &spec);
 }
@@ -245,7 +270,7 @@ int conv2d_thin_dw_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     struct thin t = thin_plan(ctr_graph_caps(g), c);
-    ctr_tensor *x = node->in[0], *dy = node->in[1], *y = node->in[2], *dw = node->out[0];
+    ctr_tensor *x = node->in[0], *dy = node->in[1], *gate = node->in[2], *dw = node->out[0];
     ctr_tensor *part = conv2d_scratch(node, 0);
     struct ctr_launch_spec spec = {.file = "op/conv2d_thin.cl",
                                    .kernel = "conv2d_thin_bwd_dw",
@@ -253,14 +278,15 @@ int conv2d_thin_dw_lower(ctr_graph *g, ctr_node *node)
                                    .global = {conv2d_ceil((size_t)c->K, 32), t.splits, 1},
                                    .local = {1, 1, 1},
                                    .flops = conv2d_flops(c),
-                                   .bytes = (double)(x->bytes + dy->bytes * (c->relu ? 2 : 1))};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, y ? y : dy});
+                                   .bytes =
+                                       (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0))};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
     spec.args[spec.n_args++] = CTR_LOCAL(t.dy_bytes);
     spec.args[spec.n_args++] = CTR_LOCAL(t.acc_bytes);
     conv2d_ints(&spec, 11,
-                (int[]){c->N, c->H, c->W, c->P, c->Q, c->K, c->R, c->pad, (int)t.high, (int)t.pitch,
-                        (int)t.per});
+                (int[]){c->N, c->H, c->W, conv2d_rows(c), conv2d_columns(c), c->K, c->R, c->pad,
+                        (int)t.high, (int)t.pitch, (int)t.per});
     CTR_TRY(ctr_emit(g, &spec));
     CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, t.splits));
     if (c->bias)

@@ -93,40 +93,46 @@ static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_te
     return ctr_emit(g, &spec);
 }
 
-/* out = conv(in, U): `in` has h x w pixels and `out` oh x ow. */
-static int emit_forward(ctr_graph *g, ctr_node *node, ctr_tensor *out, ctr_tensor *in,
-                        ctr_tensor *mask, ctr_tensor *bias, int pad, int relu)
+/* What differs between the two directions. `h`, `w`: the input's size (before pooling, where it is
+ * a pooled gradient); `rows`, `columns`: the part of the output map that is wanted. */
+struct direction {
+    ctr_tensor *out, *max_at, *in, *gate, *bias;
+    int h, w, rows, columns, pad, relu, pool, gate_kind;
+};
+
+static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
 {
     const struct conv2d *c = conv2d_of(node);
-    int I = (int)in->dim[3], O = (int)out->dim[3];
-    size_t th = conv2d_ceil(out->dim[1], 4), tw = conv2d_ceil(out->dim[2], 4);
-    struct forward f =
-        forward_plan(ctr_graph_caps(g), out->dim[0] * th * tw, in->dim[3], out->dim[3]);
-    ctr_tensor *U = conv2d_scratch(node, 0);
+    ctr_tensor *out = d->out, *in = d->in, *U = conv2d_scratch(node, 0);
+    size_t th = conv2d_ceil((size_t)d->rows, 4), tw = conv2d_ceil((size_t)d->columns, 4);
+    size_t n_tiles = (size_t)c->N * th * tw;
+    struct forward f = forward_plan(ctr_graph_caps(g), n_tiles, in->dim[3], out->dim[3]);
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd",
-        .options =
-            conv2d_options(node, "-DT=%d -DKC=%d -DMASK=%d", (int)f.T, (int)f.KC, mask != NULL),
-        .global = {conv2d_ceil(out->dim[0] * th * tw, f.T), out->dim[3] / f.G, 1},
+        .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d", (int)f.T, (int)f.KC,
+                                  d->pool, d->gate_kind),
+        .global = {conv2d_ceil(n_tiles, f.T), out->dim[3] / f.G, 1},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .bytes = (double)(in->bytes * (mask ? 2 : 1) + out->bytes + U->bytes)};
-    conv2d_bufs(&spec, 5, (ctr_tensor *[]){out, in, mask ? mask : in, U, bias ? bias : U});
+        .bytes = (double)(in->bytes + out->bytes + U->bytes + (d->gate ? d->gate->bytes : 0))};
+    conv2d_bufs(&spec, 6,
+                (ctr_tensor *[]){out, d->max_at ? d->max_at : out, in, d->gate ? d->gate : in, U,
+                                 d->bias ? d->bias : U});
     spec.args[spec.n_args++] = CTR_LOCAL(v_bytes(&f));
     spec.args[spec.n_args++] = CTR_LOCAL(m_bytes(&f));
-    conv2d_ints(&spec, 1, (int[]){bias != NULL});
-    spec.args[spec.n_args++] = CTR_F32(relu ? 0.0f : -INFINITY);
+    conv2d_ints(&spec, 1, (int[]){d->bias != NULL});
+    spec.args[spec.n_args++] = CTR_F32(d->relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 11,
-                (int[]){c->N, (int)in->dim[1], (int)in->dim[2], I, (int)out->dim[1],
-                        (int)out->dim[2], O, pad, (int)th, (int)tw, (int)f.G});
+                (int[]){c->N, d->h, d->w, (int)in->dim[3], (int)out->dim[1], (int)out->dim[2],
+                        (int)out->dim[3], d->pad, (int)th, (int)tw, (int)f.G});
     return ctr_emit(g, &spec);
 }
 
 int conv2d_winograd_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    return forward_usable(caps, c, c->P, c->Q);
+    return forward_usable(caps, c, conv2d_rows(c), conv2d_columns(c));
 }
 
 int conv2d_winograd_fwd_prepare(ctr_graph *g, ctr_node *node)
@@ -140,7 +146,18 @@ int conv2d_winograd_fwd_lower(ctr_graph *g, ctr_node *node)
     int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 0);
     if (rc != 0)
         return rc;
-    return emit_forward(g, node, node->out[0], node->in[0], NULL, node->in[2], c->pad, c->relu);
+    struct direction d = {.out = node->out[0],
+                          .max_at = node->out[1],
+                          .in = node->in[0],
+                          .bias = node->in[2],
+                          .h = c->H,
+                          .w = c->W,
+                          .rows = conv2d_rows(c),
+                          .columns = conv2d_columns(c),
+                          .pad = c->pad,
+                          .relu = c->relu,
+                          .pool = c->pool};
+    return emit_forward(g, node, &d);
 }
 
 int conv2d_winograd_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
@@ -160,7 +177,16 @@ int conv2d_winograd_dx_lower(ctr_graph *g, ctr_node *node)
     int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 1);
     if (rc != 0)
         return rc;
-    return emit_forward(g, node, node->out[0], node->in[0], node->in[2], NULL, 2 - c->pad, 0);
+    struct direction d = {.out = node->out[0],
+                          .in = node->in[0],
+                          .gate = node->in[2],
+                          .h = conv2d_rows(c),
+                          .w = conv2d_columns(c),
+                          .rows = c->H,
+                          .columns = c->W,
+                          .pad = 2 - c->pad,
+                          .gate_kind = conv2d_gate(c)};
+    return emit_forward(g, node, &d);
 }
 
 /* ---- weight gradient ---- */
@@ -184,7 +210,7 @@ static size_t weights_bytes(const struct weights *p)
  * least. */
 static struct weights weights_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
-    size_t n = tiles((size_t)c->N, (size_t)c->P, (size_t)c->Q);
+    size_t n = tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c));
     struct weights p = {16, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
     if (weights_bytes(&p) > caps->local_bytes)
         p.CI = 32;
@@ -204,7 +230,8 @@ int conv2d_winograd_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
     const struct weights least = {.T = 8, .CI = 32, .CO = 32};
-    return suits(caps, c) && pays(c, c->P, c->Q) && weights_bytes(&least) <= caps->local_bytes;
+    return suits(caps, c) && pays(c, conv2d_rows(c), conv2d_columns(c)) &&
+           weights_bytes(&least) <= caps->local_bytes;
 }
 
 int conv2d_winograd_dw_prepare(ctr_graph *g, ctr_node *node)
@@ -220,25 +247,25 @@ int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     struct weights p = weights_plan(ctr_graph_caps(g), c);
-    ctr_tensor *x = node->in[0], *dy = node->in[1], *y = node->in[2], *dw = node->out[0];
+    ctr_tensor *x = node->in[0], *dy = node->in[1], *gate = node->in[2], *dw = node->out[0];
     ctr_tensor *part = conv2d_scratch(node, 0);
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd_bwd_dw",
-        .options = conv2d_options(node, "-DT=%d -DCI=%d -DCO=%d -DMASK=%d", (int)p.T, (int)p.CI,
-                                  (int)p.CO, c->relu),
+        .options = conv2d_options(node, "-DT=%d -DCI=%d -DCO=%d -DGATE=%d", (int)p.T, (int)p.CI,
+                                  (int)p.CO, conv2d_gate(c)),
         .global = {p.splits, (size_t)c->C / p.CI, (size_t)c->K / p.CO},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + dy->bytes * (c->relu ? 2 : 1) + part->bytes)};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, y ? y : dy});
+        .bytes = (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0) + part->bytes)};
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CI));
     spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CO));
     spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.CI * p.CO));
+    int rows = conv2d_rows(c), columns = conv2d_columns(c);
     conv2d_ints(&spec, 11,
-                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->pad,
-                        (int)conv2d_ceil((size_t)c->P, 4), (int)conv2d_ceil((size_t)c->Q, 4),
-                        (int)p.per});
+                (int[]){c->N, c->H, c->W, c->C, rows, columns, c->K, c->pad, (rows + 3) / 4,
+                        (columns + 3) / 4, (int)p.per});
     CTR_TRY(ctr_emit(g, &spec));
     CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, p.splits));
     if (c->bias)

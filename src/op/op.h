@@ -26,6 +26,10 @@ ctr_tensor *ctr_bias(ctr_graph *g, ctr_tensor *x, ctr_tensor *b);
  * in PyTorch, P = (H + 2 pad - R) / stride + 1. b may be NULL. */
 ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
                        size_t pad, int relu);
+/* The same followed by ctr_max_pool(., 2, 2, 0) in one: y[N,P/2,Q/2,K]. Where a variant can, the map
+ * before pooling never reaches memory, nor does its gradient. */
+ctr_tensor *ctr_conv2d_pool(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
+                            size_t stride, size_t pad, int relu);
 
 /* y[N,O] = x[N,I] w[O,I]^T (+ b[O]) (then max(., 0) with relu). x of higher rank is taken as
  * [N, product of the rest]. b may be NULL. */

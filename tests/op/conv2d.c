@@ -4,7 +4,7 @@
 #include "opcheck.h"
 #include "ref/ref.h"
 
-/* attr: stride, padding, relu. Inputs: x, w and, when there are three, b. */
+/* attr: stride, padding, relu, pool. Inputs: x, w and, when there are three, b. */
 static struct ref_conv2d shape(const struct opcase *c)
 {
     const size_t *x = c->in[0].dim, *w = c->in[1].dim;
@@ -20,13 +20,16 @@ static struct ref_conv2d shape(const struct opcase *c)
                                .S = w[3],
                                .stride = stride,
                                .pad = pad,
-                               .relu = c->attr[2] != 0};
+                               .relu = c->attr[2] != 0,
+                               .pool = c->attr[3] != 0};
 }
 
 static ctr_tensor *build(ctr_graph *g, ctr_tensor *const *in, const struct opcase *c)
 {
-    return ctr_conv2d(g, in[0], in[1], c->n_in > 2 ? in[2] : NULL, (size_t)c->attr[0],
-                      (size_t)c->attr[1], c->attr[2] != 0);
+    ctr_tensor *b = c->n_in > 2 ? in[2] : NULL;
+    size_t stride = (size_t)c->attr[0], pad = (size_t)c->attr[1];
+    return c->attr[3] != 0 ? ctr_conv2d_pool(g, in[0], in[1], b, stride, pad, c->attr[2] != 0)
+                           : ctr_conv2d(g, in[0], in[1], b, stride, pad, c->attr[2] != 0);
 }
 
 static void fwd(double *y, const double *const *x, const struct opcase *c)
@@ -43,11 +46,11 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
 }
 
 /* N x H x W x C by K filters of R x S; bias 0 or 1; the tolerances are those of F(4x4, 3x3). */
-#define CASE(label, N, H, W, C, K, R, S, stride, pad, bias, relu)                                  \
+#define CASE(label, N, H, W, C, K, R, S, stride, pad, bias, relu, pool)                            \
     {                                                                                              \
         .name = label " " #N "x" #H "x" #W "x" #C " -> " #K ", " #R "x" #S, .n_in = 2 + (bias),    \
         .build = build, .fwd = fwd, .bwd = bwd, .tol = 5e-6, .grad_tol = 5e-6,                     \
-        .attr = {stride, pad, relu},                                                               \
+        .attr = {stride, pad, relu, pool},                                                         \
         .in = {                                                                                    \
             {.rank = 4, .dim = {N, H, W, C}, .grad = 1},                                           \
             {.rank = 4, .dim = {K, C, R, S}, .grad = 1},                                           \
@@ -55,20 +58,26 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
         },                                                                                         \
     }
 const struct opcase opcases_conv2d[] = {
-    CASE("one value", 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0),
-    CASE("small", 2, 4, 5, 3, 4, 3, 3, 1, 1, 1, 1),
-    CASE("ragged", 2, 5, 7, 31, 33, 3, 3, 1, 1, 1, 1),
-    CASE("ragged stride 2", 3, 5, 7, 33, 31, 3, 3, 2, 1, 1, 1),
-    CASE("no padding", 1, 6, 5, 8, 65, 5, 3, 1, 0, 0, 0),
-    CASE("wide padding", 2, 3, 2, 9, 33, 4, 5, 2, 3, 1, 0),
-    CASE("stride over filter", 2, 9, 7, 32, 1, 2, 2, 3, 0, 1, 1),
-    CASE("shortcut", 2, 8, 8, 32, 64, 1, 1, 2, 0, 0, 0),
-    CASE("first layer", 2, 32, 32, 3, 32, 3, 3, 1, 0, 1, 1),
-    CASE("stem", 1, 23, 21, 3, 64, 7, 7, 2, 3, 0, 0),
-    CASE("grey", 3, 11, 9, 1, 17, 5, 5, 1, 2, 1, 1),
-    CASE("winograd", 2, 5, 7, 32, 32, 3, 3, 1, 1, 0, 0),
-    CASE("winograd relu", 3, 9, 6, 32, 64, 3, 3, 1, 0, 1, 1),
-    CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0),
-    CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0),
+    CASE("one value", 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0),
+    CASE("small", 2, 4, 5, 3, 4, 3, 3, 1, 1, 1, 1, 0),
+    CASE("ragged", 2, 5, 7, 31, 33, 3, 3, 1, 1, 1, 1, 0),
+    CASE("ragged stride 2", 3, 5, 7, 33, 31, 3, 3, 2, 1, 1, 1, 0),
+    CASE("no padding", 1, 6, 5, 8, 65, 5, 3, 1, 0, 0, 0, 0),
+    CASE("wide padding", 2, 3, 2, 9, 33, 4, 5, 2, 3, 1, 0, 0),
+    CASE("stride over filter", 2, 9, 7, 32, 1, 2, 2, 3, 0, 1, 1, 0),
+    CASE("shortcut", 2, 8, 8, 32, 64, 1, 1, 2, 0, 0, 0, 0),
+    CASE("first layer", 2, 32, 32, 3, 32, 3, 3, 1, 0, 1, 1, 0),
+    CASE("stem", 1, 23, 21, 3, 64, 7, 7, 2, 3, 0, 0, 0),
+    CASE("grey", 3, 11, 9, 1, 17, 5, 5, 1, 2, 1, 1, 0),
+    CASE("winograd", 2, 5, 7, 32, 32, 3, 3, 1, 1, 0, 0, 0),
+    CASE("winograd relu", 3, 9, 6, 32, 64, 3, 3, 1, 0, 1, 1, 0),
+    CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0, 0),
+    CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0, 0),
+    CASE("pool one", 1, 2, 2, 1, 1, 1, 1, 1, 0, 1, 1, 1),
+    CASE("pool odd", 2, 5, 7, 4, 17, 3, 3, 1, 1, 1, 0, 1),
+    CASE("pool direct", 2, 11, 10, 9, 33, 3, 3, 2, 1, 1, 1, 1),
+    CASE("pool first layer", 2, 32, 32, 3, 32, 3, 3, 1, 0, 1, 1, 1),
+    CASE("pool winograd", 2, 15, 15, 32, 64, 3, 3, 1, 0, 1, 1, 1),
+    CASE("pool winograd odd", 3, 9, 8, 64, 32, 3, 3, 1, 1, 1, 0, 1),
     {.name = NULL},
 };

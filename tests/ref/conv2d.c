@@ -24,16 +24,37 @@ static double output(const double *x, const double *w, const double *b, const st
     return sum;
 }
 
+/* Where y[n,p,q,k] comes from in the map before pooling (*p, *q are moved there: to the first
+ * largest of its window), and that value before the ReLU. */
+static double chosen(size_t *p, size_t *q, const double *x, const double *w, const double *b,
+                     const struct ref_conv2d *c, size_t n, size_t k)
+{
+    if (!c->pool)
+        return output(x, w, b, c, n, *p, *q, k);
+    size_t at_p = *p * 2, at_q = *q * 2;
+    double best = output(x, w, b, c, n, at_p, at_q, k);
+    for (size_t i = 1; i < 4; i++) {
+        double v = output(x, w, b, c, n, *p * 2 + i / 2, *q * 2 + i % 2, k);
+        if (v > best) {
+            best = v;
+            at_p = *p * 2 + i / 2;
+            at_q = *q * 2 + i % 2;
+        }
+    }
+    *p = at_p;
+    *q = at_q;
+    return best;
+}
+
 void ref_conv2d_fwd(double *y, const double *x, const double *w, const double *b,
                     const struct ref_conv2d *c)
 {
-    for (size_t n = 0; n < c->N; n++)
-        for (size_t p = 0; p < c->P; p++)
-            for (size_t q = 0; q < c->Q; q++)
-                for (size_t k = 0; k < c->K; k++) {
-                    double v = output(x, w, b, c, n, p, q, k);
-                    *y++ = c->relu && v < 0 ? 0 : v;
-                }
+    size_t P = c->pool ? c->P / 2 : c->P, Q = c->pool ? c->Q / 2 : c->Q;
+    for (size_t i = 0; i < c->N * P * Q * c->K; i++) {
+        size_t q = i / c->K % Q, p = i / c->K / Q % P;
+        double v = chosen(&p, &q, x, w, b, c, i / c->K / Q / P, i % c->K);
+        y[i] = c->relu && v < 0 ? 0 : v;
+    }
 }
 
 /* Adds what one output's gradient g gives to dx and dw. */
@@ -56,14 +77,13 @@ static void spread(double *dx, double *dw, double g, const double *x, const doub
 void ref_conv2d_bwd(double *dx, double *dw, double *db, const double *dy, const double *x,
                     const double *w, const double *b, const struct ref_conv2d *c)
 {
-    for (size_t n = 0; n < c->N; n++)
-        for (size_t p = 0; p < c->P; p++)
-            for (size_t q = 0; q < c->Q; q++)
-                for (size_t k = 0; k < c->K; k++, dy++) {
-                    if (c->relu && output(x, w, b, c, n, p, q, k) <= 0)
-                        continue;
-                    if (db)
-                        db[k] += *dy;
-                    spread(dx, dw, *dy, x, w, c, n, p, q, k);
-                }
+    size_t P = c->pool ? c->P / 2 : c->P, Q = c->pool ? c->Q / 2 : c->Q;
+    for (size_t i = 0; i < c->N * P * Q * c->K; i++) {
+        size_t q = i / c->K % Q, p = i / c->K / Q % P, n = i / c->K / Q / P, k = i % c->K;
+        if (chosen(&p, &q, x, w, b, c, n, k) <= 0 && c->relu)
+            continue;
+        if (db)
+            db[k] += dy[i];
+        spread(dx, dw, dy[i], x, w, c, n, p, q, k);
+    }
 }

@@ -4,11 +4,11 @@
 
 ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    const struct ctr_conv_params c1 = {.out = 32, .size = 3, .stride = 1, .bias = 1, .relu = 1};
-    const struct ctr_conv_params c2 = {.out = 64, .size = 3, .stride = 1, .bias = 1, .relu = 1};
+    const struct ctr_conv_params c1 = {
+        .out = 32, .size = 3, .stride = 1, .bias = 1, .relu = 1, .pool = 1};
+    const struct ctr_conv_params c2 = {
+        .out = 64, .size = 3, .stride = 1, .bias = 1, .relu = 1, .pool = 1};
     x = ctr_conv_layer(g, "conv1", x, &c1);
-    x = ctr_max_pool(g, x, 2, 2, 0);
     x = ctr_conv_layer(g, "conv2", x, &c2);
-    x = ctr_max_pool(g, x, 2, 2, 0);
     return ctr_dense_layer(g, "dense", x, 64, 1, 0);
 }

@@ -33,6 +33,8 @@ ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
     ctr_tensor *b = NULL;
     if (p->bias)
         b = param(g, name, "bias", 1, &p->out, uniform(fan_in), CTR_PARAM_NO_DECAY);
+    if (p->pool)
+        return ctr_conv2d_pool(g, x, w, b, p->stride, p->pad, p->relu);
     return ctr_conv2d(g, x, w, b, p->stride, p->pad, p->relu);
 }
 

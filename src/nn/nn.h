@@ -42,6 +42,7 @@ ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_he
 struct ctr_conv_params {
     size_t out, size, stride, pad;
     int bias, relu;
+    int pool;    /* 2x2 max pooling behind it */
     int fan_out; /* He initialisation by fan-out (torchvision's resnet) instead of Conv2d's default */
 };
 ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,

@@ -15,6 +15,8 @@
 const struct cmd *const cmd_table[] = {
     &cmd_augment,
     &cmd_devices,
+    &cmd_eval,
+    &cmd_train,
     NULL,
 };
 

@@ -41,5 +41,7 @@ extern const struct cmd *const cmd_table[];
 
 extern const struct cmd cmd_augment;
 extern const struct cmd cmd_devices;
+extern const struct cmd cmd_eval;
+extern const struct cmd cmd_train;
 
 #endif

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "data/data.h"
 #include "method/method.h"
+#include "opt_augment.h"
 #include "term.h"
 #include "train/train.h"
 
@@ -19,9 +20,8 @@ struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk;
     uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, schedule, profile, plan, sync, bicubic;
+    int stream, head_bn, stem, schedule, profile, plan, sync;
     double learning_rate, weight_decay, warmup;
-    double crop_min, crop_max, flip, jitter, strength, gray, blur;
 };
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
@@ -98,26 +98,6 @@ static const struct opt network_rows[] = {
     {.name = NULL},
 };
 
-static const struct opt augment_rows[] = {
-    ROW(DOUBLE, crop_min, .name = "crop-min", .metavar = "X", .init = "0.08", .min = 0.001,
-        .max = 1, .help = "smallest share of the image's area that a crop shows"),
-    ROW(DOUBLE, crop_max, .name = "crop-max", .metavar = "X", .init = "1", .min = 0.001, .max = 1,
-        .help = "largest share"),
-    ROW(DOUBLE, flip, .name = "flip", .metavar = "P", .init = "0.5", .max = 1,
-        .help = "probability of a horizontal flip"),
-    ROW(DOUBLE, jitter, .name = "jitter", .metavar = "P", .init = "0.8", .max = 1,
-        .help = "probability of colour jitter"),
-    ROW(DOUBLE, strength, .name = "jitter-strength", .metavar = "S", .init = "0.5", .max = 2,
-        .help = "brightness, contrast, saturation 0.8 S, hue 0.2 S (1 for large photographs)"),
-    ROW(DOUBLE, gray, .name = "gray", .metavar = "P", .init = "0.2", .max = 1,
-        .help = "probability of losing all colour"),
-    ROW(DOUBLE, blur, .name = "blur", .metavar = "P", .init = "0", .max = 1,
-        .help = "probability of Gaussian blur (0.5 for large photographs)"),
-    ROW(FLAG, bicubic, .name = "bicubic",
-        .help = "resize crops by cubic instead of linear filters"),
-    {.name = NULL},
-};
-
 /* ---- options that methods and optimisers describe themselves ---- */
 
 struct described {
@@ -145,6 +125,7 @@ static void describe(struct described *d, const struct ctr_option *options)
 /* Everything one invocation owns. */
 struct train_command {
     struct train_options o;
+    struct augment_options augment;
     struct described method, optim;
     struct opt_set set;
     struct ctr_arena arena;
@@ -187,7 +168,7 @@ static int add_tables(struct train_command *c, int argc, char **argv, const char
     const struct ctr_optim *o =
         ctr_optim_find(early(c, argc, argv, config, "optimizer", e ? e->optimizer : "sgd"));
     CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
-    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->o));
+    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->augment));
     if (m) {
         describe(&c->method, m->options);
         CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
@@ -200,10 +181,9 @@ out:
     return rc;
 }
 
-static void fill(struct ctr_train_params *p, const struct train_command *c)
+static int fill(struct ctr_train_params *p, const struct train_command *c)
 {
     const struct train_options *o = &c->o;
-    float s = (float)o->strength;
     *p = (struct ctr_train_params){
         .data = o->data,
         .limit = o->limit,
@@ -239,16 +219,8 @@ static void fill(struct ctr_train_params *p, const struct train_command *c)
     };
     memcpy(p->method_option, c->method.value, sizeof p->method_option);
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
-    p->augment = ctr_augment_small();
-    p->augment.area_min = (float)o->crop_min;
-    p->augment.area_max = (float)o->crop_max;
-    p->augment.flip_p = (float)o->flip;
-    p->augment.jitter_p = (float)o->jitter;
-    p->augment.brightness = p->augment.contrast = p->augment.saturation = 0.8f * s;
-    p->augment.hue = 0.2f * s;
-    p->augment.gray_p = (float)o->gray;
-    p->augment.blur_p = (float)o->blur;
-    p->augment.cubic = o->bicubic;
+    int rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
+    return rc ? rc : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
 }
 
 /* ---- what a person sees ---- */
@@ -278,7 +250,7 @@ static void line(struct ctr_str *s, const struct ctr_train_progress *p)
                  (unsigned long long)p->epochs, p->loss);
     if (p->chance > 0)
         ctr_str_addf(s, " (%.0f%% of chance)", 100 * p->loss / p->chance);
-    if (p->positive_top1 >= 0)
+    if (p->positive_top1 == p->positive_top1)
         ctr_str_addf(s, "  top1 %.0f%%", 100 * p->positive_top1);
     ctr_str_addf(s, "  %.0f images/s", p->images_per_s);
 }
@@ -378,8 +350,9 @@ static int run_training(const struct train_command *c)
     ctr_trainer *t = NULL;
     char took[24];
     double start = ctr_now();
-    fill(&params, c);
-    int rc = ctr_trainer_create(&t, &params, &events);
+    int rc = fill(&params, c);
+    if (rc == 0)
+        rc = ctr_trainer_create(&t, &params, &events);
     if (rc != 0) {
         term_progress_end();
         return rc;
@@ -436,7 +409,6 @@ static int check_resume(struct train_command *c)
     return 0;
 }
 
-extern const struct cmd cmd_train;
 
 static int run(int argc, char **argv)
 {

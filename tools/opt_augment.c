@@ -2,9 +2,6 @@
  * what src/data/augment.h takes. */
 #include "opt_augment.h"
 
-/* Views up to this size are small images: half the jitter, no blur. */
-#define SMALL_MAX 96
-
 enum { PRESET_SMALL, PRESET_LARGE };
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
@@ -48,7 +45,7 @@ static void take(float *value, const struct opt_set *set, const char *name, doub
 int augment_params(struct ctr_augment_params *out, const struct opt_set *set,
                    const struct augment_options *o, size_t size)
 {
-    int small = o->preset < 0 ? size <= SMALL_MAX : o->preset == PRESET_SMALL;
+    int small = o->preset < 0 ? size <= CTR_AUGMENT_SMALL_MAX : o->preset == PRESET_SMALL;
     struct ctr_augment_params p = small ? ctr_augment_small() : ctr_augment_large();
     take(&p.area_min, set, "crop-min", o->crop_min);
     take(&p.area_max, set, "crop-max", o->crop_max);

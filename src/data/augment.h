@@ -28,6 +28,8 @@ struct ctr_augment_params {
     int cubic;                          /* resize by Keys' cubic (a = -0.5); else bilinear */
 };
 
+/* Views up to this side are small images. */
+#define CTR_AUGMENT_SMALL_MAX 96
 /* Small images (CIFAR, 32 to 96 pixels): area 0.08-1, aspect 3/4-4/3, flip 0.5, jitter 0.8 of
  * strength s = 0.5 (0.4 0.4 0.4 0.1), gray 0.2, no blur. */
 struct ctr_augment_params ctr_augment_small(void);

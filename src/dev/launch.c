@@ -235,14 +235,11 @@ static int same_code(const ctr_launch *a, const ctr_launch *b)
     return 1;
 }
 
-/* Runs each distinct kernel of `fresh` once. Buffers are zeroed first, so that kernels which take
- * indices from memory find valid ones. */
+/* Runs each distinct kernel of `fresh` once, on whatever the buffers hold (zeros, when a graph has
+ * just planned them, so that indices taken from memory are valid). */
 static int warm_up(ctr_dev *dev, ctr_launch **fresh, size_t n)
 {
     int rc = 0;
-    for (ctr_buf *b = dev->bufs; b; b = b->next)
-        if (b->root == b)
-            CTR_TRY(dev->backend->buf_fill(b, 0, b->bytes & ~(size_t)3, 0));
     for (size_t i = 0; i < n; i++) {
         size_t j = 0;
         while (j < i && !same_code(fresh[i], fresh[j]))

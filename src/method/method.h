@@ -19,7 +19,9 @@ struct ctr_method_io {
     struct ctr_head_params head;
     const double *option; /* values in the order of the method's table */
     ctr_tensor *loss;     /* out: [1] */
-    ctr_tensor *positive_top1; /* out: [1], how many of the V*N rows have their positive nearest; NULL */
+    /* out, each [1] or NULL where the method has no such figure: how many of the V*N rows have their
+     * positive nearest; the mean similarity of positives */
+    ctr_tensor *top1, *similarity;
 };
 
 struct ctr_method {

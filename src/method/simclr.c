@@ -18,7 +18,8 @@ static int build(struct ctr_method_io *io)
     ctr_graph *g = io->g;
     ctr_tensor *h = io->encoder->build(g, io->views, &io->encoder_params);
     ctr_tensor *z = ctr_l2norm(g, ctr_projection_head(g, h, &io->head));
-    io->loss = ctr_ntxent(g, z, (float)io->option[TEMPERATURE], &io->positive_top1);
+    io->loss = ctr_ntxent(g, z, (float)io->option[TEMPERATURE], &io->top1);
+    io->similarity = ctr_ntxent_similarity(io->loss);
     return ctr_graph_status(g);
 }
 

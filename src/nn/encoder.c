@@ -38,7 +38,8 @@ const struct ctr_encoder *ctr_encoder_find(const char *name)
 
 ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *p)
 {
-    ctr_tensor *x = ctr_dense_layer(g, "projection_head.0", h, p->hidden, !p->bn, !p->bn);
+    size_t hidden = p->hidden || !h ? p->hidden : h->count / h->dim[0];
+    ctr_tensor *x = ctr_dense_layer(g, "projection_head.0", h, hidden, !p->bn, !p->bn);
     if (p->bn)
         x = ctr_norm_layer(g, "projection_head.1", x, NULL, 1, p->training);
     return ctr_dense_layer(g, "projection_head.3", x, p->out, 1, 0);

@@ -33,7 +33,7 @@ const struct ctr_encoder *ctr_encoder_find(const char *name);
 /* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, dense-out; parameters below
  * "projection_head.". Chen et al., arXiv:2002.05709, section 2.1. */
 struct ctr_head_params {
-    size_t hidden, out;
+    size_t hidden, out; /* hidden 0: D */
     int bn, training;
 };
 ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *params);

@@ -7,6 +7,7 @@
 #include "data/images.h"
 #include "method/method.h"
 #include "optim/optim.h"
+#include "train/ring.h"
 #include "train/run.h"
 #include "train/train.h"
 
@@ -32,7 +33,9 @@ struct ctr_trainer {
     /* where it is */
     uint64_t steps_per_epoch, total_steps, done; /* done: finished steps */
     uint64_t fetched;                            /* rows taken from the ring */
-    double loss, positive_top1, epoch_loss;      /* of the last row; sum over the epoch's rows */
+    double loss, epoch_loss;                     /* of the last row; sum over the epoch's rows */
+    double positive_top1, positive_similarity; /* of the last row; NaN: the method has none */
+    int has_top1, has_similarity;
     double started, rate;                        /* clock; steps a second, smoothed */
     uint64_t started_at;                         /* step at `started` */
     int stopped;

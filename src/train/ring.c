@@ -3,15 +3,16 @@
 
 static int lower(ctr_graph *g, ctr_node *node)
 {
-    struct ctr_launch_spec spec = {
-        .file = "train/ring.cl", .kernel = "ring_put", .n_args = 6, .global = {1}, .local = {1}};
-    ctr_tensor *a = node->in[2], *b = node->in[3];
-    spec.args[0] = CTR_BUF(node->in[0]->buf);
-    spec.args[1] = CTR_BUF(node->in[1]->buf);
-    spec.args[2] = CTR_BUF((a ? a : node->in[1])->buf);
-    spec.args[3] = CTR_BUF((b ? b : node->in[1])->buf);
-    spec.args[4] = CTR_U32((a != NULL) | (b != NULL) << 1);
-    spec.args[5] = CTR_U32(CTR_RING_ROWS);
+    struct ctr_launch_spec spec = {.file = "train/ring.cl", .kernel = "ring_put", .n_args = 7,
+                                   .global = {1}, .local = {1}};
+    uint32_t have = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        ctr_tensor *t = node->in[i] ? node->in[i] : node->in[2];
+        spec.args[i] = CTR_BUF(t->buf);
+        have |= (uint32_t)(node->in[i] != NULL) << i;
+    }
+    spec.args[5] = CTR_U32(have >> 2);
+    spec.args[6] = CTR_U32(CTR_RING_ROWS);
     return ctr_emit(g, &spec);
 }
 
@@ -24,7 +25,6 @@ ctr_tensor *ctr_ring_record(ctr_graph *g, ctr_tensor *step, ctr_tensor *const va
 {
     ctr_tensor *ring =
         ctr_graph_input(g, "ring", CTR_F32, 2, (size_t[]){CTR_RING_ROWS, CTR_RING_COLS});
-    ctr_node *node =
-        ctr_node_add(g, &op, NULL, 0, 4, (ctr_tensor *[]){ring, step, value[0], value[1]}, 2);
-    return node ? ring : NULL;
+    ctr_tensor *in[5] = {ring, step, value[0], value[1], value[2]};
+    return ctr_node_add(g, &op, NULL, 0, 5, in, 2) ? ring : NULL;
 }

@@ -6,10 +6,11 @@
 #include "graph/graph.h"
 
 #define CTR_RING_ROWS 64
-#define CTR_RING_COLS 2
+#define CTR_RING_COLS 3
 
-/* Records the node that writes row (step number - 1) % CTR_RING_ROWS; value[i] are [1] or NULL (0).
- * step: u32[4] of batch.h. Returns the ring, f32[CTR_RING_ROWS][CTR_RING_COLS]. */
+/* Records the node that writes row (step number - 1) % CTR_RING_ROWS: value[i] are [1], those after
+ * the first may be NULL (0). step: u32[4] of batch.h. Returns the ring,
+ * f32[CTR_RING_ROWS][CTR_RING_COLS]. */
 ctr_tensor *ctr_ring_record(ctr_graph *g, ctr_tensor *step, ctr_tensor *const value[CTR_RING_COLS]);
 
 #endif

@@ -143,6 +143,18 @@ out:
     return rc;
 }
 
+void ctr_run_discard(struct ctr_run **run)
+{
+    struct ctr_run *r = *run;
+    if (!r)
+        return;
+    unlink(r->config_path);
+    rmdir(r->checkpoint_dir);
+    unlink(r->lock_path);
+    rmdir(r->dir);
+    ctr_run_close(run);
+}
+
 int ctr_run_open(struct ctr_run **out, const char *dir)
 {
     struct ctr_run *run = NULL;

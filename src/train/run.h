@@ -24,6 +24,8 @@ int ctr_run_create(struct ctr_run **out, const char *dir, const char *config);
  * no run. */
 int ctr_run_open(struct ctr_run **out, const char *dir);
 void ctr_run_close(struct ctr_run **run);
+/* Closes a run that was created and never begun, and removes its directory. */
+void ctr_run_discard(struct ctr_run **run);
 
 /* Borrowed until close. */
 const char *ctr_run_dir(const struct ctr_run *run);

@@ -23,7 +23,7 @@ static int kept(const ctr_store *store, const struct ctr_store_entry *e, enum ct
 {
     return part == CTR_STORE_VALUES ||
            (!e->is_state && part >= CTR_STORE_MOMENT1 && part <= CTR_STORE_MOMENT2 &&
-            part - CTR_STORE_MOMENT1 < (int)ctr_store_n_moments(store));
+            (unsigned)(part - CTR_STORE_MOMENT1) < ctr_store_n_moments(store));
 }
 
 /* One tensor of the checkpoint, read from the device into memory of the arena. */

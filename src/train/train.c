@@ -77,6 +77,7 @@ static int log_row(ctr_trainer *t, uint64_t step)
         ctr_json_num("loss", t->loss),
         ctr_json_num("loss_of_chance", t->chance > 0 ? t->loss / t->chance : NAN),
         ctr_json_num("positive_top1", t->positive_top1),
+        ctr_json_num("positive_similarity", t->positive_similarity),
         ctr_json_num("learning_rate", ctr_schedule_rate(&t->schedule, step - 1)),
         ctr_json_num("images_per_s", p.images_per_s),
     };
@@ -96,7 +97,9 @@ static int fetch(ctr_trainer *t)
     for (; rc == 0 && t->fetched < t->done; t->fetched++) {
         const float *r = row[t->fetched % CTR_RING_ROWS];
         t->loss = r[0];
-        t->positive_top1 = r[1] / (double)(t->method->views * t->params->batch);
+        double rows = (double)(t->method->views * t->params->batch);
+        t->positive_top1 = t->has_top1 ? r[1] / rows : NAN;
+        t->positive_similarity = t->has_similarity ? r[2] : NAN;
         t->epoch_loss += t->loss;
         if (!isfinite(t->loss))
             return ctr_hint(ctr_fail(CTR_E_DIVERGED,

@@ -37,7 +37,8 @@ struct ctr_train_params {
     double warmup_epochs;
     enum ctr_schedule_kind schedule;
     double method_option[CTR_MAX_OPTIONS], optim_option[CTR_MAX_OPTIONS];
-    struct ctr_augment_params augment;
+    /* for views up to CTR_AUGMENT_SMALL_MAX pixels, and above */
+    struct ctr_augment_params augment_small, augment_large;
     const char *out;          /* run directory */
     int resume;               /* go on from the newest checkpoint of `out` */
     uint64_t checkpoint_steps; /* also every so many steps; 0: at the end of each epoch only */
@@ -52,7 +53,7 @@ struct ctr_train_params {
 struct ctr_train_progress {
     uint64_t epoch, epochs, step, steps; /* epoch from 1; step of all steps */
     double loss, chance;                 /* chance: the loss of pure guessing, 0: unknown */
-    double learning_rate, positive_top1; /* share of rows whose positive is nearest, -1: unknown */
+    double learning_rate, positive_top1; /* share of rows whose positive is nearest, NaN: unknown */
     double images_per_s, eta_s;
 };
 

@@ -33,7 +33,7 @@ static int resolve(ctr_trainer *t)
     t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
     if (t->method->chance_loss)
         t->chance = t->method->chance_loss(p->batch, p->method_option);
-    return ctr_augment_check(&p->augment);
+    return 0;
 }
 
 static int prepare_progress(void *user, size_t done, size_t total)
@@ -105,8 +105,9 @@ static int record(ctr_trainer *t)
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    io.views =
-        ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size, &p->augment);
+    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
+                           t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small
+                                                                  : &p->augment_large);
     int rc = ctr_graph_status(g);
     if (rc == 0)
         rc = t->method->build(&io);
@@ -114,7 +115,10 @@ static int record(ctr_trainer *t)
         rc = ctr_graph_backward(g, io.loss, NULL);
     if (rc == 0)
         rc = t->optim->record(g, t->batch.scalars, (float)t->weight_decay, p->optim_option);
-    t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.positive_top1});
+    t->ring =
+        ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
+    t->has_top1 = io.top1 != NULL;
+    t->has_similarity = io.similarity != NULL;
     return rc != 0 ? rc : ctr_graph_status(g);
 }
 
@@ -161,6 +165,8 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
     *out = t;
     t = NULL;
 out:
+    if (t && !params->resume)
+        ctr_run_discard(&t->run);
     ctr_trainer_destroy(&t);
     return rc;
 }

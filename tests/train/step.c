@@ -24,14 +24,17 @@ static int record(struct step *s, const char *encoder, size_t N, size_t H)
     int rc = method->build(&s->io);
     if (rc == 0)
         ctr_graph_keep(s->io.loss);
+    for (size_t i = 0; s->keep_outputs && ctr_graph_node(s->g, i); i++)
+        ctr_graph_keep(ctr_graph_node(s->g, i)->out[0]);
     return rc != 0 ? rc : ctr_graph_backward(s->g, s->io.loss, NULL);
 }
 
-int step_run(struct step *s, const char *device, const char *encoder, size_t N, size_t H)
+int step_run(struct step *s, const char *device, const char *encoder, size_t N, size_t H,
+             int keep_outputs)
 {
     int rc = 0;
     struct ctr_rng rng;
-    *s = (struct step){0};
+    *s = (struct step){.keep_outputs = keep_outputs};
     CTR_TRY(ctr_dev_open(&s->dev, device, NULL));
     CTR_TRY(ctr_store_create(&s->store, s->dev));
     CTR_TRY(ctr_graph_create(&s->g, s->dev, s->store));

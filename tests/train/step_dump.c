@@ -1,8 +1,11 @@
 /* step_dump.c -- `step-dump ENCODER PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step (step.h)
- * and writes its views, parameters, gradients ("grad.NAME") and loss; prints the median time of
- * REPEATS further steps. tests/torch/step.py compares the file with PyTorch. */
+ * and writes its views, parameters, gradients ("grad.NAME"), loss, and on which side of zero each
+ * value of each rectified layer is ("mask.NUMBER", in order: rounding decides it for values next to
+ * zero, and with it the gradient). tests/torch/step.py compares the file with PyTorch. With REPEATS
+ * no masks are kept, since they cost memory, and the median time of further steps is printed. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -26,16 +29,55 @@ static int add(struct ctr_st_tensor *t, const char *prefix, const struct ctr_sto
     return 0;
 }
 
+/* The sides of a rectified output; no name is set when something in it is negative. */
+static int mask(struct ctr_st_tensor *t, const ctr_tensor *y, unsigned number)
+{
+    float *value = ctr_alloc(y->count, sizeof *value);
+    unsigned char *side = ctr_alloc(y->count, 1);
+    char *name = ctr_alloc(32, 1);
+    int rc = value && side && name ? ctr_tensor_read(value, y, y->bytes) : CTR_E_FAIL;
+    size_t zeros = 0, i = 0;
+    for (; rc == 0 && i < y->count && value[i] >= 0; i++) {
+        side[i] = value[i] > 0;
+        zeros += !side[i];
+    }
+    if (rc == 0 && i == y->count && zeros > 0) {
+        snprintf(name, 32, "mask.%03u", number);
+        *t = (struct ctr_st_tensor){
+            .name = name, .dtype = CTR_ST_U8, .rank = y->rank, .data = side, .bytes = y->count};
+        for (unsigned k = 0; k < y->rank; k++)
+            t->dims[k] = y->dim[k];
+    }
+    free(value);
+    return rc;
+}
+
+static int rectifies(const ctr_node *node)
+{
+    return strcmp(node->op->name, "batch_norm") == 0 || strcmp(node->op->name, "conv2d") == 0 ||
+           strcmp(node->op->name, "dense") == 0;
+}
+
 static int dump(struct step *s, const char *path)
 {
     int rc = 0;
     size_t n = 0, entries = ctr_store_entries(s->store);
-    struct ctr_st_tensor *t = ctr_alloc(2 * entries + 2, sizeof *t);
+    struct ctr_st_tensor *t = ctr_alloc(2 * entries + 2 + ctr_graph_report(s->g).nodes, sizeof *t);
+    unsigned masks = 0;
+    const ctr_node *node;
     float loss;
     if (!t)
         return CTR_E_FAIL;
     CTR_TRY(ctr_tensor_read(&loss, s->io.loss, sizeof loss));
     printf("loss %.9g\n", (double)loss);
+    for (size_t i = 0; s->keep_outputs && (node = ctr_graph_node(s->g, i)); i++)
+        if (rectifies(node)) {
+            CTR_TRY(mask(&t[n], node->out[0], masks));
+            if (t[n].name) {
+                n++;
+                masks++;
+            }
+        }
     for (size_t i = 0; i < entries; i++) {
         const struct ctr_store_entry *e = ctr_store_entry(s->store, i);
         if (e->is_state)
@@ -94,7 +136,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int rc = step_run(&s, getenv("CTR_TEST_DEVICE"), argv[1], (size_t)atoi(argv[2]),
-                      (size_t)atoi(argv[3]));
+                      (size_t)atoi(argv[3]), argc <= 5);
     if (rc == 0)
         rc = dump(&s, argv[4]);
     if (rc == 0 && argc > 5)

@@ -8,7 +8,8 @@
  *     }
  *
  * Drivers are loaded in child processes only, so that one that aborts or hangs becomes a line of
- * the list instead of the end of the program. Text is as the driver reports it; escape it for a
+ * the list instead of the end of the program. Call this before anything else in the process uses
+ * OpenCL, which does not survive a fork. Text is as the driver reports it; escape it for a
  * terminal. */
 #ifndef CLCONTRAST_DEVICE_H
 #define CLCONTRAST_DEVICE_H

@@ -381,10 +381,22 @@ static const struct ctr_backend cl_backend = {
     .gemm_run = ctr_cl_gemm_run,
 };
 
+/* What cannot be read is given the benefit of the doubt. */
+static int check_version(const struct ctr_device_info *info)
+{
+    int major, minor;
+    if (sscanf(info->c_version, "OpenCL C %d.%d", &major, &minor) != 2 || major > 1 || minor >= 2)
+        return 0;
+    return ctr_fail(CTR_E_DEVICE, "'%s' offers OpenCL C %d.%d, 1.2 is needed", info->name, major,
+                    minor);
+}
+
 int ctr_cl_open(ctr_dev *dev, const struct ctr_device_info *info)
 {
-    int rc = 0;
     cl_int err;
+    int rc = check_version(info);
+    if (rc)
+        return rc;
     struct cl_state *cl = ctr_alloc(1, sizeof *cl);
     if (!cl)
         return CTR_E_FAIL;

@@ -10,6 +10,7 @@
 #include "base/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,9 +75,9 @@ static int start(struct child *c, void (*fn)(void *ctx, int fd), void *ctx)
 {
     int result[2], errors[2];
     *c = (struct child){.result = -1, .errors = -1};
-    if (pipe(result) != 0)
+    if (pipe2(result, O_CLOEXEC) != 0)
         return ctr_fail(CTR_E_FAIL, "cannot make a pipe: %s", strerror(errno));
-    if (pipe(errors) != 0) {
+    if (pipe2(errors, O_CLOEXEC) != 0) {
         close(result[0]);
         close(result[1]);
         return ctr_fail(CTR_E_FAIL, "cannot make a pipe: %s", strerror(errno));
@@ -168,12 +169,13 @@ static void await(struct child *c)
 static void tell_end(char *out, size_t size, const struct child *c)
 {
     const char *sep = c->last_line[0] ? ": " : "";
+    const char *tip = strstr(c->last_line, "linking") ? " (is ld of binutils in PATH?)" : "";
     if (c->timed_out)
         snprintf(out, size, "driver hung (no answer in %.0f s)%s%s", TIME_LIMIT_S, sep,
                  c->last_line);
     else if (WIFSIGNALED(c->status))
-        snprintf(out, size, "driver aborted (signal %d)%s%s", WTERMSIG(c->status), sep,
-                 c->last_line);
+        snprintf(out, size, "driver aborted (signal %d)%s%s%s", WTERMSIG(c->status), sep,
+                 c->last_line, tip);
     else
         snprintf(out, size, "driver ended the process (status %d)%s%s", WEXITSTATUS(c->status), sep,
                  c->last_line);

@@ -31,11 +31,15 @@ static int nothing_there(const struct ctr_device_list *list)
         return ctr_hint(CTR_E_NODEVICE, "install a driver: pocl-opencl-icd runs on any processor");
     }
     ctr_fail(CTR_E_NODEVICE, "no OpenCL device: %u platform(s) without any", list->n_platforms);
+    /* The one whose remedy is surest. */
+    const struct ctr_platform_info *tell = &list->platforms[list->n_platforms - 1];
     for (unsigned i = 0; i < list->n_platforms; i++)
-        if (strcmp(list->platforms[i].name, "rusticl") == 0 || i + 1 == list->n_platforms)
-            return ctr_hint(CTR_E_NODEVICE, "%s: %s", list->platforms[i].name,
-                            list->platforms[i].hint);
-    return CTR_E_NODEVICE;
+        if (strcmp(list->platforms[i].name, "rusticl") == 0)
+            tell = &list->platforms[i];
+    for (unsigned i = 0; i < list->n_platforms; i++)
+        if (strcmp(list->platforms[i].name, "Portable Computing Language") == 0)
+            tell = &list->platforms[i];
+    return ctr_hint(CTR_E_NODEVICE, "%s: %s", tell->name, tell->hint);
 }
 
 /* Appends the usable devices that are (or are not) of this kind. */

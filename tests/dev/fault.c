@@ -11,7 +11,7 @@
 
 static const char twice[] = "kernel void twice(global float *y) { y[get_global_id(0)] *= 2.0f; }\n";
 
-static ctr_dev *open_with_layer(void)
+static ctr_dev *open_with_layer(const struct ctr_dev_params *params)
 {
     if (!getenv("OPENCL_LAYERS")) {
         print_message("no fault layer\n");
@@ -19,7 +19,7 @@ static ctr_dev *open_with_layer(void)
     }
     unsetenv("FAULT");
     unsetenv("FAULT_CALLS");
-    return rig_open(NULL);
+    return rig_open(params);
 }
 
 static void close_after(ctr_dev *dev)
@@ -31,7 +31,7 @@ static void close_after(ctr_dev *dev)
 static void test_no_memory(void **state)
 {
     static const int codes[] = {-4, -5, -6, -61};
-    ctr_dev *dev = open_with_layer();
+    ctr_dev *dev = open_with_layer(NULL);
     for (int i = 0; i < 4; i++) {
         char fault[64];
         ctr_buf *a = NULL, *b = NULL;
@@ -76,7 +76,7 @@ static void test_fatal_launch(void **state)
         char fault[64];
         ctr_buf *y;
         struct tempdir dir;
-        ctr_dev *dev = open_with_layer();
+        ctr_dev *dev = open_with_layer(NULL);
         ctr_launch *launch = make_launch(dev, &y, &dir);
         snprintf(fault, sizeof fault, "clEnqueueNDRangeKernel 2 %d", faults[i].code);
         setenv("FAULT", fault, 1);
@@ -101,7 +101,7 @@ static void test_other_launch_fault(void **state)
 {
     ctr_buf *y;
     struct tempdir dir;
-    ctr_dev *dev = open_with_layer();
+    ctr_dev *dev = open_with_layer(NULL);
     ctr_launch *launch = make_launch(dev, &y, &dir);
     setenv("FAULT", "clEnqueueNDRangeKernel 1 -4", 1);
     assert_int_equal(ctr_launch_run(launch), CTR_E_DEVMEM);
@@ -113,12 +113,27 @@ static void test_other_launch_fault(void **state)
     close_after(dev);
 }
 
+/* With sync, a fault that the queue reports late still names its kernel. */
+static void test_sync(void **state)
+{
+    ctr_buf *y;
+    struct tempdir dir;
+    ctr_dev *dev = open_with_layer(&(struct ctr_dev_params){.sync = 1});
+    ctr_launch *launch = make_launch(dev, &y, &dir);
+    assert_ok(ctr_launch_run(launch));
+    setenv("FAULT", "clFinish 1 -14", 1);
+    assert_int_equal(ctr_launch_run(launch), CTR_E_DEVICE);
+    assert_non_null(strstr(ctr_error_text(), "after 'twice': clFinish"));
+    close_after(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_fatal_launch),
         cmocka_unit_test(test_other_launch_fault),
+        cmocka_unit_test(test_sync),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,9 +140,9 @@ void ctr_launch_destroy(ctr_launch **launch);
 /* Called while building, from the calling thread; `what` names the program just finished. */
 typedef void ctr_build_fn(void *user, unsigned done, unsigned total, const char *what);
 /* Builds every described and unbuilt program in parallel and binds all arguments. With `warm`, runs
- * each distinct (kernel, local size) once, since some drivers compile at the first enqueue: on
- * what its buffers hold, so that what it writes is undefined afterwards. A build error is CTR_E_DEVICE with the compiler's log, its
- * lines naming cl/FILE:LINE. progress may be NULL. */
+ * each distinct (kernel, local size) once, since some drivers compile at the first enqueue: on what
+ * its buffers hold, so that what it writes is undefined afterwards. A build error is CTR_E_DEVICE
+ * with the compiler's line and cl/FILE:LINE; the whole log goes to the log. progress may be NULL. */
 int ctr_dev_build(ctr_dev *dev, int warm, ctr_build_fn *progress, void *user);
 /* Enqueues; never waits (but see ctr_dev_params). */
 int ctr_launch_run(ctr_launch *launch);

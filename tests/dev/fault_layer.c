@@ -19,6 +19,8 @@ static cl_int fault(const char *name)
     char which[48];
     int n, code;
     const char *env = getenv("FAULT");
+    if (!env)
+        current[0] = '\0';
     if (!env || sscanf(env, "%47s %d %d", which, &n, &code) != 3)
         return CL_SUCCESS;
     if (strcmp(env, current) != 0) {

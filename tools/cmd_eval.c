@@ -105,7 +105,6 @@ static int print_json(const struct ctr_evaluation *e, const char *run)
     return failed ? CTR_E_FAIL : 0;
 }
 
-
 static int run(int argc, char **argv)
 {
     struct opt_set set = {0};

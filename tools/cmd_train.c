@@ -220,7 +220,8 @@ static int fill(struct ctr_train_params *p, const struct train_command *c)
     memcpy(p->method_option, c->method.value, sizeof p->method_option);
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
     int rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
-    return rc ? rc : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
+    return rc ? rc
+              : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
 }
 
 /* ---- what a person sees ---- */
@@ -408,7 +409,6 @@ static int check_resume(struct train_command *c)
         }
     return 0;
 }
-
 
 static int run(int argc, char **argv)
 {

@@ -3,8 +3,8 @@
 
 static int lower(ctr_graph *g, ctr_node *node)
 {
-    struct ctr_launch_spec spec = {.file = "train/ring.cl", .kernel = "ring_put", .n_args = 7,
-                                   .global = {1}, .local = {1}};
+    struct ctr_launch_spec spec = {
+        .file = "train/ring.cl", .kernel = "ring_put", .n_args = 7, .global = {1}, .local = {1}};
     uint32_t have = 0;
     for (unsigned i = 0; i < 5; i++) {
         ctr_tensor *t = node->in[i] ? node->in[i] : node->in[2];

@@ -105,9 +105,9 @@ static int record(ctr_trainer *t)
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
-                           t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small
-                                                                  : &p->augment_large);
+    io.views =
+        ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
+                    t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small : &p->augment_large);
     int rc = ctr_graph_status(g);
     if (rc == 0)
         rc = t->method->build(&io);
@@ -115,8 +115,7 @@ static int record(ctr_trainer *t)
         rc = ctr_graph_backward(g, io.loss, NULL);
     if (rc == 0)
         rc = t->optim->record(g, t->batch.scalars, (float)t->weight_decay, p->optim_option);
-    t->ring =
-        ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
+    t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
     t->has_top1 = io.top1 != NULL;
     t->has_similarity = io.similarity != NULL;
     return rc != 0 ? rc : ctr_graph_status(g);

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""`clcontrast train` and `eval`: train.py PROGRAM [TEST ...]. Interrupted and uninterrupted runs give
+the same bytes, nothing is lost when a process is killed, and what cannot work is refused.
+
+CTR_TEST_KILLS is how many times a run is killed at a random moment (default 5)."""
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from cli import PROGRAM, run
+
+SMALL = ["--limit", "192", "--batch", "32", "--steps", "10", "--epochs", "2", "--log-steps", "1"]
+
+
+class Train(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, *names):
+        return os.path.join(self.folder.name, *names)
+
+    def train(self, *args, code=0):
+        done = run("train", *args)
+        if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
+            self.skipTest("no device")
+        self.assertEqual(done.returncode, code, done.err)
+        return done
+
+    def start(self, *args):
+        return subprocess.Popen([PROGRAM, "train", *args], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+
+    def checkpoint(self, name, step):
+        with open(self.path(name, "checkpoints", "step-%08d.safetensors" % step), "rb") as file:
+            return file.read()
+
+    def steps(self, name):
+        try:
+            return sorted(int(f[5:13]) for f in os.listdir(self.path(name, "checkpoints"))
+                          if f.startswith("step-") and f.endswith(".safetensors"))
+        except FileNotFoundError:
+            return []
+
+    def metrics(self, name):
+        with open(self.path(name, "metrics.jsonl")) as file:
+            lines = [json.loads(line) for line in file]
+        return [{k: v for k, v in line.items() if k not in ("ts", "images_per_s")} for line in lines]
+
+    def whole(self):
+        """The run that nothing disturbs: made once."""
+        if not hasattr(Train, "reference"):
+            self.train(*SMALL, "--out", self.path("whole"))
+            Train.reference = self.checkpoint("whole", 10), self.metrics("whole")
+        return Train.reference
+
+    def wait_for(self, name, step, process):
+        until = time.time() + 120
+        while not [s for s in self.steps(name) if s >= step]:
+            self.assertTrue(process.poll() is None or self.steps(name), "train ended early")
+            self.assertLess(time.time(), until)
+            time.sleep(0.005)
+
+    def test_same_seed_same_bytes(self):
+        state, metrics = self.whole()
+        self.train(*SMALL, "--out", self.path("again"))
+        self.assertEqual(self.checkpoint("again", 10), state)
+        self.assertEqual(self.metrics("again"), metrics)
+        self.train(*SMALL, "--seed", "2", "--out", self.path("other"))
+        self.assertNotEqual(self.checkpoint("other", 10), state)
+
+    def test_streamed_equals_resident(self):
+        self.train(*SMALL, "--stream", "--out", self.path("streamed"))
+        self.assertEqual(self.checkpoint("streamed", 10), self.whole()[0])
+
+    def test_five_kill_five(self):
+        process = self.start(*SMALL, "--checkpoint-steps", "5", "--out", self.path("killed"))
+        self.wait_for("killed", 5, process)
+        process.kill()
+        process.wait()
+        self.train("--resume", self.path("killed"))
+        self.assertEqual(self.checkpoint("killed", 10), self.whole()[0])
+        self.assertEqual(self.metrics("killed"), self.whole()[1])
+
+    def test_signals_save(self):
+        for number in signal.SIGINT, signal.SIGTERM:
+            name = "signal%d" % number
+            process = self.start(*SMALL, "--out", self.path(name), "--checkpoint-steps", "2")
+            self.wait_for(name, 2, process)
+            process.send_signal(number)
+            self.assertIn(process.wait(60), (-number, 0))  # 0: it was done before the signal came
+            if self.steps(name)[-1] < 10:
+                self.train("--resume", self.path(name))
+            self.assertEqual(self.checkpoint(name, 10), self.whole()[0])
+
+    def test_killed_at_random(self):
+        chance = random.Random(7)
+        out = self.path("random")
+        args = ["--limit", "192", "--batch", "32", "--steps", "100000", "--epochs", "100000",
+                "--checkpoint-steps", "1", "--out", out]
+        process = self.start(*args)
+        self.wait_for("random", 1, process)
+        last = 0
+        for _ in range(int(os.environ.get("CTR_TEST_KILLS", "5"))):
+            time.sleep(chance.uniform(0, 0.5))
+            process.kill()
+            process.wait()
+            done = run("eval", out, "--limit", "60", "--no-probe", "--no-baselines", "--json")
+            self.assertEqual(done.returncode, 0, done.err)
+            step = json.loads(done.out)["step"]
+            self.assertGreaterEqual(step, last)
+            last = step
+            process = self.start("--resume", out)
+            self.wait_for("random", last + 1, process)
+        process.kill()
+        process.wait()
+        left = [f for f in os.listdir(self.path("random", "checkpoints")) if ".tmp" in f]
+        self.assertLessEqual(len(left), 1)
+
+    def test_eval(self):
+        self.train("--limit", "400", "--batch", "64", "--epochs", "1", "--out", self.path("run"))
+        done = run("eval", self.path("run"), "--limit", "300", "--json")
+        self.assertEqual(done.returncode, 0, done.err)
+        result = json.loads(done.out)
+        self.assertEqual((result["encoder"], result["step"], result["features"]), ("cnn", 6, 64))
+        for which in "trained", "untrained", "pixels":
+            for score in "knn10", "knn200", "linear":
+                self.assertTrue(0 <= result[which][score] <= 1)
+        self.assertEqual(run("eval", self.path("nothing")).returncode, 8)
+
+    def test_refusals(self):
+        os.makedirs(self.path("full"))
+        open(self.path("full", "x"), "w").close()
+        for args, code, words in [
+                (["--out", self.path("full")], 2, "not empty"),
+                (["--batch", "1"], 2, "--batch"),
+                (["--limit", "20", "--batch", "32", "--out", self.path("a")], 2, "20 images"),
+                (["--encoder", "resnet19", "--out", self.path("b")], 2, "resnet19"),
+                (["--method", "simclear", "--out", self.path("c")], 2, "simclear"),
+                (["--resume", self.path("nothing")], 8, "nothing"),
+                (["--data", self.path("full"), "--out", self.path("d")], 7, "full"),
+                (["--temperature", "0", "--out", self.path("e")], 2, "--temperature"),
+                (["--device", "99", "--out", self.path("f")], 2, "99"),
+                (["--learning-rate", "nan", "--out", self.path("g")], 2, "learning-rate")]:
+            done = self.train(*args, code=code)
+            self.assertIn(words, done.err)
+        self.assertEqual(sorted(os.listdir(self.folder.name)), ["full"])  # nothing left behind
+
+    def test_resume_keeps_its_configuration(self):
+        self.train("--limit", "192", "--batch", "32", "--steps", "3", "--out", self.path("run"))
+        done = self.train("--resume", self.path("run"), "--batch", "16", code=2)
+        self.assertIn("--batch", done.err)
+        self.train("--resume", self.path("run"))  # nothing left to do
+
+    def test_divergence_stops(self):
+        done = self.train(*SMALL, "--learning-rate", "1000000", "--optimizer", "sgd",
+                          "--no-head-bn", "--out", self.path("run"), code=9)
+        self.assertIn("not finite at step", done.err)
+        self.assertIn("--learning-rate", done.err)
+
+    def test_plan(self):
+        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
+        self.assertRegex(done.out, r"parameters\s+11\d{6}")
+        self.assertRegex(done.out, r"launches\s+\d{3}")
+
+
+if __name__ == "__main__":
+    unittest.main()

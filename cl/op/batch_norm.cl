@@ -1,13 +1,12 @@
 /* batch_norm.cl -- y = relu((x - mean) invstd gamma + beta + residual) per channel, and its gradients.
- * x, y, residual: rows x C. Statistics in two ordered stages (rows.h): partial results of `per` rows,
- * merged by Chan, Golub and LeVeque's update, so that |mean| >> sigma does not cancel.
+ * x, y, residual: rows x C. Statistics in two ordered stages (rows.h): partial results of `per` rows
+ * by Welford's update, merged by Chan, Golub and LeVeque's, so that |mean| >> sigma does not cancel.
  *   part[chunks][2][C]: mean and sum of squared deviations; backward: sum g and sum g (x - mean)
  *   saved[2][C]: mean, 1 / sqrt(var + eps)
  *   coef[3][C]: dx = coef0 g + coef1 (x - mean) + coef2 */
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
 
-#define TILE 32       /* rows whose squares are summed about their own mean */
 #define SUM_GROUP 256 /* work-items of a group in the first stage on GPUs (rows.c) */
 
 /* Counts na and nb (nb > 0), means and squares of a and b: a becomes the union. */
@@ -27,32 +26,25 @@ inline float rows_of(uint chunk, uint per, uint rows)
 /* ---- forward ---- */
 
 #if CTR_CPU
+/* Row by row, so that memory is read in order; the statistics so far lie in cache. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 batch_norm_fwd_sums(global float *part, global const float *x, const uint per, const uint rows,
                     const uint C)
 {
     size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
-    global float *mean = part + get_group_id(1) * (size_t)(2 * C), *m2 = mean + C;
-    for (size_t r = first; r < end; r += TILE) {
-        uint n = min((uint)TILE, (uint)(end - r));
-        for (uint c = 0; c < C; c += VW) {
-            global const float *p = x + r * C + c;
-            vfloat sum = 0, square = 0, all_mean = 0, all_m2 = 0;
-            float before = r - first, both = before + n;
-            for (uint i = 0; i < n; i++)
-                sum += load_part(p + (size_t)i * C, C - c);
-            sum /= (float)n;
-            for (uint i = 0; i < n; i++) {
-                vfloat d = load_part(p + (size_t)i * C, C - c) - sum;
-                square = fma(d, d, square);
-            }
+    global float *means = part + get_group_id(1) * (size_t)(2 * C), *squares = means + C;
+    for (size_t r = first; r < end; r++) {
+        const float before = r - first, share = 1.0f / (before + 1);
+        CTR_LANE_LOOP(c, C)
+        {
+            vfloat mean = 0, m2 = 0, d = load_part(x + r * C + c, C - c);
             if (r > first) {
-                all_mean = load_part(mean + c, C - c);
-                all_m2 = load_part(m2 + c, C - c);
+                mean = load_part(means + c, C - c);
+                m2 = load_part(squares + c, C - c);
             }
-            MERGE(before, all_mean, all_m2, (float)n, sum, square)
-            store_part(mean + c, all_mean, C - c);
-            store_part(m2 + c, all_m2, C - c);
+            d -= mean;
+            store_part(means + c, fma(d, (vfloat)(share), mean), C - c);
+            store_part(squares + c, fma(d * d, (vfloat)(before * share), m2), C - c);
         }
     }
 }
@@ -143,7 +135,7 @@ kernel void batch_norm_fwd_running(global float *saved, global const float *runn
 }
 
 /* Written once, so that forward and backward agree to the bit on where a ReLU is open. */
-inline vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
+ALWAYS_INLINE vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
 {
     return fma(x - mean, scale, beta);
 }
@@ -169,60 +161,58 @@ kernel void batch_norm_fwd_apply(global float *y, global const float *x, global 
 
 /* ---- backward: g = dy where the ReLU is open ---- */
 
-/* How the mask is found: no ReLU; from x (its normalised value again); from y (with a residual). */
+/* The host defines MASK, how the mask is found: no ReLU; from x (its normalised value again); from y
+ * (with a residual); from y, and g is also written: it is the residual's gradient, and saves the
+ * second pass the mask. */
 #define MASK_NONE 0
 #define MASK_X    1
 #define MASK_Y    2
+#define MASK_KEEP 3
+#ifndef MASK
+#define MASK MASK_NONE
+#endif
 
-inline vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vfloat beta,
-                     global const float *y, int mask, int n)
+ALWAYS_INLINE vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vfloat beta,
+                     global const float *y, int n)
 {
-    if (mask == MASK_X)
+    if (MASK == MASK_X)
         return relu_mask(dy, normalise(x, mean, scale, beta));
-    return mask == MASK_Y ? relu_mask(dy, load_part(y, n)) : dy;
+    return MASK == MASK_NONE ? dy : relu_mask(dy, load_part(y, n));
 }
 
-/* With keep, g is also written: it is the residual's gradient and saves the second pass the mask. */
 #if CTR_CPU
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
                     global const float *x, global const float *y, global const float *saved,
-                    global const float *gamma, global const float *beta, const int mask,
-                    const int keep, const uint per, const uint rows, const uint C)
+                    global const float *gamma, global const float *beta, const uint per,
+                    const uint rows, const uint C)
 {
     size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
-    global float *out = part + get_group_id(1) * (size_t)(2 * C);
-    for (size_t r = first; r < end; r += TILE) {
-        size_t stop = min((ulong)(r + TILE), (ulong)end);
-        for (uint c = 0; c < C; c += VW) {
+    global float *sums = part + get_group_id(1) * (size_t)(2 * C), *dots = sums + C;
+    for (size_t r = first; r < end; r++)
+        CTR_LANE_LOOP(c, C)
+        {
             const int n = C - c;
-            vfloat mean = load_part(saved + c, n), b = load_part(beta + c, n);
+            const size_t at = r * C + c;
+            vfloat mean = load_part(saved + c, n), v = load_part(x + at, n), sum = 0, dot = 0;
             vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-            vfloat sum = 0, dot = 0;
-            for (size_t i = r; i < stop; i++) {
-                size_t at = i * C + c;
-                vfloat v = load_part(x + at, n);
-                vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, mask, n);
-                if (keep)
-                    store_part(g_out + at, g, n);
-                sum += g;
-                dot = fma(g, v - mean, dot);
-            }
+            vfloat g = masked(load_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
+                              n);
+            if (MASK == MASK_KEEP)
+                store_part(g_out + at, g, n);
             if (r > first) {
-                sum += load_part(out + c, n);
-                dot += load_part(out + C + c, n);
+                sum = load_part(sums + c, n);
+                dot = load_part(dots + c, n);
             }
-            store_part(out + c, sum, n);
-            store_part(out + C + c, dot, n);
+            store_part(sums + c, sum + g, n);
+            store_part(dots + c, fma(g, v - mean, dot), n);
         }
-    }
 }
 #else
 kernel void batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
                                 global const float *x, global const float *y,
                                 global const float *saved, global const float *gamma,
-                                global const float *beta, const int mask, const int keep,
-                                const uint per, const uint rows, const uint C)
+                                global const float *beta, const uint per, const uint rows, const uint C)
 {
     local vfloat sums[SUM_GROUP], dots[SUM_GROUP];
     const uint lanes = get_local_size(0), c = get_global_id(0) * VW;
@@ -238,8 +228,8 @@ kernel void batch_norm_bwd_sums(global float *part, global float *g_out, global 
     for (size_t r = first + get_local_id(1); r < end && n > 0; r += get_local_size(1)) {
         size_t at = r * C + c;
         vfloat v = load_part(x + at, n);
-        vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, mask, n);
-        if (keep)
+        vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, n);
+        if (MASK == MASK_KEEP)
             store_part(g_out + at, g, n);
         sum += g;
         dot = fma(g, v - mean, dot);
@@ -305,8 +295,7 @@ kernel void batch_norm_bwd_totals(global float *dgamma, global float *dbeta, glo
 kernel void batch_norm_bwd_dx(global float *dx, global const float *dy, global const float *x,
                               global const float *y, global const float *saved,
                               global const float *coef, global const float *gamma,
-                              global const float *beta, const int mask, const uint per,
-                              const uint rows, const uint C)
+                              global const float *beta, const uint per, const uint rows, const uint C)
 {
     CTR_ROW_LOOP(r, rows, per)
     CTR_LANE_LOOP(c, C)
@@ -316,7 +305,7 @@ kernel void batch_norm_bwd_dx(global float *dx, global const float *dy, global c
         vfloat mean = load_part(saved + c, n), v = load_part(x + at, n);
         vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
         vfloat g = masked(load_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
-                          mask, n);
+                          n);
         vfloat d = fma(load_part(coef + C + c, n), v - mean, load_part(coef + 2 * C + c, n));
         store_part(dx + at, fma(load_part(coef + c, n), g, d), n);
     }

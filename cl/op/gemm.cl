@@ -9,27 +9,67 @@
 #define PANEL (2 * VW)
 #define ONE   __attribute__((reqd_work_group_size(1, 1, 1)))
 
-/* P[panel][K][PANEL] from B, element (k, n) at B[k * b_k + n * b_n].
- * Grid (panels, ceil(K / per)). */
-kernel ONE void gemm_pack(global float *P, global const float *B, const ulong b_k, const ulong b_n,
-                          const uint N, const uint K, const uint per)
+/* VW rows of VW values, transposed: log2(VW) rounds that interleave row i with row i + VW / 2. */
+ALWAYS_INLINE void transpose(vfloat *r)
 {
-    const uint first = get_group_id(0) * PANEL, end = min(K, (uint)(get_group_id(1) + 1) * per);
-    for (uint k = get_group_id(1) * per; k < end; k++) {
-        global float *p = P + ((size_t)get_group_id(0) * K + k) * PANEL;
-        global const float *b = B + k * b_k + first * b_n;
-        if (first + PANEL <= N) {
-            #pragma unroll
-            for (uint j = 0; j < PANEL; j++)
-                p[j] = b[j * b_n];
-        } else {
-            for (uint j = 0; j < PANEL; j++)
-                p[j] = first + j < N ? b[j * b_n] : 0;
+    vfloat t[VW];
+    #pragma unroll
+    for (uint round = 1; round < VW; round *= 2) {
+        #pragma unroll
+        for (uint i = 0; i < VW / 2; i++) {
+            t[2 * i].even = r[i].lo;
+            t[2 * i].odd = r[i + VW / 2].lo;
+            t[2 * i + 1].even = r[i].hi;
+            t[2 * i + 1].odd = r[i + VW / 2].hi;
         }
+        #pragma unroll
+        for (uint i = 0; i < VW; i++)
+            r[i] = t[i];
     }
 }
 
-inline void finish_row(global float *c, global const float *bias, vfloat v, float alpha, float beta,
+/* VW columns of a panel (N of them exist) for k in [k0, k1) of a B stored [N, K], rows b_n apart.
+ * Whole tiles are read a line at a time: rows a power of two apart share few places in a cache. */
+ALWAYS_INLINE void pack_transposed(global float *p, global const float *b, size_t b_n, int N, uint k0,
+                                   uint k1)
+{
+    uint k = k0;
+    for (; N >= VW && k + VW <= k1; k += VW) {
+        vfloat r[VW];
+        #pragma unroll
+        for (uint j = 0; j < VW; j++)
+            r[j] = load_whole(b + j * b_n + k);
+        transpose(r);
+        #pragma unroll
+        for (uint j = 0; j < VW; j++)
+            store_whole(r[j], p + (size_t)(k + j) * PANEL);
+    }
+    for (; k < k1; k++)
+        for (int j = 0; j < VW; j++)
+            p[(size_t)k * PANEL + j] = j < N ? b[j * b_n + k] : 0;
+}
+
+/* P[panel][K][PANEL] from B[K,N], or from B[N,K] when `transposed`; its rows are ldb apart.
+ * Grid (panels, ceil(K / per)). */
+kernel ONE void gemm_pack(global float *P, global const float *B, const ulong ldb,
+                          const int transposed, const uint N, const uint K, const uint per)
+{
+    const uint n = get_group_id(0) * PANEL, k0 = get_group_id(1) * per, k1 = min(K, k0 + per);
+    global float *p = P + (size_t)n * K;
+    const int left = (int)N - (int)n;
+    if (transposed) {
+        pack_transposed(p, B + n * ldb, ldb, left, k0, k1);
+        pack_transposed(p + VW, B + (n + VW) * ldb, ldb, left - VW, k0, k1);
+        return;
+    }
+    for (uint k = k0; k < k1; k++) {
+        global const float *b = B + k * ldb + n;
+        store_whole(load_part(b, left), p + (size_t)k * PANEL);
+        store_whole(load_part(b + VW, left - VW), p + (size_t)k * PANEL + VW);
+    }
+}
+
+ALWAYS_INLINE void finish_row(global float *c, global const float *bias, vfloat v, float alpha, float beta,
                        int use_bias, int use_relu, int n)
 {
     v *= alpha;
@@ -64,7 +104,7 @@ kernel ONE void gemm_tiles(global float *C, global const float *A, global const 
         }
         global const float *ap = A + k0 * a_k, *bp = B + get_group_id(1) * b_panel + k0 * b_k;
         for (uint k = 0; k < steps; k++, ap += a_k, bp += b_k) {
-            vfloat b0 = vload(0, bp), b1 = vload(1, bp);
+            vfloat b0 = load_whole(bp), b1 = load_whole(bp + VW);
             #pragma unroll
             for (uint i = 0; i < MR; i++) {
                 vfloat v = ap[off[i]];

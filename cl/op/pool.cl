@@ -5,25 +5,24 @@
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
 
-#define vuchar          CTR_CAT(uchar, VW)
 #define convert_vint(v) CTR_CAT(convert_int, VW)(v)
 #define convert_bytes(v) CTR_CAT(convert_uchar, VW)(v)
 
-inline vint load_bytes(global const uchar *p, int n)
+ALWAYS_INLINE vint load_bytes(global const uchar *p, int n)
 {
     uchar t[VW];
-    if (n >= VW)
-        return convert_vint(vload(0, p));
+    if (WHOLE || n >= VW)
+        return convert_vint(load_whole_bytes(p));
     for (int i = 0; i < VW; i++)
         t[i] = i < n ? p[i] : 0;
     return convert_vint(vload(0, t));
 }
 
-inline void store_bytes(global uchar *p, vint v, int n)
+ALWAYS_INLINE void store_bytes(global uchar *p, vint v, int n)
 {
     uchar t[VW];
-    if (n >= VW) {
-        vstore(convert_bytes(v), 0, p);
+    if (WHOLE || n >= VW) {
+        store_whole_bytes(convert_bytes(v), p);
         return;
     }
     vstore(convert_bytes(v), 0, t);
@@ -31,7 +30,7 @@ inline void store_bytes(global uchar *p, vint v, int n)
         p[i] = t[i];
 }
 
-inline void keep_larger(vfloat *best, vint *at, vfloat v, int offset)
+ALWAYS_INLINE void keep_larger(vfloat *best, vint *at, vfloat v, int offset)
 {
     vint take = isgreater(v, *best) | isnan(v);
     *best = select(*best, v, take);
@@ -42,12 +41,13 @@ kernel void pool_fwd_max(global float *y, global uchar *at, global const float *
                          const int size, const int stride, const int pad, const uint N, const int H,
                          const int W, const uint C, const uint P, const uint Q)
 {
-    CTR_ROW_LOOP(i, (ulong)N * P * Q, per)
+    CTR_ROW_LOOP(i, N * P * Q, per)
     {
-        int top = (int)(i / Q % P) * stride - pad, left = (int)(i % Q) * stride - pad;
+        const uint np = (uint)i / Q, n = np / P; /* row of the output, over all images */
+        int top = (int)(np - n * P) * stride - pad, left = (int)((uint)i - np * Q) * stride - pad;
         int y_lo = max(0, -top), y_hi = min(size, H - top);
         int x_lo = max(0, -left), x_hi = min(size, W - left);
-        global const float *image = x + i / ((size_t)P * Q) * H * W * C;
+        global const float *image = x + (size_t)n * H * W * C;
         CTR_LANE_LOOP(c, C)
         {
             vfloat best = -INFINITY;
@@ -69,10 +69,10 @@ kernel void pool_fwd_max_2x2(global float *y, global uchar *at, global const flo
                              const uint per, const uint N, const uint H, const uint W, const uint C)
 {
     const uint P = H / 2, Q = W / 2;
-    CTR_ROW_LOOP(i, (ulong)N * P * Q, per)
+    CTR_ROW_LOOP(i, N * P * Q, per)
     {
-        size_t q = i % Q, np = i / Q; /* row of the output, counted over all images */
-        global const float *s = x + ((np / P * H + np % P * 2) * W + q * 2) * C;
+        const uint np = (uint)i / Q, q = (uint)i - np * Q; /* np: row, over all images */
+        global const float *s = x + ((size_t)np * 2 * W + q * 2) * C; /* H = 2 P */
         CTR_LANE_LOOP(c, C)
         {
             vfloat best = load_part(s + c, C - c);
@@ -95,15 +95,18 @@ kernel void pool_bwd_max(global float *dx, global const float *dy, global const 
                          const uint N, const int H, const int W, const uint C, const uint P,
                          const uint Q)
 {
-    CTR_ROW_LOOP(i, (ulong)N * H * W, per)
+    CTR_ROW_LOOP(i, N * H * W, per)
     {
-        int row = (int)(i / W % H) + pad, column = (int)(i % W) + pad;
-        size_t image = i / ((size_t)H * W) * P * Q;
+        const uint nh = (uint)i / W, n = nh / H; /* row of the input, over all images */
+        int row = (int)(nh - n * H) + pad, column = (int)((uint)i - nh * W) + pad;
+        size_t image = (size_t)n * P * Q;
+        const int p_lo = FIRST_WINDOW(row), p_hi = LAST_WINDOW(row, P);
+        const int q_lo = FIRST_WINDOW(column), q_hi = LAST_WINDOW(column, Q);
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;
-            for (int p = FIRST_WINDOW(row); p <= LAST_WINDOW(row, P); p++)
-                for (int q = FIRST_WINDOW(column); q <= LAST_WINDOW(column, Q); q++) {
+            for (int p = p_lo; p <= p_hi; p++)
+                for (int q = q_lo; q <= q_hi; q++) {
                     size_t from = (image + (size_t)p * Q + q) * C + c;
                     int offset = (row - p * stride) * size + column - q * stride;
                     sum += select((vfloat)(0), load_part(dy + from, C - c),
@@ -118,10 +121,10 @@ kernel void pool_bwd_max_2x2(global float *dx, global const float *dy, global co
                              const uint per, const uint N, const uint H, const uint W, const uint C)
 {
     const uint P = H / 2, Q = W / 2;
-    CTR_ROW_LOOP(i, (ulong)N * P * Q, per)
+    CTR_ROW_LOOP(i, N * P * Q, per)
     {
-        size_t q = i % Q, np = i / Q;
-        global float *d = dx + ((np / P * H + np % P * 2) * W + q * 2) * C;
+        const uint np = (uint)i / Q, q = (uint)i - np * Q;
+        global float *d = dx + ((size_t)np * 2 * W + q * 2) * C;
         CTR_LANE_LOOP(c, C)
         {
             vfloat v = load_part(dy + i * C + c, C - c), zero = 0;
@@ -139,10 +142,11 @@ kernel void pool_fwd_avg(global float *y, global const float *x, const uint per,
                          const uint C, const uint P, const uint Q)
 {
     const float scale = 1.0f / (float)(size * size);
-    CTR_ROW_LOOP(i, (ulong)N * P * Q, per)
+    CTR_ROW_LOOP(i, N * P * Q, per)
     {
-        int top = (int)(i / Q % P) * stride - pad, left = (int)(i % Q) * stride - pad;
-        global const float *image = x + i / ((size_t)P * Q) * H * W * C;
+        const uint np = (uint)i / Q, n = np / P; /* row of the output, over all images */
+        int top = (int)(np - n * P) * stride - pad, left = (int)((uint)i - np * Q) * stride - pad;
+        global const float *image = x + (size_t)n * H * W * C;
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;
@@ -159,39 +163,56 @@ kernel void pool_bwd_avg(global float *dx, global const float *dy, const uint pe
                          const uint C, const uint P, const uint Q)
 {
     const float scale = 1.0f / (float)(size * size);
-    CTR_ROW_LOOP(i, (ulong)N * H * W, per)
+    CTR_ROW_LOOP(i, N * H * W, per)
     {
-        int row = (int)(i / W % H) + pad, column = (int)(i % W) + pad;
-        size_t image = i / ((size_t)H * W) * P * Q;
+        const uint nh = (uint)i / W, n = nh / H; /* row of the input, over all images */
+        int row = (int)(nh - n * H) + pad, column = (int)((uint)i - nh * W) + pad;
+        size_t image = (size_t)n * P * Q;
+        const int p_lo = FIRST_WINDOW(row), p_hi = LAST_WINDOW(row, P);
+        const int q_lo = FIRST_WINDOW(column), q_hi = LAST_WINDOW(column, Q);
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;
-            for (int p = FIRST_WINDOW(row); p <= LAST_WINDOW(row, P); p++)
-                for (int q = FIRST_WINDOW(column); q <= LAST_WINDOW(column, Q); q++)
+            for (int p = p_lo; p <= p_hi; p++)
+                for (int q = q_lo; q <= q_hi; q++)
                     sum += load_part(dy + (image + (size_t)p * Q + q) * C + c, C - c);
             store_part(dx + i * C + c, sum * scale, C - c);
         }
     }
 }
 
-/* y[N,C] = mean of x[N,pixels,C] over the pixels. */
+/* y[N,C] = mean of x[N,pixels,C] over the pixels. Eight pixels at a time meet all channels, so that x
+ * is read nearly in order; y holds the sums meanwhile. */
+#define TILE 8
 kernel void pool_fwd_global(global float *y, global const float *x, const uint per, const uint N,
                             const uint pixels, const uint C)
 {
     CTR_ROW_LOOP(n, N, per)
-    CTR_LANE_LOOP(c, C)
-    {
-        vfloat sum = 0;
-        for (uint i = 0; i < pixels; i++)
-            sum += load_part(x + (n * pixels + i) * C + c, C - c);
-        store_part(y + n * C + c, sum / (float)pixels, C - c);
-    }
+    for (uint first = 0; first < pixels; first += TILE)
+        CTR_LANE_LOOP(c, C)
+        {
+            global const float *p = x + (n * pixels + first) * C + c;
+            vfloat sum = 0;
+            if (first + TILE <= pixels) {
+                #pragma unroll
+                for (uint i = 0; i < TILE; i++)
+                    sum += load_part(p + i * C, C - c);
+            } else {
+                for (uint i = 0; i < pixels - first; i++)
+                    sum += load_part(p + i * C, C - c);
+            }
+            if (first > 0)
+                sum += load_part(y + n * C + c, C - c);
+            if (first + TILE >= pixels)
+                sum /= (float)pixels;
+            store_part(y + n * C + c, sum, C - c);
+        }
 }
 
 kernel void pool_bwd_global(global float *dx, global const float *dy, const uint per, const uint N,
                             const uint pixels, const uint C)
 {
-    CTR_ROW_LOOP(i, (ulong)N * pixels, per)
+    CTR_ROW_LOOP(i, N * pixels, per)
     CTR_LANE_LOOP(c, C)
-    store_part(dx + i * C + c, load_part(dy + i / pixels * C + c, C - c) / (float)pixels, C - c);
+    store_part(dx + i * C + c, load_part(dy + (uint)i / pixels * (size_t)C + c, C - c) / (float)pixels, C - c);
 }

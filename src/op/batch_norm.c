@@ -96,7 +96,16 @@ static int fwd_lower(ctr_graph *g, ctr_node *node)
 
 enum { B_DY, B_X, B_SAVED, B_GAMMA, B_BETA, B_Y, B_N_IN }; /* y only with ReLU and residual */
 enum { B_DGAMMA, B_DBETA };                                /* then dx, dresidual by attr */
-enum mask { MASK_NONE, MASK_X, MASK_Y };                   /* as in the kernel file */
+enum mask { MASK_NONE, MASK_X, MASK_Y, MASK_KEEP };        /* as in the kernel file */
+
+static const char *bwd_options(enum mask mask, size_t C)
+{
+    static const char *const text[4][2] = {{"-DMASK=0", "-DMASK=0 -DWHOLE=1"},
+                                           {"-DMASK=1", "-DMASK=1 -DWHOLE=1"},
+                                           {"-DMASK=2", "-DMASK=2 -DWHOLE=1"},
+                                           {"-DMASK=3", "-DMASK=3 -DWHOLE=1"}};
+    return text[mask][C % 16 == 0];
+}
 
 static int bwd_prepare(ctr_graph *g, ctr_node *node)
 {
@@ -117,12 +126,12 @@ static int emit_bwd_sums(ctr_graph *g, const ctr_node *node, const struct attr *
         .kernel = "batch_norm_bwd_sums",
         .args = {CTR_BUF(part->buf),
                  CTR_BUF(a->dresidual ? node->out[a->dresidual]->buf : part->buf), CTR_BUF(dy),
-                 CTR_BUF(x->buf), CTR_BUF(mask == MASK_Y ? node->in[B_Y]->buf : x->buf),
-                 CTR_BUF(saved), CTR_BUF(gamma), CTR_BUF(beta), CTR_I32(mask),
-                 CTR_I32(a->dresidual != 0), CTR_U32(split.per), CTR_U32(a->rows), CTR_U32(a->C)},
-        .n_args = 13,
+                 CTR_BUF(x->buf), CTR_BUF(mask >= MASK_Y ? node->in[B_Y]->buf : x->buf),
+                 CTR_BUF(saved), CTR_BUF(gamma), CTR_BUF(beta), CTR_U32(split.per),
+                 CTR_U32(a->rows), CTR_U32(a->C)},
+        .n_args = 11,
         .flops = 4.0 * (double)x->count,
-        .bytes = (2.0 + (mask == MASK_Y) + (a->dresidual != 0)) * (double)x->bytes};
+        .bytes = (2.0 + (mask >= MASK_Y) + (mask == MASK_KEEP)) * (double)x->bytes};
     struct ctr_launch_spec totals = {.file = BATCH_NORM_FILE,
                                      .kernel = "batch_norm_bwd_totals",
                                      .args = {CTR_BUF(node->out[B_DGAMMA]->buf),
@@ -132,6 +141,7 @@ static int emit_bwd_sums(ctr_graph *g, const ctr_node *node, const struct attr *
                                               CTR_U32(split.chunks), CTR_U32(a->C)},
                                      .n_args = 9};
     ctr_grid_row_sums(g, &sums, split, a->C);
+    sums.options = bwd_options(mask, a->C);
     ctr_grid_row_totals(g, &totals, a->C);
     int rc = ctr_emit(g, &sums);
     return rc != 0 ? rc : ctr_emit(g, &totals);
@@ -141,7 +151,10 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
 {
     const struct attr *a = node->attr;
     const ctr_tensor *x = node->in[B_X], *dy = node->in[B_DY];
-    enum mask mask = !a->relu ? MASK_NONE : a->has_residual ? MASK_Y : MASK_X;
+    enum mask mask = !a->relu           ? MASK_NONE
+                     : !a->has_residual ? MASK_X
+                     : a->dresidual     ? MASK_KEEP
+                                        : MASK_Y;
     int rc = emit_bwd_sums(g, node, a, mask);
     if (rc != 0 || !a->dx)
         return rc;
@@ -151,21 +164,21 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
     }
     struct ctr_launch_spec spec = {.file = BATCH_NORM_FILE,
                                    .kernel = "batch_norm_bwd_dx",
-                                   .n_args = 12,
+                                   .n_args = 11,
                                    .flops = 4.0 * (double)x->count,
                                    .bytes = (mask == MASK_Y ? 4.0 : 3.0) * (double)x->bytes};
     spec.args[0] = CTR_BUF(node->out[a->dx]->buf);
     spec.args[1] = CTR_BUF(dy->buf);
     spec.args[2] = CTR_BUF(x->buf);
-    spec.args[3] = CTR_BUF(mask == MASK_Y ? node->in[B_Y]->buf : x->buf);
+    spec.args[3] = CTR_BUF(mask >= MASK_Y ? node->in[B_Y]->buf : x->buf);
     spec.args[4] = CTR_BUF(node->in[B_SAVED]->buf);
     spec.args[5] = CTR_BUF(node->scratch->buf);
     spec.args[6] = CTR_BUF(node->in[B_GAMMA]->buf);
     spec.args[7] = CTR_BUF(node->in[B_BETA]->buf);
-    spec.args[8] = CTR_I32(mask);
-    spec.args[9] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
-    spec.args[10] = CTR_U32(a->rows);
-    spec.args[11] = CTR_U32(a->C);
+    spec.args[8] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
+    spec.args[9] = CTR_U32(a->rows);
+    spec.args[10] = CTR_U32(a->C);
+    spec.options = bwd_options(mask, a->C);
     return ctr_emit(g, &spec);
 }
 

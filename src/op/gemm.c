@@ -34,7 +34,8 @@ static struct cut cut(const ctr_graph *g, const struct ctr_gemm *p)
     if (ceil_div(m_tiles, c.tiles) < per_panel)
         c.tiles = m_tiles / per_panel > 0 ? m_tiles / per_panel : 1;
     c.m_items = ceil_div(m_tiles, c.tiles);
-    c.pack_floats = p->transpose_b || p->N % PANEL ? c.panels * PANEL * p->K : 0;
+    int pack = p->transpose_b || p->N % PANEL || (p->M >= 256 && p->K >= 128);
+    c.pack_floats = pack ? c.panels * PANEL * p->K : 0;
     c.part_floats = c.splits > 1 ? c.splits * p->M * p->N : 0;
     return c;
 }
@@ -55,15 +56,15 @@ static int emit_pack(ctr_graph *g, const struct ctr_gemm *p, const struct cut *c
     size_t per = ceil_div(p->K, ceil_div(16 * (size_t)ctr_graph_caps(g)->compute_units, c->panels));
     if (per < 64)
         per = 64;
-    struct ctr_launch_spec spec = {
-        .file = "op/gemm.cl",
-        .kernel = "gemm_pack",
-        .args = {CTR_BUF(p->temp), CTR_BUF(p->B), CTR_U64(p->transpose_b ? 1 : p->ldb),
-                 CTR_U64(p->transpose_b ? p->ldb : 1), CTR_U32(p->N), CTR_U32(p->K), CTR_U32(per)},
-        .n_args = 7,
-        .global = {c->panels, ceil_div(p->K, per), 1},
-        .local = {1, 1, 1},
-        .bytes = 8.0 * (double)(p->N * p->K)};
+    struct ctr_launch_spec spec = {.file = "op/gemm.cl",
+                                   .kernel = "gemm_pack",
+                                   .args = {CTR_BUF(p->temp), CTR_BUF(p->B), CTR_U64(p->ldb),
+                                            CTR_I32(p->transpose_b), CTR_U32(p->N), CTR_U32(p->K),
+                                            CTR_U32(per)},
+                                   .n_args = 7,
+                                   .global = {c->panels, ceil_div(p->K, per), 1},
+                                   .local = {1, 1, 1},
+                                   .bytes = 8.0 * (double)(p->N * p->K)};
     return ctr_emit(g, &spec);
 }
 

@@ -12,10 +12,17 @@ static size_t gpu_lanes(size_t C, size_t most)
     return lanes;
 }
 
+/* No partial vectors: the kernels need not look. */
+static const char *whole(size_t C)
+{
+    return C % 16 == 0 ? "-DWHOLE=1" : NULL;
+}
+
 uint32_t ctr_grid_rows(const ctr_graph *g, struct ctr_launch_spec *spec, size_t rows, size_t C)
 {
     const struct ctr_caps *caps = ctr_graph_caps(g);
     size_t per;
+    spec->options = whole(C);
     if (caps->family == CTR_FAMILY_GPU) {
         size_t lanes = gpu_lanes(C, 16), down = 64 / lanes;
         per = 2;
@@ -45,6 +52,8 @@ struct ctr_row_split ctr_row_split(const ctr_graph *g, size_t rows, size_t C)
         least_rows = 4 * GPU_GROUP / lanes; /* four rows a work-item */
     } else {
         most = 16 * (size_t)caps->compute_units;
+        if (most < rows / 512) /* short sums round less */
+            most = rows / 512;
         least_rows = (4096 + C - 1) / C;
         if (least_rows < 16)
             least_rows = 16;
@@ -61,6 +70,7 @@ void ctr_grid_row_sums(const ctr_graph *g, struct ctr_launch_spec *spec, struct 
 {
     spec->local[0] = spec->local[1] = spec->global[0] = 1;
     spec->global[1] = split.chunks;
+    spec->options = whole(C);
     if (ctr_graph_caps(g)->family == CTR_FAMILY_GPU) {
         size_t lanes = gpu_lanes(C, 16);
         spec->local[0] = lanes;
@@ -75,5 +85,6 @@ void ctr_grid_row_totals(const ctr_graph *g, struct ctr_launch_spec *spec, size_
     int gpu = ctr_graph_caps(g)->family == CTR_FAMILY_GPU;
     spec->local[0] = spec->local[1] = gpu ? 16 : 1;
     spec->global[0] = (C + 15) / 16 * spec->local[0];
+    spec->options = whole(C);
     spec->global[1] = spec->local[1];
 }

@@ -8,7 +8,8 @@
 
 #include "graph/graph.h"
 
-/* Sets the grid of an element-wise kernel; returns its argument `per`. */
+/* Sets the grid of an element-wise kernel, and options as all three do (WHOLE where C is a multiple
+ * of 16); returns its argument `per`. */
 uint32_t ctr_grid_rows(const ctr_graph *g, struct ctr_launch_spec *spec, size_t rows, size_t C);
 
 struct ctr_row_split {

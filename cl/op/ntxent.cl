@@ -14,7 +14,6 @@
 #include "lib/products.clh"
 
 #define NEG (-1e30f)
-#define KB  64 /* keys between two updates of dz */
 
 /* 2^x for x <= 0; 2^-126 below that. Cephes exp2f: relative error 2e-7. */
 static inline float16 exp2_neg(float16 x)
@@ -89,7 +88,7 @@ ntxent_fwd_tile(global float *part, const global float *z, local float *q, const
     }
 }
 
-/* w[KB][32] for the keys [k0, k0 + n): P_ik + P_ki, 0 for self, -(miss_i + miss_p) for positives. */
+/* w[n][32] for the keys [k0, k0 + n): P_ik + P_ki, 0 for self, -(miss_i + miss_p) for positives. */
 static inline void block_weights(local float *w, const local float *q, const global float *z,
                                  const global float *lse, const global float *miss, int k0, int n,
                                  int i0, int D, int N)
@@ -168,20 +167,21 @@ static inline void block_gradient(local float *acc, const local float *w, const 
 }
 
 /* Grid: ceil(M / 32) x splits; dz: [splits][M][D], each split its keys' share. lse, miss: [M].
- * inv_MT = 1 / (M T). Local: D * 32, D * 32, KB * 32 floats. split_keys: a multiple of KT. */
+ * inv_MT = 1 / (M T). Local: D * 32, D * 32, block * 32 floats. split_keys, block: multiples of KT;
+ * dz is updated every `block` keys. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 ntxent_bwd_tile(global float *dz, const global float *dloss, const global float *z,
                 const global float *lse, const global float *miss, local float *q, local float *acc,
                 local float *w, const float scale, const float inv_MT, const int D, const int N,
-                const int split_keys)
+                const int split_keys, const int block)
 {
     const int M = 2 * N, i0 = get_global_id(0) * QT, split = get_global_id(1);
     const int end = min(M, (split + 1) * split_keys);
     pack_queries(q, z, scale, i0, D, M);
     for (int d = 0; d < D * 2; d++)
         vstore16((float16)(0.0f), d, acc);
-    for (int k0 = split * split_keys; k0 < end; k0 += KB) {
-        const int n = min(KB, end - k0);
+    for (int k0 = split * split_keys; k0 < end; k0 += block) {
+        const int n = min(block, end - k0);
         block_weights(w, q, z, lse, miss, k0, n, i0, D, N);
         block_gradient(acc, w, z + (size_t)k0 * D, n, D);
     }
@@ -350,7 +350,7 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
     const int c0 = get_group_id(2) * GCOLS, id = i0 + ty * 4;
     float4 acc[4][2], block[4][2];
     for (int i = 0; i < 4; i++)
-        acc[i][0] = acc[i][1] = (float4)(0.0f);
+        acc[i][0] = acc[i][1] = block[i][0] = block[i][1] = (float4)(0.0f);
     for (int k0 = split * split_keys; k0 < end; k0 += GT) {
         float4 tile[4];
         group_products(tile, a, a + GD * PITCH, z, scale, i0, k0, D, M);
@@ -366,8 +366,6 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
                     k >= end || k == q ? 0.0f : other ? -(miss[q] + miss[kc]) : p;
             }
         }
-        for (int i = 0; i < 4; i++)
-            block[i][0] = block[i][1] = (float4)(0.0f);
         for (int kk = 0; kk < GT; kk += GD) { /* 16 keys x 128 columns at a time */
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int x = l; x < GD * GCOLS; x += 256) {
@@ -389,10 +387,12 @@ ntxent_bwd_group(global float *dz, const global float *dloss, const global float
                 block[3][1] += q.w * y;
             }
         }
-        for (int i = 0; i < 4; i++) {
-            acc[i][0] += block[i][0];
-            acc[i][1] += block[i][1];
-        }
+        if (k0 / GT % 4 == 3 || k0 + GT >= end) /* 256 keys are summed by themselves, as above */
+            for (int i = 0; i < 4; i++)
+                for (int h = 0; h < 2; h++) {
+                    acc[i][h] += block[i][h];
+                    block[i][h] = (float4)(0.0f);
+                }
     }
     const float g = dloss[0] * inv_MT;
     for (int i = 0; i < 4; i++)

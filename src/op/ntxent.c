@@ -14,11 +14,10 @@
 
 #define LOG2E 1.44269504088896340736
 
-/* As in ntxent.cl: queries and work-items of a group, keys between two updates of dz, columns of
- * dz. */
+/* As in ntxent.cl: queries of a work-item, queries and work-items of a group, columns of dz in it.
+ */
 enum {
     TILE_QUERIES = 32,
-    TILE_KEYS = 64,
     GROUP_QUERIES = 64,
     GROUP_ITEMS = 256,
     GROUP_COLUMNS = 128,
@@ -44,15 +43,20 @@ static struct cut cut_up(const ctr_graph *g, size_t M, size_t queries)
     return (struct cut){items, (M + keys - 1) / keys, keys};
 }
 
-static size_t tile_local_bytes(size_t D)
+/* Keys between two updates of dz on a CPU: as many as local memory holds beside two tiles of D
+ * columns, since few updates round less; 0 when it holds too few. */
+static size_t block_keys(const struct ctr_caps *caps, size_t D)
 {
-    return (2 * D + TILE_KEYS) * TILE_QUERIES * sizeof(float);
+    size_t keys = 256;
+    while (keys >= 32 && (2 * D + keys) * TILE_QUERIES * sizeof(float) > caps->local_bytes)
+        keys /= 2;
+    return keys >= 32 ? keys : 0;
 }
 
 static int tile_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const ctr_tensor *z = node->in[node->n_in == 1 ? 0 : 1];
-    return tile_local_bytes(z->dim[1]) <= caps->local_bytes &&
+    return block_keys(caps, z->dim[1]) > 0 &&
            (caps->family == CTR_FAMILY_CPU || caps->max_group < GROUP_ITEMS);
 }
 
@@ -184,6 +188,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
 {
     ctr_tensor *z = node->in[1], *dz = node->out[0], *share = node->scratch;
     size_t M = z->dim[0], D = z->dim[1], local = group ? GROUP_ITEMS : 1;
+    size_t block = block_keys(ctr_graph_caps(g), D);
     struct cut cut = cut_up(g, M, group ? GROUP_QUERIES : TILE_QUERIES);
     double T = ((const struct attr *)node->attr)->temperature;
     struct ctr_launch_spec spec = {.file = "op/ntxent.cl",
@@ -199,16 +204,18 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
     if (!group) {
         spec.args[n++] = CTR_LOCAL(D * TILE_QUERIES * sizeof(float));
         spec.args[n++] = CTR_LOCAL(D * TILE_QUERIES * sizeof(float));
-        spec.args[n++] = CTR_LOCAL(TILE_KEYS * TILE_QUERIES * sizeof(float));
+        spec.args[n++] = CTR_LOCAL(block * TILE_QUERIES * sizeof(float));
     }
     spec.args[n++] = CTR_F32(log2_scale(node));
     spec.args[n++] = CTR_F32(1 / ((double)M * T));
     spec.args[n++] = CTR_I32(D);
     spec.args[n++] = CTR_I32(M / 2);
     spec.args[n++] = CTR_I32(cut.split_keys);
-    spec.n_args = n;
     if (group)
         spec.global[2] = (D + GROUP_COLUMNS - 1) / GROUP_COLUMNS;
+    else
+        spec.args[n++] = CTR_I32(block);
+    spec.n_args = n;
     int rc = ctr_emit(g, &spec);
     return rc != 0 || cut.splits == 1 ? rc : emit_add(g, dz, share, cut.splits);
 }

@@ -124,7 +124,8 @@ static void large(size_t N, double T)
     r.loss = ctr_ntxent(r.g, r.z, (float)T, NULL);
     rig_build(&r);
     double extra = (double)(ctr_graph_report(r.g).arena_bytes - r.z->bytes) / (1 << 20);
-    rig_run(&r, z, dz); /* compiles */
+    if (N <= 4096)
+        rig_run(&r, z, dz); /* compiles */
     double start = ctr_now(), loss = rig_run(&r, z, dz), time = ctr_now() - start;
     double want = by_multiplicity(dw, w, (float)T, N / PAIRS, D);
     for (size_t i = 0; i < M; i++)

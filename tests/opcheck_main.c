@@ -1,6 +1,7 @@
 /* opcheck_main.c -- `test-op [-v] [OP ...]`: the cases of the named ops, or all, on the device that
  * CTR_TEST_DEVICE selects (default: the first usable). Exit 0 when all pass, 77 (skip) when there
- * is no device and CTR_REQUIRE_DEVICE is not set, else 1. */
+ * is no device and CTR_REQUIRE_DEVICE is not set, else 1. CTR_TEST_SLOW=1 adds the slow cases;
+ * CTR_TEST_MAX=N leaves out cases with more than N input elements (for simulators). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +38,36 @@ static int wanted(const char *name, int argc, char **argv)
     return !named;
 }
 
+static size_t elements(const struct opcase *c)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < c->n_in; i++) {
+        size_t n = 1;
+        for (unsigned k = 0; k < c->in[i].rank; k++)
+            n *= c->in[i].dim[k];
+        sum += n;
+    }
+    return sum;
+}
+
+static int skipped(const struct opcase *c)
+{
+    const char *slow = getenv("CTR_TEST_SLOW"), *max = getenv("CTR_TEST_MAX");
+    return (c->slow && !(slow && *slow == '1')) || (max && elements(c) > strtoull(max, NULL, 10));
+}
+
 int main(int argc, char **argv)
 {
     struct tally t = {.verbose = argc > 1 && strcmp(argv[1], "-v") == 0};
     ctr_dev *dev = NULL;
-    const char *slow = getenv("CTR_TEST_SLOW"), *must = getenv("CTR_REQUIRE_DEVICE");
+    const char *must = getenv("CTR_REQUIRE_DEVICE");
     if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL) != 0) {
         fprintf(stderr, "no device: %s\n", ctr_error_text());
         return must && *must == '1' ? 1 : 77;
     }
     for (const struct opcheck_op *op = opcheck_ops; op->name; op++)
         for (const struct opcase *c = op->cases; wanted(op->name, argc, argv) && c->name; c++)
-            if (!c->slow || (slow && *slow == '1'))
+            if (!skipped(c))
                 opcheck_case(dev, c, report, &t);
     printf("%s: %u passed, %u failed\n", ctr_dev_caps(dev)->name, t.passed, t.failed);
     ctr_dev_destroy(&dev);

@@ -2,7 +2,7 @@
 # test.sh -- `sh tools/test.sh [TEST...]`: installs what is missing, builds with warnings as errors,
 # runs every test or those named. The last line is "N passed, N failed"; the exit code is 0 only when
 # nothing failed. BUILD=DIR builds elsewhere than build-test, CONFIGURE adds options of meson setup,
-# OCL_ICD_VENDORS chooses another OpenCL platform than the CPU's.
+# OCL_ICD_VENDORS chooses another OpenCL platform than the CPU's, CACHE=DIR another place for caches.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/setup.sh
@@ -28,9 +28,9 @@ if [ -z "${OCL_ICD_VENDORS:-}" ] && [ -f /etc/OpenCL/vendors/pocl.icd ]; then
     export OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd
 fi
 export CTR_REQUIRE_DEVICE=1
-export XDG_CACHE_HOME="$PWD/$build_dir/cache"
-export POCL_CACHE_DIR="$XDG_CACHE_HOME/pocl"
-case $build_dir in /*) XDG_CACHE_HOME=$build_dir/cache POCL_CACHE_DIR=$build_dir/cache/pocl ;; esac
+cache=${CACHE:-$build_dir/cache}
+case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
+export XDG_CACHE_HOME="$cache" POCL_CACHE_DIR="$cache/pocl"
 mkdir -p "$POCL_CACHE_DIR" || finish 0 1
 
 say "running the tests"

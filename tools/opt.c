@@ -21,11 +21,19 @@ static void *slot(const struct place *at)
     return (char *)at->group->base + at->row->offset;
 }
 
+/* Two neighbours in the wrong order, the commonest slip: one edit, not two. */
+static int swapped(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a && a[1] && a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0;
+}
+
 void opt_near_offer(struct opt_near *near, const char *typed, const char *word)
 {
     /* Two edits turn any two-letter word into any other: short words get fewer. */
     size_t limit = strlen(typed) < 4 ? 1 : 2;
-    size_t distance = ctr_str_distance(typed, word, limit);
+    size_t distance = swapped(typed, word) ? 1 : ctr_str_distance(typed, word, limit);
     size_t n = strlen(typed);
     if (distance > limit && n >= 3 && strncmp(typed, word, n) == 0)
         distance = limit; /* the beginning of the word */

@@ -88,6 +88,7 @@ static void mistakes_are_named(void **state)
         const char *line, *text, *hint;
     } cases[] = {
         {"--bacth 3", "unknown option '--bacth'", "did you mean '--batch'?"},
+        {"--ste 3", "unknown option '--ste'", "did you mean '--set'?"},
         {"--enc cnn", "unknown option '--enc'", "did you mean '--encoder'?"},
         {"--colour-me 3", "unknown option '--colour-me'", ""},
         {"--no-batch", "unknown option '--no-batch'", ""},

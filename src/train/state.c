@@ -61,7 +61,9 @@ int ctr_state_save(ctr_trainer *t)
         for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_MOMENT2; part++)
             if (kept(t->store, ctr_store_entry(t->store, i), part))
                 CTR_TRY(gather(&tensors[n++], &mem, t->store, i, part));
-    snprintf(loss, sizeof loss, "%a", t->epoch_loss);
+    uint64_t loss_bits;
+    memcpy(&loss_bits, &t->epoch_loss, sizeof loss_bits);
+    snprintf(loss, sizeof loss, "%016" PRIx64, loss_bits);
     snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
     snprintf(size, sizeof size, "%zu", t->image_size);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
@@ -75,7 +77,7 @@ int ctr_state_save(ctr_trainer *t)
         {"seed", seed},
         {"data", ctr_data_info(t->data)->path},
         {"data_hash", hash},
-        {"epoch_loss", loss},
+        {"epoch_loss_bits", loss},
         {"device", ctr_dev_caps(t->dev)->name},
         {"driver", ctr_dev_caps(t->dev)->driver},
     };
@@ -138,8 +140,9 @@ int ctr_state_load(ctr_trainer *t)
     CTR_TRY(ctr_checkpoint_open_newest(&st, &t->done, ctr_run_checkpoint_dir(t->run)));
     CTR_TRY(check_data(t, st));
     CTR_TRY(ctr_state_restore(t->store, st, 1));
-    const char *loss = ctr_st_meta_value(st, "epoch_loss");
-    t->epoch_loss = loss ? strtod(loss, NULL) : 0;
+    const char *loss = ctr_st_meta_value(st, "epoch_loss_bits");
+    uint64_t loss_bits = loss ? strtoull(loss, NULL, 16) : 0;
+    memcpy(&t->epoch_loss, &loss_bits, sizeof loss_bits);
     if (t->done > t->total_steps)
         CTR_TRY(ctr_fail(CTR_E_MODEL,
                          "the checkpoint is of step %" PRIu64 ", past the run's %" PRIu64, t->done,

@@ -38,7 +38,7 @@ static const struct opt rows[] = {
             .help = "other seeds give other views"),
     OPT_ROW(U64, struct options, epoch, .name = "epoch", .metavar = "N", .init = "0",
             .max = UINT32_MAX, .help = "show the views of this epoch"),
-    OPT_ROW(STR, struct options, device, .name = "device", .letter = 'd', .metavar = "DEV",
+    OPT_ROW(STR, struct options, device, .name = "device", .metavar = "DEV",
             .shown = "the best one", .help = "number, type or part of the name, see devices"),
     {.name = NULL},
 };

@@ -10,7 +10,7 @@ setup "$build_packages"
 
 build_dir=${BUILD:-build}
 say "building in $build_dir"
-build "$build_dir" --buildtype=release || die "the build failed"
+build "$build_dir" --buildtype=release -Dtests=false || die "the build failed"
 
 run=runs/quickstart
 number=1

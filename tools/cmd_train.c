@@ -390,6 +390,17 @@ static void default_out(struct train_command *c)
     c->o.out = c->out;
 }
 
+/* A data set is found again from any directory: its path is kept from the root. */
+static int absolute_data(struct train_command *c)
+{
+    char *path = c->o.data ? realpath(c->o.data, NULL) : NULL;
+    if (!path)
+        return 0; /* the built-in set, DRIVER:PATH, or nothing there: the reader will say */
+    c->o.data = ctr_arena_strdup(&c->arena, path);
+    free(path);
+    return c->o.data ? 0 : CTR_E_FAIL;
+}
+
 /* What the command line says against the run's own configuration. */
 static int check_resume(struct train_command *c)
 {
@@ -435,6 +446,7 @@ static int run(int argc, char **argv)
     } else if (!c->o.out) {
         default_out(c);
     }
+    CTR_TRY(absolute_data(c));
     config_write(&c->config, &c->set);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

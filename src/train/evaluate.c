@@ -78,6 +78,7 @@ static int open_split(struct evaluation *e, int split)
                                      .split = split == TRAIN ? "train" : "test",
                                      .image_size = (unsigned)e->image_size,
                                      .threads = (unsigned)p->threads,
+                                     .max_bad = 0.5,
                                      .limit = p->limit};
     int rc = ctr_data_open(&e->data[split], &params);
     return rc != 0 ? rc : ctr_images_open(&e->images[split], e->dev, e->data[split], 0, NULL, NULL);

@@ -1,7 +1,8 @@
 /* run.h -- the directory of a training run:
  *   config.toml      what it was started with, resolved; enough to start it again
  *   metrics.jsonl    one object a line: step, the caller's fields, ts (seconds since 1970)
- *   train.log        messages
+ *   train.log        what ran where, epochs, warnings, how it ended
+ *   skipped.tsv      images that could not be used, when there are any: path and reason
  *   events.out.*     the metrics for TensorBoard
  *   checkpoints/     see checkpoint.h
  *   .lock            held while a process works here

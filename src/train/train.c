@@ -4,11 +4,14 @@
 #include "train/impl.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/rng.h"
+#include "base/str.h"
 
 /* Which samples the steps of this epoch take, and their learning rates. */
 static int begin_epoch(ctr_trainer *t)
@@ -131,14 +134,37 @@ static int save(ctr_trainer *t, int last)
     return rc;
 }
 
-static int end_epoch(ctr_trainer *t)
+static void end_epoch(ctr_trainer *t)
 {
     struct ctr_train_progress p;
+    char line[200];
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
     if (t->events.epoch)
         t->events.epoch(t->events.user, &p);
-    return 0;
+    snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f, %.0f images/s",
+             (unsigned long long)p.epoch, (unsigned long long)p.epochs, p.loss, p.images_per_s);
+    if (t->run)
+        ctr_run_log(t->run, CTR_LOG_INFO, line);
+}
+
+/* RUN/skipped.tsv: path and reason of every image that could not be used. */
+static int list_skipped(const ctr_trainer *t)
+{
+    size_t n = ctr_data_n_skipped(t->data);
+    struct ctr_str text = {0};
+    if (!t->run || n == 0)
+        return 0;
+    char *path = ctr_path_join(ctr_run_dir(t->run), "skipped.tsv");
+    for (size_t i = 0; i < n; i++) {
+        struct ctr_data_skip skip = ctr_data_skip(t->data, i);
+        ctr_str_json(&text, skip.path); /* quoted: a path may hold tabs and newlines */
+        ctr_str_addf(&text, "\t%s\n", skip.reason);
+    }
+    int rc = path && !text.failed ? ctr_file_write(path, text.s, text.n) : CTR_E_FAIL;
+    free(path);
+    ctr_str_free(&text);
+    return rc;
 }
 
 int ctr_trainer_run(ctr_trainer *t)
@@ -146,6 +172,7 @@ int ctr_trainer_run(ctr_trainer *t)
     const struct ctr_train_params *p = t->params;
     struct ctr_train_progress now;
     int rc = 0, saved = 0;
+    CTR_TRY(list_skipped(t));
     t->started = ctr_now();
     t->started_at = t->fetched = t->done;
     while (t->done < t->total_steps && !t->stopped) {
@@ -170,10 +197,16 @@ int ctr_trainer_run(ctr_trainer *t)
             CTR_TRY(save(t, t->done == t->total_steps || t->stopped));
         saved = save_due;
         if (epoch_ends)
-            CTR_TRY(end_epoch(t));
+            end_epoch(t);
     }
     if (!saved && t->done == t->started_at)
         CTR_TRY(save(t, 1));
+    CTR_TRY(list_skipped(t)); /* streaming finds bad images on its way */
 out:
+    if (t->run)
+        ctr_run_log(t->run, rc ? CTR_LOG_ERROR : CTR_LOG_INFO,
+                    rc           ? ctr_error_text()
+                    : t->stopped ? "stopped by a signal"
+                                 : "done");
     return rc;
 }

@@ -3,6 +3,7 @@
  * loss, gradients, optimiser, ring. */
 #include "train/impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ static int open_data(ctr_trainer *t)
         ctr_data_open(&t->data, &(struct ctr_data_params){.path = p->data,
                                                           .image_size = (unsigned)p->image_size,
                                                           .threads = (unsigned)p->threads,
+                                                          .max_bad = 0.5,
                                                           .limit = p->limit});
     if (rc != 0)
         return rc;
@@ -136,6 +138,27 @@ out:
     return rc;
 }
 
+/* The first lines of train.log: enough to know what ran where. */
+static void log_start(const ctr_trainer *t)
+{
+    const struct ctr_caps *caps = ctr_dev_caps(t->dev);
+    const struct ctr_data_info *d = ctr_data_info(t->data);
+    char line[1024];
+    snprintf(line, sizeof line, "clcontrast " CTR_VERSION " on %s (%s, driver %s)", caps->name,
+             caps->platform, caps->driver);
+    ctr_run_log(t->run, CTR_LOG_INFO, line);
+    snprintf(line, sizeof line, "%s: %zu images of %ux%u, %zu skipped, %s", d->path, d->n, d->width,
+             d->height, ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
+    ctr_run_log(t->run, CTR_LOG_INFO, line);
+    snprintf(
+        line, sizeof line,
+        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu pairs, from step %llu",
+        t->method->name, t->encoder->name, t->optim->name, t->learning_rate, t->weight_decay,
+        (unsigned long long)t->total_steps, (unsigned long long)t->params->batch,
+        (unsigned long long)t->done);
+    ctr_run_log(t->run, CTR_LOG_INFO, line);
+}
+
 int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
                        const struct ctr_train_events *events)
 {
@@ -158,8 +181,10 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
     CTR_TRY(build(t));
     if (params->resume)
         CTR_TRY(ctr_state_load(t));
-    if (t->run)
+    if (t->run) {
         CTR_TRY(ctr_run_begin(t->run, t->done));
+        log_start(t);
+    }
     ctr_dev_profile_reset(t->dev);
     *out = t;
     t = NULL;

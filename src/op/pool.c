@@ -230,6 +230,11 @@ static int shape_rule(ctr_graph *g, struct window *w, const char *op, const ctr_
                        w->size, w->stride, w->pad, x->dim[1], x->dim[2]);
         return 0;
     }
+    if (x->count / x->dim[3] > UINT32_MAX / 2 ||
+        x->dim[3] > INT32_MAX) { /* pixels, as in kernels */
+        ctr_graph_fail(g, CTR_E_USAGE, "%s: '%s' is too large", op, x->name);
+        return 0;
+    }
     for (unsigned i = 0; i < 4; i++)
         w->in[i] = w->out[i] = x->dim[i];
     for (unsigned i = 1; i < 3; i++)
@@ -259,8 +264,9 @@ ctr_tensor *ctr_avg_pool(ctr_graph *g, ctr_tensor *x, size_t size, size_t stride
 
 ctr_tensor *ctr_global_avg_pool(ctr_graph *g, ctr_tensor *x)
 {
-    if (x && x->rank != 4)
-        return ctr_graph_fail(g, CTR_E_USAGE, "global_avg_pool: '%s' is not [N,H,W,C]", x->name);
+    struct window w = {.size = 1, .stride = 1};
+    if (!x || !shape_rule(g, &w, "global_avg_pool", x))
+        return NULL;
     ctr_node *node = ctr_node_add(g, &global_avg_pool, NULL, 0, 1, &x, 0);
-    return node ? ctr_node_out(g, node, CTR_F32, 2, (size_t[]){x->dim[0], x->dim[3]}) : NULL;
+    return ctr_node_out(g, node, CTR_F32, 2, (size_t[]){x->dim[0], x->dim[3]});
 }

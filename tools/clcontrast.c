@@ -8,16 +8,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "term.h"
 
 const struct cmd *const cmd_table[] = {
-    &cmd_augment,
-    &cmd_devices,
-    &cmd_eval,
-    &cmd_train,
-    NULL,
+    &cmd_augment, &cmd_devices, &cmd_eval, &cmd_train, NULL,
 };
 
 static const struct cmd *find_command(const char *name)
@@ -102,9 +99,31 @@ static int flush_output(int rc)
                     errno ? strerror(errno) : "");
 }
 
+static volatile pid_t own_pid;
+
+/* Some drivers abort instead of failing; what they said stands above. Children that try drivers
+ * inherit the handler and keep silent. */
+static void on_abort(int signal)
+{
+    static const char text[] =
+        "error: aborted, most likely by the OpenCL driver\n"
+        "hint: 'clcontrast devices' tries each device in a process of its own\n";
+    if (getpid() == own_pid && write(2, text, sizeof text - 1) < 0)
+        _exit(CTR_E_DEVICE);
+    raise(signal); /* SA_RESETHAND: this time for good */
+}
+
+static void watch_signals(void)
+{
+    own_pid = getpid();
+    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGABRT, &(struct sigaction){.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND},
+              NULL);
+}
+
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN);
+    watch_signals();
     term_init();
     if (argc < 2) {
         print_usage(stderr);

@@ -93,8 +93,20 @@ need_list() {
     say "going on with what is here"
 }
 
+# A bare chroot has nothing at /proc and /sys; PoCL asks both about processors and memory.
+mount_kernel_views() {
+    for view in proc:/proc sysfs:/sys; do
+        at=${view#*:}
+        if [ ! -d "$at" ] || [ -n "$(ls -A "$at")" ]; then continue; fi
+        say "$at is empty; mounting it, since PoCL needs it"
+        $sudo mount -t "${view%:*}" "${view%:*}" "$at" 2>/dev/null ||
+            say "cannot mount it; from outside: mount --bind $at CHROOT$at"
+    done
+}
+
 # setup NEEDED [WELCOME]: lists as above.
 setup() {
+    mount_kernel_views
     if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
         need_list "this system has no apt" "$1"
         return 0

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#define XXH_INLINE_ALL /* a hash state on the stack */
+#define XXH_STATIC_LINKING_ONLY /* a hash state on the stack */
 #include <xxhash.h>
 
 static int writable_text(const char *text)

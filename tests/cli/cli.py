@@ -189,6 +189,15 @@ class Devices(unittest.TestCase):
             self.assertEqual((done.returncode, done.out), (1, ""), how)
             self.assertTrue(done.err.startswith("error: "), done.err)
 
+    @unittest.skipUnless(BAD_DRIVER, "no driver that fails on purpose")
+    def test_driver_that_aborts_in_training(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = run("train", "--out", folder + "/run",
+                       env={"OCL_ICD_VENDORS": BAD_DRIVER, "BAD_DRIVER": "abort-discover"})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("error: ", done.err)
+        self.assertIn("'clcontrast devices'", done.err)
+
     @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
     def test_terminals(self):
         os.environ["OCL_ICD_VENDORS"] = POCL

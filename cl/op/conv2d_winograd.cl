@@ -69,9 +69,9 @@
     }
 
 /* U[O/32][36][I][32] = G w Gt; w(o, i, tap) = w[o * so + i * si + tap], taps in reverse if `turn`.
- * Work size (O / 16, I). */
+ * `stream`: U is too large to stay in cache. Work size (O / 16, I). */
 kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int O, int so,
-                                      int si, int turn)
+                                      int si, int turn, int stream)
 {
     int o = get_group_id(0) * 16, i = get_group_id(1);
     float g[9][16];
@@ -85,7 +85,10 @@ kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, in
     for (int y = 0; y < 6; y++) {
         MUL_G(u, t[0][y], t[1][y], t[2][y])
         for (int x = 0; x < 6; x++)
-            store16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
+            if (stream)
+                stream16(u[x], to + (size_t)(y * 6 + x) * I * 32);
+            else
+                store16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
     }
 }
 

@@ -5,8 +5,10 @@
 
 #include <math.h>
 
-#define POINTS 36 /* of a transformed tile */
-#define LINE   16 /* floats that the kernels add between points */
+#define POINTS       36                /* of a transformed tile */
+#define STREAM_BYTES ((size_t)8 << 20) /* transformed weights beyond that miss the caches anyway   \
+                                        */
+#define LINE 16                        /* floats that the kernels add between points */
 
 static size_t tiles(size_t n, size_t h, size_t w)
 {
@@ -88,8 +90,9 @@ static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_te
                                    .local = {1, 1, 1},
                                    .bytes = (double)(U->bytes + w->bytes)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){U, w});
-    conv2d_ints(&spec, 5,
-                (int[]){in, out, transposed ? 9 : c->C * 9, transposed ? c->C * 9 : 9, transposed});
+    conv2d_ints(&spec, 6,
+                (int[]){in, out, transposed ? 9 : c->C * 9, transposed ? c->C * 9 : 9, transposed,
+                        U->bytes > STREAM_BYTES});
     return ctr_emit(g, &spec);
 }
 

@@ -30,10 +30,12 @@ inline size_t locate(int *row, int *col, int q, int PH, int PW, int H, int W, in
 /* out[N,OH,OW,OC] from in[N,H,W,C], bias added if `use_bias`, clamped from below at `low`.
  * Work size (pixel blocks of a chunk, blocks of 32 out, chunks * phases): a chunk's input stays in
  * cache while it meets all out channels. The pixels of a phase share their taps, so that a phase of
- * the gather is a plain convolution. */
+ * the gather is a plain convolution. `stream`: out is too large for the caches, OC a multiple
+ * of 16. */
 kernel TILE void conv2d_direct(global float *out, global const float *in, global const float *P,
                                global const float *bias, int use_bias, float low, int N, int H,
-                               int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
+                               int W, int C, int OH, int OW, int OC, int KH, int KW, int pad,
+                               int stream)
 {
     int phase = get_group_id(2) % (STEP * STEP), py = phase / STEP, px = phase % STEP;
     int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP, total = N * PH * PW;
@@ -77,8 +79,9 @@ kernel TILE void conv2d_direct(global float *out, global const float *in, global
         int q = q0 + i, n = q / (PH * PW), r = q - n * PH * PW;
         int y = r / PW * STEP + py, x = r % PW * STEP + px;
         global float *o = out + (((size_t)n * OH + y) * OW + x) * OC + o0;
-        store_lanes(o, select(a[i], (float16)(low), a[i] < low), OC - o0);
-        store_lanes(o + 16, select(b[i], (float16)(low), b[i] < low), OC - o0 - 16);
+        store_clamped(o, a[i], low, OC - o0, stream);
+        if (OC - o0 > 16)
+            store_clamped(o + 16, b[i], low, OC - o0 - 16, stream);
     }
 }
 

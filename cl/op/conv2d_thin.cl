@@ -56,7 +56,7 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
 
 /* Output pixels ox.. of row oy (a tile) to y and at, channels o0.. */
 inline void store_tile(global float *y, global uchar *at, const float16 *v, float low, int OW,
-                       int O, int o, int ox)
+                       int O, int o, int ox, int stream)
 {
     if (POOL) { /* OW: pixels of a pooled row */
 #pragma unroll
@@ -69,15 +69,16 @@ inline void store_tile(global float *y, global uchar *at, const float16 *v, floa
 #pragma unroll
     for (int i = 0; i < COLS; i++)
         if (ox + i < OW)
-            store_lanes(y + (ox + i) * O + o, select(v[i], (float16)(low), v[i] < low), O - o);
+            store_clamped(y + (ox + i) * O + o, v[i], low, O - o, stream);
 }
 
 /* y[N,OH,OW,O] and, with POOL, max_at, both pooled; work size (blocks of `high` output rows before
- * pooling, N). `pitch` floats a copied row: enough for OW rounded up to tiles. */
+ * pooling, N). `pitch` floats a copied row: enough for OW rounded up to tiles.
+ * `stream`: y is too large for the caches, O a multiple of 16. */
 kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const float *x,
                              global const float *P, global const float *bias, local float *rows,
                              int use_bias, float low, int H, int W, int OH, int OW, int O, int KH,
-                             int pad, int high, int pitch)
+                             int pad, int high, int pitch, int stream)
 {
     int y0 = get_group_id(0) * high, n = get_group_id(1), y1 = min(OH * ROWS, y0 + high);
     copy_rows(rows, x + (size_t)n * H * W * C, y0 * STRIDE - pad, (y1 - y0 - 1) * STRIDE + KH,
@@ -108,9 +109,9 @@ kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const
                     }
                 }
                 size_t to = ((size_t)n * OH + oy / ROWS) * OW * O;
-                store_tile(y + to, max_at + to, a, low, OW, O, o0, ox);
+                store_tile(y + to, max_at + to, a, low, OW, O, o0, ox, stream);
                 if (o0 + 16 < O)
-                    store_tile(y + to, max_at + to, b, low, OW, O, o0 + 16, ox);
+                    store_tile(y + to, max_at + to, b, low, OW, O, o0 + 16, ox, stream);
             }
     }
 }

@@ -161,7 +161,7 @@ inline void multiply(local float *M, local const float *V, global const float *U
 /* y (rows `row` floats apart, nh x nw of 4 x 4 pixels, 2 x 2 with POOL) = At m A of 16 channels,
  * plus bias, clamped from below. m[36], each M_POINT floats from the last. */
 inline void output_tile(global float *y, global uchar *at, local const float *m, float16 bias,
-                        float16 low, int row, int C, int nh, int nw)
+                        float low, int row, int C, int nh, int nw, int stream)
 {
     float16 t[6][4], d[6], o[4][4];
 #pragma unroll
@@ -177,17 +177,15 @@ inline void output_tile(global float *y, global uchar *at, local const float *m,
         if (!POOL && i < nh)
 #pragma unroll
             for (int j = 0; j < 4; j++)
-                if (j < nw) {
-                    o[i][j] += bias;
-                    store16(select(o[i][j], low, o[i][j] < low), 0, y + i * row + j * C);
-                }
+                if (j < nw)
+                    store_clamped(y + i * row + j * C, o[i][j] + bias, low, 16, stream);
         if (POOL && i % 2 && i / 2 < nh)
 #pragma unroll
             for (int j = 0; j < 4; j += 2)
                 if (j / 2 < nw) {
                     int to = i / 2 * row + j / 2 * C;
                     store_max16(y + to, at + to, o[i - 1][j], o[i - 1][j + 1], o[i][j], o[i][j + 1],
-                                bias, low, 16);
+                                bias, (float16)(low), 16);
                 }
     }
 }
@@ -200,7 +198,7 @@ kernel TILE void conv2d_winograd(global float *y, global uchar *max_at, global c
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,
                                  int use_bias, float low, int N, int H, int W, int I, int OH,
-                                 int OW, int O, int pad, int th, int tw, int G)
+                                 int OW, int O, int pad, int th, int tw, int G, int stream)
 {
     const int shrink = GATE == 2, size = POOL ? 2 : 4;
     int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[36];
@@ -226,8 +224,8 @@ kernel TILE void conv2d_winograd(global float *y, global uchar *max_at, global c
         size_t to = (((size_t)n * OH + oy) * OW + ox) * O + o0;
         for (int g = 0; g < G; g += 16)
             output_tile(y + to + g, max_at + to + g, M + g / 32 * 36 * M_POINT + t * 32 + (g & 16),
-                        use_bias ? vload16(0, bias + o0 + g) : (float16)(0), (float16)(low), OW * O,
-                        O, OH - oy, OW - ox);
+                        use_bias ? vload16(0, bias + o0 + g) : (float16)(0), low, OW * O, O,
+                        OH - oy, OW - ox, stream);
     }
 }
 

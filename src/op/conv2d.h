@@ -48,6 +48,12 @@ static inline int conv2d_columns(const struct conv2d *c)
     return c->pool ? c->Q / 2 * 2 : c->Q;
 }
 
+/* Whether a map is better stored past the caches of a CPU, and can be (16 channels are a line). */
+static inline int conv2d_stream(const ctr_tensor *t)
+{
+    return t->bytes > (size_t)16 << 20 && t->dim[3] % 16 == 0;
+}
+
 /* The kernels' GATE. */
 static inline int conv2d_gate(const struct conv2d *c)
 {

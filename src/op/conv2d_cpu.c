@@ -55,7 +55,9 @@ int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
-    conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
+    conv2d_ints(
+        &spec, 11,
+        (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, conv2d_stream(y)});
     direct_grid(&spec, (size_t)c->N * (size_t)(c->P * c->Q), (size_t)c->K, 1);
     CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
     CTR_TRY(ctr_emit(g, &spec));
@@ -94,7 +96,9 @@ int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
     conv2d_ints(&spec, 1, (int[]){0});
     spec.args[spec.n_args++] = CTR_F32(-INFINITY);
-    conv2d_ints(&spec, 10, (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad});
+    conv2d_ints(
+        &spec, 11,
+        (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad, conv2d_stream(dx)});
     direct_grid(&spec, (size_t)c->N * high * conv2d_ceil((size_t)c->W, st), (size_t)c->C, st * st);
     CTR_TRY(ctr_emit(g, &spec));
 out:
@@ -242,9 +246,9 @@ int conv2d_thin_fwd_lower(ctr_graph *g, ctr_node *node)
     spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
-    conv2d_ints(&spec, 9,
+    conv2d_ints(&spec, 10,
                 (int[]){c->H, c->W, (int)y->dim[1], (int)y->dim[2], c->K, c->R, c->pad, (int)t.high,
-                        (int)t.pitch});
+                        (int)t.pitch, conv2d_stream(y)});
     int rc = conv2d_emit_pack(g, c, packed, w, 0);
     return rc != 0 ? rc : ctr_emit(g, &spec);
 }

@@ -5,10 +5,11 @@
 
 #include <math.h>
 
-#define POINTS       36                /* of a transformed tile */
-#define STREAM_BYTES ((size_t)8 << 20) /* transformed weights beyond that miss the caches anyway   \
-                                        */
-#define LINE 16                        /* floats that the kernels add between points */
+#define POINTS 36 /* of a transformed tile */
+#define STREAM_BYTES                                                                               \
+    ((size_t)8 << 20) /* transformed weights beyond that miss the caches anyway                    \
+                       */
+#define LINE 16       /* floats that the kernels add between points */
 
 static size_t tiles(size_t n, size_t h, size_t w)
 {
@@ -126,9 +127,9 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
     spec.args[spec.n_args++] = CTR_LOCAL(m_bytes(&f));
     conv2d_ints(&spec, 1, (int[]){d->bias != NULL});
     spec.args[spec.n_args++] = CTR_F32(d->relu ? 0.0f : -INFINITY);
-    conv2d_ints(&spec, 11,
+    conv2d_ints(&spec, 12,
                 (int[]){c->N, d->h, d->w, (int)in->dim[3], (int)out->dim[1], (int)out->dim[2],
-                        (int)out->dim[3], d->pad, (int)th, (int)tw, (int)f.G});
+                        (int)out->dim[3], d->pad, (int)th, (int)tw, (int)f.G, conv2d_stream(out)});
     return ctr_emit(g, &spec);
 }
 

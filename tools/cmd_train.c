@@ -13,11 +13,13 @@
 #include "data/data.h"
 #include "method/method.h"
 #include "opt_augment.h"
+#include "recipe.h"
 #include "term.h"
 #include "train/train.h"
 
 struct train_options {
-    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk;
+    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
+        *recipe;
     uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, head_bn, stem, schedule, profile, plan, sync;
@@ -37,6 +39,9 @@ static const struct opt run_rows[] = {
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
         .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
+        .shown = "shapes without --data, else simclr",
+        .help = "values for all options that are not given: simclr or shapes"),
     ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
         .max = 1e6, .help = "passes over the images"),
     ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
@@ -446,7 +451,10 @@ static int run(int argc, char **argv)
     } else if (!c->o.out) {
         default_out(c);
     }
-    CTR_TRY(absolute_data(c));
+    if (!c->o.resume) {
+        CTR_TRY(absolute_data(c));
+        CTR_TRY(recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data)));
+    }
     config_write(&c->config, &c->set);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

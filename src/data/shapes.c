@@ -19,10 +19,10 @@
 #define RADIUS_MIN   0.24f /* of the circle around the shape, in image sides */
 #define RADIUS_MAX   0.38f
 #define SHIFT        0.18f /* centre off the image's centre, at most */
-#define ROTATION     0.30f /* radians either way */
-#define COLOUR       0.5f /* 0 greys .. 1 full colours, which training would tell images apart by */
+#define ROTATION     0.20f /* radians either way */
+#define COLOUR       0.3f /* 0 greys .. 1 full colours, which training would tell images apart by */
 #define CONTRAST_MIN 0.35f /* mean channel difference of shape and background, at least */
-#define GRADIENT     0.40f /* the background's second colour, at most this far from the first */
+#define GRADIENT     0.25f /* the background's second colour, at most this far from the first */
 #define WAVE         0.03f /* amplitude of the background's ripples */
 #define WAVES_MIN    1.0f  /* ripples across the image */
 #define WAVES_MAX    4.0f

@@ -163,6 +163,20 @@ class Train(unittest.TestCase):
         self.assertIn("not finite at step", done.err)
         self.assertIn("--learning-rate", done.err)
 
+    def test_learns(self):
+        self.train("--epochs", "5", "--out", self.path("run"))
+        self.assertLess(self.metrics("run")[-1]["loss_of_chance"], 0.85)
+        done = run("eval", self.path("run"), "--json", "--no-probe")
+        result = json.loads(done.out)
+        self.assertGreater(result["trained"]["knn10"], result["untrained"]["knn10"])
+
+    @unittest.skipUnless(os.environ.get("CTR_TEST_SLOW") == "1", "slow")
+    def test_quickstart_score(self):
+        self.train("--out", self.path("run"))
+        result = json.loads(run("eval", self.path("run"), "--json", "--no-probe").out)
+        self.assertGreaterEqual(result["trained"]["knn10"], 0.95)
+        self.assertGreaterEqual(result["trained"]["knn10"], result["untrained"]["knn10"] + 0.2)
+
     def test_plan(self):
         done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
         self.assertRegex(done.out, r"parameters\s+11\d{6}")

@@ -453,7 +453,8 @@ static int run(int argc, char **argv)
     }
     if (!c->o.resume) {
         CTR_TRY(absolute_data(c));
-        CTR_TRY(recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data)));
+        if (ctr_method_find(c->o.method)) /* else its options are not there; the trainer will say */
+            CTR_TRY(recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data)));
     }
     config_write(&c->config, &c->set);
     signal(SIGINT, on_signal);

@@ -146,6 +146,17 @@ class Train(unittest.TestCase):
                 (["--data", self.path("full"), "--out", self.path("d")], 7, "full"),
                 (["--temperature", "0", "--out", self.path("e")], 2, "--temperature"),
                 (["--device", "99", "--out", self.path("f")], 2, "99"),
+                (["--device", "-1", "--out", self.path("f")], 2, "devices: 0 "),
+                (["--device", "foo", "--out", self.path("f")], 2, "devices: 0 "),
+                (["--out", self.path("full", "x")], 10, "directory"),
+                (["--out", "/proc/nothing/run"], 10, "/proc/nothing"),
+                (["--data", self.path("nodata"), "--out", self.path("g")], 7, "nodata"),
+                (["--epochs", "1e9", "--out", self.path("g")], 2, "--epochs"),
+                (["--epochs", "", "--out", self.path("g")], 2, "--epochs"),
+                (["--batch", "0x10", "--out", self.path("g")], 2, "--batch"),
+                (["--seed", "99999999999999999999", "--out", self.path("g")], 2, "--seed"),
+                (["--kernel", "conv2d=nope", "--out", self.path("g")], 2, "variants: "),
+                (["--kernel", "covn2d=direct", "--out", self.path("g")], 2, "ops: "),
                 (["--learning-rate", "nan", "--out", self.path("g")], 2, "learning-rate")]:
             done = self.train(*args, code=code)
             self.assertIn(words, done.err)

@@ -55,7 +55,7 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
 }
 
 /* Output pixels ox.. of row oy (a tile) to y and at, channels o0.. */
-inline void store_tile(global float *y, global uchar *at, const float16 *v, float low, int OW,
+inline __attribute__((always_inline)) void store_tile(global float *y, global uchar *at, const float16 *v, float low, int OW,
                        int O, int o, int ox, int stream)
 {
     if (POOL) { /* OW: pixels of a pooled row */
@@ -97,7 +97,7 @@ kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const
                 for (int ky = 0; ky < KH; ky++) {
                     local const float *s = rows + ((oy - y0) * STRIDE + ky) * pitch + ox * STEP;
                     global const float *w = P + (size_t)(o0 * KH + ky * 32) * SPAN;
-#pragma unroll
+#pragma unroll 1
                     for (int k = 0; k < SPAN; k++) {
                         float16 w0 = vload16(2 * k, w), w1 = vload16(2 * k + 1, w);
 #pragma unroll
@@ -118,7 +118,7 @@ kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const
 
 /* dyl[tall * OW][32] = channels o0.. of output rows y0.., those that count; adds their sums to *s0,
  * *s1. dy and gate point to channel o0 of the image's first value. */
-inline void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const float *dy,
+inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const float *dy,
                     global const gate_t *gate, int y0, int tall, int OW, int O, int left)
 {
     const int shrink = GATE == 2;

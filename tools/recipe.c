@@ -17,7 +17,6 @@ static const struct recipe {
      "drawings are told apart too easily",
      {{"epochs", "60"},
       {"batch", "128"},
-      {"learning-rate", "0.003"},
       {"temperature", "0.2"},
       {"crop-min", "0.4"},
       {"jitter", "1"},

@@ -4,7 +4,6 @@
  * shared by the decoding threads under `lock`; a bad image is recorded once. */
 #include "data/data.h"
 #include "base/os.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "data/job.h"
 #include "data/source.h"
@@ -143,29 +142,11 @@ static int choose_split(struct ctr_source *s, const char *name)
     return ctr_hint(CTR_E_USAGE, "train, test, all, unlabeled");
 }
 
-static int by_number(const void *a, const void *b)
+static int choose_items(struct ctr_data *d, enum ctr_data_part part, size_t limit)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* A random choice, so that neither sorted nor periodic classes bias it; the same for each run. */
-static int choose_items(struct ctr_data *d, size_t limit)
-{
-    size_t n = d->src.n;
-    struct ctr_rng rng;
-    d->item = ctr_alloc(n, sizeof *d->item);
-    if (!d->item)
-        return CTR_E_FAIL;
-    if (limit == 0 || limit >= n) {
-        for (size_t i = 0; i < n; i++)
-            d->item[i] = (uint32_t)i;
-        limit = n;
-    } else {
-        ctr_rng_init(&rng, 0, CTR_RNG_SHUFFLE, UINT32_MAX, UINT32_MAX);
-        ctr_rng_permutation(&rng, d->item, (uint32_t)n);
-        qsort(d->item, limit, sizeof *d->item, by_number);
-    }
+    int rc = ctr_source_choose(&d->item, &limit, &d->src, part);
+    if (rc != 0)
+        return rc;
     d->info.n = d->n_found = limit;
     d->names = ctr_alloc(limit, sizeof *d->names);
     d->labels = ctr_alloc(limit, sizeof *d->labels);
@@ -229,7 +210,7 @@ int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
     CTR_TRY(d->src.driver->open(&d->src));
     if (d->src.n == 0)
         CTR_TRY(ctr_fail(CTR_E_DATA, "no images in '%s'", d->src.path));
-    CTR_TRY(choose_items(d, params->limit));
+    CTR_TRY(choose_items(d, params->part, params->limit));
     CTR_TRY(hash_items(d));
     unsigned size = params->image_size ? params->image_size : default_size(&d->src);
     d->info.driver = d->src.driver->name;

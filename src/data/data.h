@@ -27,6 +27,10 @@
 struct ctr_data;
 struct ctr_loader;
 
+/* Part of a split, for sets that have no test split of their own: about one image in five, told by
+ * a hash of its name, is held out. Adding or removing files moves no other image. */
+enum ctr_data_part { CTR_DATA_WHOLE, CTR_DATA_KEPT, CTR_DATA_HELD_OUT };
+
 /* A zeroed field means its default. */
 struct ctr_data_params {
     const char *path;    /* directory, "driver:directory", or NULL / "shapes": drawn, no files */
@@ -34,8 +38,9 @@ struct ctr_data_params {
     unsigned image_size; /* side in pixels, at most 4096; 0: see ctr_data_open */
     unsigned threads;    /* decoding threads; 0: all processors */
     double max_bad;      /* tolerated fraction of bad images; 0: 0.05, negative: none */
-    size_t limit;        /* use a fixed random choice of this many images, in order; 0: all */
-    uint64_t seed;       /* of the drawn shapes */
+    enum ctr_data_part part; /* before the limit */
+    size_t limit;            /* use a fixed random choice of this many images, in order; 0: all */
+    uint64_t seed;           /* of the drawn shapes */
 };
 
 /* Borrowed from the data set. n, labels and names change only in ctr_data_each/_read_all. */

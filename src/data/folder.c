@@ -276,6 +276,7 @@ static int take_entries(struct walk *w, const char *rel, int32_t label, int top)
 
 static int walk_from(struct walk *w, const char *top)
 {
+    memset(w->odd, 0, sizeof w->odd); /* the top was listed before, to find its splits */
     int rc = list(w, top), fresh;
     if (rc == 0)
         rc = take_entries(w, top, -1, 1);

@@ -87,6 +87,41 @@ static void classes_are_sorted_directories(void **state)
                  "no split 'test'", "train, all");
 }
 
+/* Every image is in one part, and stays there when others come. */
+static void parts_are_told_by_name(void **state)
+{
+    (void)state;
+    char name[32], held[100][32];
+    size_t n_held, kept;
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%c/%u.ppm", 'a' + i % 2, i);
+        tmp_ppm(&tmp, name, 1);
+    }
+    struct ctr_data_params params = {.path = tmp.dir, .image_size = 2, .part = CTR_DATA_KEPT};
+    struct ctr_data *data = must_open(&params);
+    kept = ctr_data_info(data)->n;
+    ctr_data_close(&data);
+    params.part = CTR_DATA_HELD_OUT;
+    data = must_open(&params);
+    n_held = ctr_data_info(data)->n;
+    assert_true(n_held >= 10 && n_held <= 30);
+    assert_int_equal(kept + n_held, 100);
+    for (size_t i = 0; i < n_held; i++)
+        snprintf(held[i], sizeof held[i], "%s", ctr_data_info(data)->names[i]);
+    ctr_data_close(&data);
+    tmp_ppm(&tmp, "a/0new.ppm", 1);
+    data = must_open(&params);
+    size_t found = 0;
+    for (size_t i = 0; i < ctr_data_info(data)->n && found < n_held; i++)
+        found += strcmp(ctr_data_info(data)->names[i], held[found]) == 0;
+    assert_int_equal(found, n_held);
+    ctr_data_close(&data);
+    params.limit = 3;
+    data = must_open(&params);
+    assert_int_equal(ctr_data_info(data)->n, 3);
+    ctr_data_close(&data);
+}
+
 static void flat_folder_has_no_classes(void **state)
 {
     (void)state;
@@ -381,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(classes_are_sorted_directories, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_are_told_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(flat_folder_has_no_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_share_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(links_fifos_and_dark_files, setup, teardown),

@@ -132,7 +132,9 @@ int main(int argc, char **argv)
     int rc = dispatch(argc, argv);
     rc = flush_output(rc == CMD_DONE ? 0 : rc);
     term_progress_end();
-    if (rc != 0)
+    if (rc == CTR_E_PARTIAL)
+        term_warn("%s", ctr_error_text());
+    else if (rc != 0)
         term_error();
     return rc;
 }

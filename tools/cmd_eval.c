@@ -17,7 +17,7 @@ struct eval_options {
 static const struct opt rows[] = {
     ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
         .shown = "what the run was trained on",
-        .help = "labelled images with the splits train and test (see `train --help`)"),
+        .help = "labelled images; without a test split, a fifth of them is held out to test on"),
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
         .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
@@ -26,9 +26,10 @@ static const struct opt rows[] = {
         .max = 65536, .help = "images that go through the encoder at a time"),
     ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
         .max = 256, .help = "that decode images"),
-    ROW(FLAG, probe, .name = "probe", .init = "1", .help = "train the linear classifiers"),
+    ROW(FLAG, probe, .name = "probe", .init = "1",
+        .help = "leave out the linear classifiers, which take longest"),
     ROW(FLAG, baselines, .name = "baselines", .init = "1",
-        .help = "the untrained encoder and raw pixels, too"),
+        .help = "leave out the untrained encoder and raw pixels"),
     ROW(FLAG, json, .name = "json", .help = "one JSON object instead of the table"),
     {.name = NULL},
 };
@@ -61,8 +62,8 @@ static void print_table(const struct ctr_evaluation *e, const char *run)
 {
     printf("%s: %s, step %llu, %zu features\n", run, e->encoder, (unsigned long long)e->step,
            e->dim);
-    printf("%s: %zu training and %zu test images, %u classes, last epoch\n\n", e->data, e->n_train,
-           e->n_test, e->classes);
+    printf("%s: %zu training and %zu test images%s, %u classes\n\n", e->data, e->n_train, e->n_test,
+           e->held_out ? " (held out by name)" : "", e->classes);
     printf("%-20s  %12s  %12s  %12s\n", "", "kNN k=10", "kNN k=200", "linear probe");
     table_row("trained encoder", &e->trained);
     table_row("untrained encoder", &e->untrained);
@@ -92,8 +93,8 @@ static int print_json(const struct ctr_evaluation *e, const char *run)
     ctr_str_addf(&s, ",\"encoder\":\"%s\",\"step\":%llu,\"features\":%zu,\"data\":", e->encoder,
                  (unsigned long long)e->step, e->dim);
     ctr_str_json(&s, e->data);
-    ctr_str_addf(&s, ",\"train\":%zu,\"test\":%zu,\"classes\":%u", e->n_train, e->n_test,
-                 e->classes);
+    ctr_str_addf(&s, ",\"train\":%zu,\"test\":%zu,\"held_out\":%s,\"skipped\":%zu,\"classes\":%u",
+                 e->n_train, e->n_test, e->held_out ? "true" : "false", e->n_skipped, e->classes);
     json_scores(&s, "trained", &e->trained);
     json_scores(&s, "untrained", &e->untrained);
     json_scores(&s, "pixels", &e->pixels);
@@ -127,6 +128,8 @@ static int run(int argc, char **argv)
         rc = print_json(&e, params.run);
     else if (rc == 0)
         print_table(&e, params.run);
+    if (rc == 0 && e.n_skipped)
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu files were skipped", e.n_skipped);
 out:
     opt_finish(&set);
     return rc;
@@ -147,7 +150,8 @@ const struct cmd cmd_eval = {
     .about = "Embeds the train and test images with RUN's newest checkpoint (features before the "
              "projection head) and scores them: k nearest neighbours by cosine similarity (10 with "
              "one vote each; 200 weighted by exp(similarity / 0.1)) and a linear probe (AdamW, 100 "
-             "epochs, last epoch). Beside it the same encoder untrained, and raw pixels.",
+             "epochs, last epoch). Beside it the same encoder untrained, and raw pixels. Where the "
+             "data have no test split, one image in five, chosen by its name, is held out as one.",
     .examples = examples,
     .options = rows,
     .run = run,

@@ -2,6 +2,7 @@
  * first image and the surplus dropped. */
 #include "eval/embed.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,14 @@ static int feed(ctr_embedder *e, uint32_t *index, uint8_t *pixels, size_t at, si
     return ctr_tensor_write(e->source.index, index, e->source.index->bytes);
 }
 
+static int all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return 0;
+    return 1;
+}
+
 int ctr_embedder_run(float *features, int32_t *labels, ctr_embedder *e)
 {
     int rc = 0;
@@ -86,8 +95,10 @@ int ctr_embedder_run(float *features, int32_t *labels, ctr_embedder *e)
         CTR_TRY(ctr_graph_replay(e->g));
         CTR_TRY(ctr_tensor_read(h, e->h, e->h->bytes));
         memcpy(features + at * e->dim, h, n * e->dim * sizeof *h);
-        for (size_t i = 0; labels && i < n; i++)
-            labels[at + i] = info->labels[index[i]];
+        if (!all_finite(h, n * e->dim))
+            CTR_TRY(ctr_fail(CTR_E_MODEL, "the encoder's features are not finite"));
+        for (size_t i = 0; labels && i < n; i++) /* what stands in for a bad image does not count */
+            labels[at + i] = index[i] == at + i ? info->labels[at + i] : -1;
     }
 out:
     free(pixels);

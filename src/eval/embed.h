@@ -15,7 +15,8 @@ int ctr_embedder_create(ctr_embedder **out, ctr_dev *dev, ctr_store *store,
 void ctr_embedder_destroy(ctr_embedder **embedder);
 /* D, the length of a feature vector. */
 size_t ctr_embedder_dim(const ctr_embedder *embedder);
-/* features[n][D] of all images, labels[n] (-1: none; NULL: not wanted). After ctr_dev_build. */
+/* features[n][D] of all images, labels[n] (-1: none, or the image is bad; NULL: not wanted). After
+ * ctr_dev_build. CTR_E_MODEL when a feature is not finite. */
 int ctr_embedder_run(float *features, int32_t *labels, ctr_embedder *embedder);
 
 #endif

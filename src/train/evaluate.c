@@ -56,7 +56,7 @@ static int open_run(struct evaluation *e)
     int rc = ctr_checkpoint_open_newest(&e->checkpoint, &e->out->step, dir);
     free(dir);
     if (rc != 0)
-        return rc;
+        return ctr_hint(rc, "RUN is the directory that `train --out` named");
     e->encoder = ctr_encoder_find(meta(e, "encoder"));
     e->stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
               : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
@@ -75,13 +75,28 @@ static int open_split(struct evaluation *e, int split)
 {
     const struct ctr_evaluate_params *p = e->params;
     struct ctr_data_params params = {.path = p->data ? p->data : meta(e, "data"),
-                                     .split = split == TRAIN ? "train" : "test",
+                                     .split = split == TEST && !e->out->held_out ? "test" : "train",
+                                     .part = !e->out->held_out ? CTR_DATA_WHOLE
+                                             : split == TRAIN  ? CTR_DATA_KEPT
+                                                               : CTR_DATA_HELD_OUT,
                                      .image_size = (unsigned)e->image_size,
                                      .threads = (unsigned)p->threads,
                                      .max_bad = 0.5,
                                      .limit = p->limit};
     int rc = ctr_data_open(&e->data[split], &params);
-    return rc != 0 ? rc : ctr_images_open(&e->images[split], e->dev, e->data[split], 0, NULL, NULL);
+    if (rc == 0 && split == TRAIN && !e->out->held_out &&
+        !ctr_data_info(e->data[TRAIN])->has_test) {
+        ctr_data_close(&e->data[TRAIN]);
+        e->out->held_out = 1;
+        return open_split(e, TRAIN);
+    }
+    return rc;
+}
+
+/* Decoded on the way to the device, where they fit. */
+static int load_split(struct evaluation *e, int split)
+{
+    return ctr_images_open(&e->images[split], e->dev, e->data[split], 0, NULL, NULL);
 }
 
 static int open_data(struct evaluation *e)
@@ -93,6 +108,8 @@ static int open_data(struct evaluation *e)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_DATA, "'%s' has no labels to evaluate with", train->path),
                          "give --data a folder with one sub-folder per class"));
     CTR_TRY(open_split(e, TEST));
+    CTR_TRY(load_split(e, TRAIN));
+    CTR_TRY(load_split(e, TEST));
     const struct ctr_data_info *test = ctr_data_info(e->data[TEST]);
     if (test->n_classes != train->n_classes)
         CTR_TRY(ctr_fail(CTR_E_DATA, "train and test have %u and %u classes", train->n_classes,
@@ -148,6 +165,7 @@ static int pixels(struct evaluation *e)
         if (!bytes)
             return CTR_E_FAIL;
         rc = ctr_data_read_all(e->data[s], bytes, NULL, NULL);
+        f->n = ctr_data_info(e->data[s])->n; /* streamed so far: bad images leave only now */
         memcpy(f->label, ctr_data_info(e->data[s])->labels, f->n * sizeof *f->label);
         for (size_t i = 0; i < f->n * f->D; i++)
             f->x[i] = (float)bytes[i] / 255.0f;
@@ -208,6 +226,8 @@ int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *p
     say(&e, "building kernels");
     CTR_TRY(build(&e));
     CTR_TRY(score_all(&e));
+    for (int s = 0; s < SPLITS; s++)
+        out->n_skipped += ctr_data_n_skipped(e.data[s]);
 out:
     for (int s = 0; s < SPLITS; s++) {
         ctr_features_free(&e.features[s]);

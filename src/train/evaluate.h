@@ -1,5 +1,5 @@
-/* evaluate.h -- what a trained encoder's features are worth, beside the same encoder untrained and raw
- * pixels, by the protocols of eval/eval.h. */
+/* evaluate.h -- what a trained encoder's features are worth, beside the same encoder untrained and
+ * raw pixels, by the protocols of eval/eval.h. */
 #ifndef CTR_TRAIN_EVALUATE_H
 #define CTR_TRAIN_EVALUATE_H
 
@@ -20,14 +20,17 @@ struct ctr_scores {
 };
 
 struct ctr_evaluation {
-    uint64_t step;                 /* of the checkpoint */
-    size_t n_train, n_test, dim;   /* dim: length of a feature vector */
+    uint64_t step;               /* of the checkpoint */
+    size_t n_train, n_test, dim; /* dim: length of a feature vector */
     unsigned classes;
-    char encoder[32], data[256];
+    int held_out;     /* the data had no test split: a fifth of the images served as one */
+    size_t n_skipped; /* files that could not be used */
+    char encoder[32], data[4096];
     struct ctr_scores trained, untrained, pixels; /* knn10 < 0: not asked for */
 };
 
-/* `stage` (may be NULL) is told what begins: "features of the trained encoder", ... */
+/* Data without a test split are divided by the names of the images, see enum ctr_data_part. `stage`
+ * (may be NULL) is told what begins: "features of the trained encoder", ... */
 int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *params,
                  void (*stage)(void *user, const char *what), void *user);
 

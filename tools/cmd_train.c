@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/os.h"
 #include "clcontrast/status.h"
@@ -45,7 +46,7 @@ static const struct opt run_rows[] = {
     ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
         .max = 1e6, .help = "passes over the images"),
     ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
-        .max = 1e12, .help = "end after so many steps"),
+        .max = 1e12, .help = "end after so many steps, if the epochs have more"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
         .max = 1e6, .help = "pairs of views a step"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
@@ -80,7 +81,8 @@ static const struct opt network_rows[] = {
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
         .help = "cnn, resnet18 or resnet34"),
     ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
-        .init = "auto", .help = "first layers of a resnet: cifar up to 64 pixels, else imagenet"),
+        .init = "auto",
+        .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
         .help = "learning method"),
     ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
@@ -88,7 +90,8 @@ static const struct opt network_rows[] = {
         .help = "width of the projection head's hidden layer"),
     ROW(U64, head_out, .name = "head-out", .metavar = "N", .init = "128", .min = 2, .max = 65536,
         .help = "dimension of the projections that the loss compares"),
-    ROW(FLAG, head_bn, .name = "head-bn", .init = "1", .help = "batch-norm in the projection head"),
+    ROW(FLAG, head_bn, .name = "head-bn", .init = "1",
+        .help = "leave batch-norm out of the projection head"),
     ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
         .help = "sgd, adamw or lars"),
     ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
@@ -99,7 +102,7 @@ static const struct opt network_rows[] = {
     ROW(DOUBLE, warmup, .name = "warmup-epochs", .metavar = "N", .init = "0", .max = 1e6,
         .help = "in which the learning rate rises from nothing"),
     ROW(CHOICE, schedule, .name = "schedule", .metavar = "KIND", .choices = "cosine|constant|step",
-        .init = "cosine", .help = "of the learning rate after the warm-up"),
+        .init = "cosine", .help = "course of the learning rate after the warm-up"),
     {.name = NULL},
 };
 
@@ -211,7 +214,7 @@ static int fill(struct ctr_train_params *p, const struct train_command *c)
         .warmup_epochs = o->warmup,
         .schedule = (enum ctr_schedule_kind)o->schedule,
         .out = o->plan ? NULL : o->out,
-        .resume = o->resume != NULL,
+        .resume = o->resume && !o->plan,
         .checkpoint_steps = o->checkpoint_steps,
         .log_steps = o->log_steps,
         .keep = o->keep,
@@ -238,6 +241,16 @@ static void on_signal(int number)
     if (signalled)
         _Exit(128 + number);
     signalled = number;
+}
+
+/* What is ignored stays ignored: `nohup`, and background jobs of shells. */
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction was;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            signal(numbers[i], on_signal);
 }
 
 static int stop(void *user)
@@ -318,10 +331,12 @@ static void print_profile(ctr_dev *dev)
     for (unsigned i = 0; i < n; i++)
         sum += rows[i].seconds;
     printf("%-36s %9s %10s %7s %9s %8s\n", "kernel", "runs", "seconds", "share", "GFLOP/s", "GB/s");
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        double s = rows[i].seconds > 0 ? rows[i].seconds : 1e-9; /* a coarse clock may say 0 */
         printf("%-36s %9llu %10.4f %6.1f%% %9.1f %8.1f\n", rows[i].name,
-               (unsigned long long)rows[i].runs, rows[i].seconds, 100 * rows[i].seconds / sum,
-               rows[i].flops / rows[i].seconds * 1e-9, rows[i].bytes / rows[i].seconds * 1e-9);
+               (unsigned long long)rows[i].runs, rows[i].seconds, sum > 0 ? 100 * s / sum : 0.0,
+               rows[i].flops / s * 1e-9, rows[i].bytes / s * 1e-9);
+    }
     free(rows);
 }
 
@@ -361,7 +376,9 @@ static int run_training(const struct train_command *c)
         rc = ctr_trainer_create(&t, &params, &events);
     if (rc != 0) {
         term_progress_end();
-        return rc;
+        if (signalled)
+            term_note("stopped before training began");
+        return signalled ? 0 : rc;
     }
     if (c->o.plan) {
         term_progress_end();
@@ -372,12 +389,15 @@ static int run_training(const struct train_command *c)
     say_start(t);
     rc = ctr_trainer_run(t);
     term_progress_end();
-    if (c->o.profile)
+    if (rc == 0 && c->o.profile)
         print_profile(ctr_trainer_dev(t));
     if (rc == 0)
         term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
                   (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
                   term_duration(took, ctr_now() - start), params.out);
+    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    if (rc == 0 && bad > 0)
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu files were skipped: see %s/skipped.tsv", bad, params.out);
     ctr_trainer_destroy(&t);
     return rc;
 }
@@ -387,23 +407,30 @@ static void default_out(struct train_command *c)
 {
     for (unsigned i = 1; i < 100000; i++) {
         snprintf(c->out, sizeof c->out, "runs/%u", i);
-        FILE *f = fopen(c->out, "r");
-        if (!f)
+        if (access(c->out, F_OK) != 0)
             break;
-        fclose(f);
     }
     c->o.out = c->out;
 }
 
-/* A data set is found again from any directory: its path is kept from the root. */
+/* A data set is found again from any directory: its path, also that of DRIVER:PATH, is kept from
+ * the root. What is not there is left as it is: the reader will say. */
 static int absolute_data(struct train_command *c)
 {
-    char *path = c->o.data ? realpath(c->o.data, NULL) : NULL;
+    const char *data = c->o.data, *colon = data ? strchr(data, ':') : NULL;
+    char *path = data ? realpath(data, NULL) : NULL;
+    struct ctr_str full = {0};
+    if (!path && colon && colon[1] && (path = realpath(colon + 1, NULL)) != NULL)
+        ctr_str_add(&full, data, (size_t)(colon + 1 - data));
     if (!path)
-        return 0; /* the built-in set, DRIVER:PATH, or nothing there: the reader will say */
-    c->o.data = ctr_arena_strdup(&c->arena, path);
+        return 0;
+    ctr_str_add(&full, path, strlen(path));
     free(path);
-    return c->o.data ? 0 : CTR_E_FAIL;
+    if (!full.failed)
+        c->o.data = ctr_arena_strdup(&c->arena, full.s);
+    int failed = full.failed || !c->o.data;
+    ctr_str_free(&full);
+    return failed ? CTR_E_FAIL : 0;
 }
 
 /* What the command line says against the run's own configuration. */
@@ -417,8 +444,7 @@ static int check_resume(struct train_command *c)
             const char *const *ok = may_change;
             while (*ok && strcmp(*ok, row->name) != 0)
                 ok++;
-            if (!*ok && opt_source(&c->set, row->name) == OPT_COMMAND_LINE &&
-                strcmp(c->set.groups[g].title, "Options common to all commands") != 0)
+            if (!*ok && opt_source(&c->set, row->name) == OPT_COMMAND_LINE)
                 return ctr_hint(
                     ctr_fail(CTR_E_USAGE, "--%s cannot change when a run is resumed", row->name),
                     "leave it out, or start a new run");
@@ -457,11 +483,9 @@ static int run(int argc, char **argv)
             CTR_TRY(recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data)));
     }
     config_write(&c->config, &c->set);
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGHUP, on_signal);
+    catch_signals();
     rc = run_training(c);
-    if (signalled && rc == 0) {
+    if (signalled && (rc == 0 || rc == CTR_E_PARTIAL)) {
         signal(signalled, SIG_DFL);
         raise(signalled);
     }

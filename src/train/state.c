@@ -4,10 +4,12 @@
 #include "train/state.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "train/checkpoint.h"
 #include "train/impl.h"
@@ -44,7 +46,15 @@ static int gather(struct ctr_st_tensor *t, struct ctr_arena *mem, const ctr_stor
                                 .bytes = e->count * sizeof *data};
     for (unsigned k = 0; k < e->rank; k++)
         t->dims[k] = e->dim[k];
-    return ctr_store_read(data, store, i, part);
+    int rc = ctr_store_read(data, store, i, part);
+    for (size_t k = 0; rc == 0 && k < e->count; k++)
+        if (!isfinite(data[k]))
+            rc = ctr_hint(ctr_fail(CTR_E_DIVERGED,
+                                   "'%s' is no longer finite, so it is not saved; "
+                                   "earlier checkpoints are kept",
+                                   name),
+                          "use a smaller --learning-rate, or a longer --warmup-epochs");
+    return rc;
 }
 
 int ctr_state_save(ctr_trainer *t)
@@ -52,7 +62,7 @@ int ctr_state_save(ctr_trainer *t)
     int rc = 0;
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
-    char loss[32], hash[24], size[24], seed[24];
+    char loss[32], hash[24], images[24], size[24], seed[24];
     static const char *const stems[] = {"auto", "cifar", "imagenet"};
     struct ctr_st_tensor *tensors = ctr_alloc(3 * entries, sizeof *tensors);
     if (!tensors)
@@ -65,6 +75,7 @@ int ctr_state_save(ctr_trainer *t)
     memcpy(&loss_bits, &t->epoch_loss, sizeof loss_bits);
     snprintf(loss, sizeof loss, "%016" PRIx64, loss_bits);
     snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
+    snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
     snprintf(size, sizeof size, "%zu", t->image_size);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
     const struct ctr_st_meta meta[] = {
@@ -75,8 +86,9 @@ int ctr_state_save(ctr_trainer *t)
         {"image_size", size},
         {"method", t->method->name},
         {"seed", seed},
-        {"data", ctr_data_info(t->data)->path},
+        {"data", t->params->data ? t->params->data : "shapes"},
         {"data_hash", hash},
+        {"images", images},
         {"epoch_loss_bits", loss},
         {"device", ctr_dev_caps(t->dev)->name},
         {"driver", ctr_dev_caps(t->dev)->driver},
@@ -120,12 +132,18 @@ int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moment
     return 0;
 }
 
-/* The run must go on with the data it began with. */
+/* The run must go on with the data it began with. Their number is that of those in use: without the
+ * bad ones when the images are on the device, with them when they are streamed. */
 static int check_data(const ctr_trainer *t, const struct ctr_st *st)
 {
-    char hash[24];
-    const char *was = ctr_st_meta_value(st, "data_hash");
+    char hash[24], images[24];
+    const char *was = ctr_st_meta_value(st, "data_hash"), *n = ctr_st_meta_value(st, "images");
     snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
+    snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
+    if (n && strcmp(n, images) != 0)
+        return ctr_hint(
+            ctr_fail(CTR_E_DATA, "the run began with %s usable images; there are %s", n, images),
+            "restore the files, and give --stream only if the run began with it");
     if (was && strcmp(was, hash) == 0)
         return 0;
     return ctr_hint(ctr_fail(CTR_E_DATA, "the images in '%s' are not those this run began with",
@@ -137,6 +155,14 @@ int ctr_state_load(ctr_trainer *t)
 {
     int rc = 0;
     struct ctr_st *st = NULL;
+    uint64_t *steps = NULL;
+    size_t n = 0;
+    CTR_TRY(ctr_checkpoint_list(&steps, &n, ctr_run_checkpoint_dir(t->run)));
+    free(steps);
+    if (n == 0) {
+        ctr_log(CTR_LOG_INFO, "no checkpoint yet: the run begins anew");
+        return 0;
+    }
     CTR_TRY(ctr_checkpoint_open_newest(&st, &t->done, ctr_run_checkpoint_dir(t->run)));
     CTR_TRY(check_data(t, st));
     CTR_TRY(ctr_state_restore(t->store, st, 1));

@@ -171,7 +171,7 @@ int ctr_trainer_run(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
     struct ctr_train_progress now;
-    int rc = 0, saved = 0;
+    int rc = 0;
     CTR_TRY(list_skipped(t));
     t->started = ctr_now();
     t->started_at = t->fetched = t->done;
@@ -186,7 +186,6 @@ int ctr_trainer_run(ctr_trainer *t)
         int epoch_ends = t->done % t->steps_per_epoch == 0;
         int save_due = epoch_ends || t->done == t->total_steps || t->stopped ||
                        (p->checkpoint_steps && t->done % p->checkpoint_steps == 0);
-        saved = 0;
         if (!save_due && t->done - t->fetched < window(t))
             continue;
         CTR_TRY(fetch(t));
@@ -195,12 +194,9 @@ int ctr_trainer_run(ctr_trainer *t)
             t->events.progress(t->events.user, &now);
         if (save_due)
             CTR_TRY(save(t, t->done == t->total_steps || t->stopped));
-        saved = save_due;
         if (epoch_ends)
             end_epoch(t);
     }
-    if (!saved && t->done == t->started_at)
-        CTR_TRY(save(t, 1));
     CTR_TRY(list_skipped(t)); /* streaming finds bad images on its way */
 out:
     if (t->run)

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -32,9 +33,9 @@ class Train(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.err)
         return done
 
-    def start(self, *args):
+    def start(self, *args, **more):
         return subprocess.Popen([PROGRAM, "train", *args], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL)
+                                stderr=subprocess.DEVNULL, **more)
 
     def checkpoint(self, name, step):
         with open(self.path(name, "checkpoints", "step-%08d.safetensors" % step), "rb") as file:
@@ -166,12 +167,77 @@ class Train(unittest.TestCase):
         self.train("--limit", "192", "--batch", "32", "--steps", "3", "--out", self.path("run"))
         done = self.train("--resume", self.path("run"), "--batch", "16", code=2)
         self.assertIn("--batch", done.err)
-        self.train("--resume", self.path("run"))  # nothing left to do
+        done = self.train("--resume", self.path("run"), "--profile")  # nothing left to do
+        self.assertNotIn("nan", done.out)
+        done = self.train("--resume", self.path("run"), "--plan")
+        self.assertIn("parameters", done.out)
+
+    def test_killed_before_the_first_checkpoint(self):
+        self.train(*SMALL, "--out", self.path("run"))
+        for name in os.listdir(self.path("run", "checkpoints")):
+            os.remove(self.path("run", "checkpoints", name))
+        self.train("--resume", self.path("run"))
+        self.assertEqual(self.checkpoint("run", 10), self.whole()[0])
+
+    def test_nohup_is_heeded(self):
+        process = self.start(*SMALL, "--checkpoint-steps", "1", "--out", self.path("run"),
+                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.wait_for("run", 1, process)
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(self.checkpoint("run", 10), self.whole()[0])
+
+    def folder_of_images(self, *classes):
+        """Pictures of one colour and some noise, and one that is none."""
+        chance = random.Random(1)
+        for i, name in enumerate(classes):
+            os.makedirs(self.path("photos", name), exist_ok=True)
+            for k in range(60):
+                body = bytes(chance.randrange(60) + 120 * (at % 3 == i) for at in range(32 * 32 * 3))
+                with open(self.path("photos", name, "%d.ppm" % k), "wb") as file:
+                    file.write(b"P6 32 32 255\n" + body)
+        with open(self.path("photos", classes[0], "bad.jpg"), "w") as file:
+            file.write("<html>not here</html>")
+        return self.path("photos")
+
+    def test_folder_without_a_test_split(self):
+        self.folder_of_images("red", "green", "blue")
+        few = ["--batch", "32", "--steps", "4", "--epochs", "1"]
+        done = run("train", *few, "--data", "folder:photos", "--out", "run", cwd=self.folder.name)
+        self.assertEqual(done.returncode, 3, done.err)
+        self.assertIn("1 files were skipped: see run/skipped.tsv", done.err)
+        with open(self.path("run", "skipped.tsv")) as file:
+            self.assertIn("red/bad.jpg", file.read())
+        for limit, whole in ("0", 180), ("24", None):
+            done = run("eval", self.path("run"), "--no-probe", "--json", "--limit", limit)
+            self.assertIn(done.returncode, (3, 0), done.err)
+            result = json.loads(done.out)
+            self.assertTrue(result["held_out"])
+            self.assertEqual(result["classes"], 3)
+            if whole:
+                self.assertEqual(result["train"] + result["test"], whole)
+                self.assertEqual((done.returncode, result["skipped"]), (3, 1))
+                self.assertGreater(result["pixels"]["knn10"], 0.6)
+        done = self.train("--resume", self.path("run"), "--stream", code=7)
+        self.assertIn("began with 180 usable images; there are 181", done.err)
+        done = run("train", *few, "--data", self.path("photos"), "--stream", "--out", self.path("s"))
+        self.assertIn(done.returncode, (0, 3), done.err)  # it may not have come upon the bad one
+
+    def test_unlabelled_images_cannot_be_scored(self):
+        self.train(*SMALL, "--out", self.path("run"))
+        done = run("eval", self.path("run"), "--data", os.path.join(self.folder_of_images("one"), "one"))
+        self.assertEqual(done.returncode, 7)
+        self.assertIn("no labels", done.err)
+        self.assertIn("sub-folder per class", done.err)
 
     def test_divergence_stops(self):
         done = self.train(*SMALL, "--learning-rate", "1000000", "--optimizer", "sgd",
-                          "--no-head-bn", "--out", self.path("run"), code=9)
-        self.assertIn("not finite at step", done.err)
+                          "--no-head-bn", "--checkpoint-steps", "1", "--out", self.path("run"), code=9)
+        self.assertRegex(done.err, "not finite at step|no longer finite")
+        for step in self.steps("run"):
+            data = self.checkpoint("run", step)
+            at = 8 + struct.unpack("<Q", data[:8])[0]
+            self.assertTrue(all(abs(x) < 1e39 for x, in struct.iter_unpack("<f", data[at:])))
         self.assertIn("--learning-rate", done.err)
 
     def test_learns(self):

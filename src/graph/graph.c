@@ -87,10 +87,13 @@ ctr_tensor *ctr_tensor_new(ctr_graph *g, const char *name, enum ctr_dtype dtype,
     if (g->planned)
         return ctr_graph_fail(g, CTR_E_USAGE, "%s: the graph is already planned", name);
     size_t count = 1, bytes;
+    if (rank > CTR_MAX_RANK)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: %u dimensions, at most %d", name, rank,
+                              CTR_MAX_RANK);
     for (unsigned i = 0; i < rank; i++)
         if (dim[i] == 0 || __builtin_mul_overflow(count, dim[i], &count))
             return ctr_graph_fail(g, CTR_E_USAGE, "%s: dimension %u is %zu", name, i, dim[i]);
-    if (rank > CTR_MAX_RANK || __builtin_mul_overflow(count, ctr_dtype_bytes(dtype), &bytes))
+    if (__builtin_mul_overflow(count, ctr_dtype_bytes(dtype), &bytes))
         return ctr_graph_fail(g, CTR_E_USAGE, "%s: too large", name);
     ctr_tensor *t = ctr_arena_alloc(&g->mem, sizeof *t);
     char *copy = ctr_arena_strdup(&g->mem, name);
@@ -136,16 +139,22 @@ void ctr_graph_keep(ctr_tensor *t)
         t->keep = 1;
 }
 
-static ctr_tensor *store_tensor(ctr_graph *g, const struct ctr_store_entry *want)
+static ctr_tensor *store_tensor(ctr_graph *g, struct ctr_store_entry *want, const size_t *dim)
 {
     size_t entry;
     if (g->status != 0)
         return NULL;
+    if (!g->store)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: the graph has no store", want->name);
+    if (want->rank > CTR_MAX_RANK)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: %u dimensions, at most %d", want->name,
+                              want->rank, CTR_MAX_RANK);
+    memcpy(want->dim, dim, want->rank * sizeof *dim);
     int rc = ctr_store_want(&entry, g->store, want);
     if (rc != 0)
         return failed(g, rc);
-    for (size_t i = 0; i < g->n_tensors;
-         i++) /* used twice in one graph: one tensor, one gradient */
+    /* used twice in one graph: one tensor, one gradient */
+    for (size_t i = 0; i < g->n_tensors; i++)
         if (g->tensors[i]->role == CTR_ROLE_STORE && g->tensors[i]->entry == entry)
             return g->tensors[i];
     ctr_tensor *t = ctr_tensor_new(g, want->name, CTR_F32, CTR_ROLE_STORE, want->rank, want->dim);
@@ -160,16 +169,14 @@ ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const
                             struct ctr_init init, unsigned flags)
 {
     struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .flags = flags};
-    memcpy(want.dim, dim, rank * sizeof *dim);
-    return store_tensor(g, &want);
+    return store_tensor(g, &want, dim);
 }
 
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init)
 {
     struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .is_state = 1};
-    memcpy(want.dim, dim, rank * sizeof *dim);
-    return store_tensor(g, &want);
+    return store_tensor(g, &want, dim);
 }
 
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
@@ -177,6 +184,8 @@ ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
     static const char *const names[] = {"values", "gradients", "moment 1", "moment 2", "blocks"};
     if (g->status != 0)
         return NULL;
+    if (!g->store)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: the graph has no store", names[part]);
     int rc = ctr_store_alloc(g->store);
     if (rc != 0)
         return failed(g, rc);
@@ -201,6 +210,9 @@ ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, 
 {
     if (g->status != 0)
         return NULL;
+    if (n_in > CTR_MAX_IO)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: %u inputs, at most %d", op->name, n_in,
+                              CTR_MAX_IO);
     for (unsigned i = 0; i + optional < n_in; i++)
         if (!in[i])
             return ctr_graph_fail(g, CTR_E_USAGE, "%s: input %u is missing", op->name, i);
@@ -235,6 +247,9 @@ ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, uns
     char name[64];
     if (!node)
         return NULL;
+    if (node->n_out == CTR_MAX_IO)
+        return ctr_graph_fail(g, CTR_E_USAGE, "%s: more than %d outputs", node->op->name,
+                              CTR_MAX_IO);
     snprintf(name, sizeof name, "%s.%d.%u", node->op->name, node->number, node->n_out);
     ctr_tensor *t = ctr_tensor_new(g, name, dtype, CTR_ROLE_TEMP, rank, dim);
     if (!t)
@@ -304,7 +319,8 @@ int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
     if (g->status != 0)
         return g->status;
     if (!ctr_needs_grad(y)) {
-        ctr_graph_fail(g, CTR_E_USAGE, "nothing that '%s' depends on has a gradient", y->name);
+        ctr_graph_fail(g, CTR_E_USAGE, "nothing that '%s' depends on has a gradient",
+                       y ? y->name : "(none)");
         return g->status;
     }
     ctr_grad_add(g, y, seed ? seed : ctr_builtin_fill(g, y->rank, y->dim, 1.0f));

@@ -160,7 +160,8 @@ struct ctr_plan_params {
     const char *kernels; /* "op=variant,op=variant" to force where usable; NULL */
     int guard;           /* tests: guard bands around each tensor, nothing shares memory */
 };
-/* params may be NULL. All buffers start as zeros. */
+/* Once for each graph. params may be NULL. All buffers start as zeros. CTR_E_USAGE when a bound
+ * buffer is smaller than its input. */
 int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params);
 /* Describes the launches. Afterwards ctr_dev_build compiles them (for several graphs at once); a
  * warm build leaves all temporaries and the store undefined. */

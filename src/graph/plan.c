@@ -289,11 +289,26 @@ static void report_store(ctr_graph *g)
     g->report.nodes = g->n_nodes;
 }
 
+/* Buffers of the caller's that stand for inputs. */
+static int check_bound(const ctr_graph *g)
+{
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        const ctr_tensor *t = g->tensors[i];
+        if (t->role == CTR_ROLE_INPUT && t->buf && ctr_buf_bytes(t->buf) < t->bytes)
+            return ctr_fail(CTR_E_USAGE, "input '%s' needs %zu bytes, its buffer has %zu", t->name,
+                            t->bytes, ctr_buf_bytes(t->buf));
+    }
+    return 0;
+}
+
 int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params)
 {
     int rc = 0;
     if (g->status != 0)
         return g->status;
+    if (g->planned)
+        return ctr_fail(CTR_E_USAGE, "the graph is already planned");
+    CTR_TRY(check_bound(g));
     g->guard = params && params->guard;
     CTR_TRY(check_all_forced(g, params ? params->kernels : NULL));
     for (size_t i = 0; i < g->n_nodes; i++)
@@ -314,6 +329,9 @@ out:
 
 int ctr_graph_lower(ctr_graph *g)
 {
+    if (!g->planned || g->n_launches != 0)
+        return ctr_fail(CTR_E_USAGE, g->planned ? "the graph is already lowered"
+                                                : "the graph is not planned: call ctr_graph_plan");
     for (size_t i = 0; i < g->n_nodes; i++) {
         int rc = g->nodes[i]->variant->lower(g, g->nodes[i]);
         if (rc != 0)

@@ -119,6 +119,78 @@ static void shapes_must_agree(void **state)
     assert_non_null(strstr(ctr_error_text(), "'p'"));
 }
 
+/* Each starts from a graph of its own, since the first failure stays. */
+static void assert_refused(struct fixture *f, const char *word)
+{
+    assert_int_equal(ctr_graph_status(f->g), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), word));
+    ctr_graph_destroy(&f->g);
+    assert_int_equal(ctr_graph_create(&f->g, f->dev, f->store), 0);
+}
+
+static void limits_hold(void **state)
+{
+    struct fixture *f = *state;
+    static const struct ctr_op op = {.name = "wide"};
+    const size_t n[CTR_MAX_RANK + 1] = {2, 2, 2, 2, 2};
+    ctr_tensor *in[CTR_MAX_IO + 1];
+    assert_null(ctr_graph_input(f->g, "x", CTR_F32, CTR_MAX_RANK + 1, n));
+    assert_refused(f, "dimensions");
+    assert_null(ctr_graph_param(f->g, "p", CTR_MAX_RANK + 1, n, zero, 0));
+    assert_refused(f, "dimensions");
+    for (unsigned i = 0; i <= CTR_MAX_IO; i++)
+        in[i] = ctr_graph_input(f->g, "x", CTR_F32, 1, n);
+    assert_null(ctr_node_add(f->g, &op, NULL, 0, CTR_MAX_IO + 1, in, 0));
+    assert_refused(f, "inputs");
+    ctr_node *node = ctr_node_add(f->g, &op, NULL, 0, 0, NULL, 0);
+    for (unsigned i = 0; i < CTR_MAX_IO; i++)
+        assert_non_null(ctr_node_out(f->g, node, CTR_F32, 1, n));
+    assert_null(ctr_node_out(f->g, node, CTR_F32, 1, n));
+    assert_refused(f, "outputs");
+    assert_int_equal(ctr_graph_backward(f->g, NULL, NULL), CTR_E_USAGE);
+    assert_refused(f, "gradient");
+}
+
+/* Plan, lower, each once and in this order; the graph of no store says so. */
+static void order_holds(void **state)
+{
+    struct fixture *f = *state;
+    ctr_graph *bare = NULL;
+    size_t n = 100;
+    ctr_graph_keep(ctr_relu(f->g, ctr_graph_input(f->g, "x", CTR_F32, 1, &n)));
+    assert_int_equal(ctr_graph_lower(f->g), CTR_E_USAGE);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), CTR_E_USAGE);
+    assert_int_equal(ctr_graph_lower(f->g), 0);
+    assert_int_equal(ctr_graph_lower(f->g), CTR_E_USAGE);
+    assert_int_equal(ctr_graph_report(f->g).launches, 1);
+    assert_int_equal(ctr_graph_create(&bare, f->dev, NULL), 0);
+    assert_null(ctr_graph_param(bare, "p", 1, &n, zero, 0));
+    assert_int_equal(ctr_graph_status(bare), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "store"));
+    ctr_graph_destroy(&bare);
+    assert_int_equal(ctr_graph_create(&bare, f->dev, NULL), 0); /* nothing at all */
+    assert_int_equal(ctr_graph_plan(bare, NULL), 0);
+    assert_int_equal(ctr_graph_lower(bare), 0);
+    assert_int_equal(ctr_graph_replay(bare), 0);
+    ctr_graph_destroy(&bare);
+}
+
+/* A buffer bound to an input must hold it. */
+static void bound_buffers_fit(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 100;
+    ctr_buf *buf = NULL;
+    assert_int_equal(ctr_buf_create(&buf, f->dev, 4 * n - 1, "images"), 0);
+    ctr_tensor *x = ctr_graph_input(f->g, "x", CTR_F32, 1, &n);
+    ctr_graph_bind(x, buf);
+    ctr_relu(f->g, x);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "'x'"));
+    ctr_buf_destroy(&buf);
+}
+
 /* Replaying allocates nothing. */
 static void replay_allocates_nothing(void **state)
 {
@@ -169,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(chain_shares_memory), TEST(no_overlap),        TEST(gradients_add_up),
         TEST(failures_wait),       TEST(shapes_must_agree), TEST(replay_allocates_nothing),
+        TEST(limits_hold),         TEST(order_holds),       TEST(bound_buffers_fit),
         TEST(store_init),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,8 @@ char *ctr_path_join(const char *dir, const char *name)
 
 int ctr_mkdirs(const char *path)
 {
+    if (!*path)
+        return ctr_fail(CTR_E_IO, "cannot create directory '': it has no name");
     char *p = ctr_strdup(path);
     if (!p)
         return CTR_E_FAIL;

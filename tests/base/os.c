@@ -39,6 +39,26 @@ static void atomic_file(void **state)
     assert_int_equal(rmdir(dir), 0); /* nothing left behind */
 }
 
+static void directories(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/ctr-test-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    char *a = ctr_path_join(dir, "a"), *b = ctr_path_join(a, "b/"), *f = ctr_path_join(b, "f");
+    assert_int_equal(ctr_mkdirs(b), 0);
+    assert_int_equal(ctr_mkdirs(b), 0);
+    assert_int_equal(ctr_file_write(f, "", 0), 0);
+    assert_int_equal(ctr_mkdirs(f), CTR_E_IO);
+    assert_int_equal(ctr_mkdirs(""), CTR_E_IO);
+    unlink(f);
+    rmdir(b);
+    rmdir(a);
+    assert_int_equal(rmdir(dir), 0);
+    free(f);
+    free(b);
+    free(a);
+}
+
 static void count(void *ctx, size_t i)
 {
     __atomic_fetch_add(&((int *)ctx)[i], 1, __ATOMIC_RELAXED);
@@ -57,6 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(atomic_file),
+        cmocka_unit_test(directories),
         cmocka_unit_test(parallel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

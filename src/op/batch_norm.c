@@ -257,8 +257,10 @@ ctr_tensor *ctr_batch_norm(ctr_graph *g, ctr_tensor *x, const struct ctr_batch_n
 {
     ctr_tensor *in[N_IN] = {x,           bn->gamma, bn->beta, bn->running_mean, bn->running_var,
                             bn->residual};
-    if (!x || x->rank == 0)
+    if (!x)
         return NULL;
+    if (x->rank == 0)
+        return ctr_graph_fail(g, CTR_E_USAGE, "batch_norm: '%s' has no channels", x->name);
     size_t C = x->dim[x->rank - 1];
     struct attr a = {.eps = bn->eps,
                      .momentum = bn->momentum,

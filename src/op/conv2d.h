@@ -14,7 +14,7 @@
  * The gate decides which of dy count: `at` when `pool`, else y when `relu`. */
 struct conv2d {
     int N, H, W, C, P, Q, K, R, S, stride, pad, relu, bias, pool;
-    char options[64]; /* of the node's main kernel; launches only borrow their text */
+    char options[96]; /* of the node's main kernel; launches only borrow their text */
 };
 
 static inline const struct conv2d *conv2d_of(const ctr_node *node)

@@ -229,7 +229,7 @@ static const struct ctr_op dense_bwd = {
     .name = "dense_bwd",
     .variants = (const struct ctr_variant[]){{"tiles", ctr_gemm_tiles_usable, bwd_prepare_tiles,
                                               bwd_lower_tiles},
-                                             {"clblast", NULL, bwd_prepare_blas, bwd_lower_blas},
+                                             {"blas", NULL, bwd_prepare_blas, bwd_lower_blas},
                                              {0}},
 };
 
@@ -258,7 +258,7 @@ static const struct ctr_op dense = {
     .grad = dense_grad,
     .variants = (const struct ctr_variant[]){{"tiles", ctr_gemm_tiles_usable, fwd_prepare_tiles,
                                               fwd_lower_tiles},
-                                             {"clblast", NULL, fwd_prepare_blas, fwd_lower_blas},
+                                             {"blas", NULL, fwd_prepare_blas, fwd_lower_blas},
                                              {0}},
 };
 

@@ -84,7 +84,8 @@ static int fwd_prepare(ctr_graph *g, ctr_node *node, size_t queries)
 static int emit_rows(ctr_graph *g, ctr_node *node, ctr_tensor *part, size_t splits)
 {
     ctr_tensor *z = node->in[0], *sums = part->next;
-    size_t M = z->dim[0], local = ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 1 : 64;
+    const struct ctr_caps *caps = ctr_graph_caps(g);
+    size_t M = z->dim[0], local = caps->family == CTR_FAMILY_CPU || caps->max_group < 64 ? 1 : 64;
     struct ctr_launch_spec spec = {.file = "op/ntxent.cl",
                                    .kernel = "ntxent_rows",
                                    .global = {ROW_ITEMS},

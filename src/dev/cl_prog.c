@@ -99,7 +99,7 @@ static cl_program load_binary(struct ctr_prog *prog)
     struct cl_state *cl = cl_of(prog->dev);
     struct ctr_cache_key key = cache_key(prog);
     size_t bytes;
-    cl_int err, status;
+    cl_int err, status = CL_SUCCESS;
     unsigned char *data = ctr_cache_load(&bytes, &key);
     if (!data)
         return NULL;

@@ -20,7 +20,7 @@ typedef struct ctr_dev ctr_dev;
 typedef struct ctr_buf ctr_buf;
 typedef struct ctr_launch ctr_launch;
 
-/* Which kernel family suits a device; decided by probing (caps.c). */
+/* Which kernel family suits a device: by its kind, or by hand (quirks family_cpu, family_gpu). */
 enum ctr_family { CTR_FAMILY_CPU, CTR_FAMILY_GPU };
 
 /* Oddities of devices that kernels or the host work around (quirks.c has who, why and since when).

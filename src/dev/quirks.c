@@ -1,8 +1,8 @@
 /* quirks.c -- known oddities of devices, one row each, and the switches over them.
  *
  * In: what the driver says about itself. Out: CTR_Q_* bits. A row applies when each of its
- * non-empty patterns is found (ignoring case) in the device's name, vendor, driver or platform
- * text. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the environment. */
+ * non-empty patterns is found (ignoring case) in the platform's name, the device's vendor or its
+ * name. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the environment. */
 #include "dev/impl.h"
 
 #include <stdio.h>

@@ -60,10 +60,15 @@ static void table_row(const char *name, const struct ctr_scores *s)
 
 static void print_table(const struct ctr_evaluation *e, const char *run)
 {
-    printf("%s: %s, step %llu, %zu features\n", run, e->encoder, (unsigned long long)e->step,
-           e->dim);
-    printf("%s: %zu training and %zu test images%s, %u classes\n\n", e->data, e->n_train, e->n_test,
-           e->held_out ? " (held out by name)" : "", e->classes);
+    struct ctr_str path = {0};
+    term_escape(&path, run);
+    printf("%s: %s, step %llu, %zu features\n", path.s ? path.s : "", e->encoder,
+           (unsigned long long)e->step, e->dim);
+    ctr_str_free(&path);
+    term_escape(&path, e->data);
+    printf("%s: %zu training and %zu test images%s, %u classes\n\n", path.s ? path.s : "",
+           e->n_train, e->n_test, e->held_out ? " (held out by name)" : "", e->classes);
+    ctr_str_free(&path);
     printf("%-20s  %12s  %12s  %12s\n", "", "kNN k=10", "kNN k=200", "linear probe");
     table_row("trained encoder", &e->trained);
     table_row("untrained encoder", &e->untrained);
@@ -129,7 +134,8 @@ static int run(int argc, char **argv)
     else if (rc == 0)
         print_table(&e, params.run);
     if (rc == 0 && e.n_skipped)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu files were skipped", e.n_skipped);
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", e.n_skipped,
+                      e.n_skipped == 1 ? " was" : "s were");
 out:
     opt_finish(&set);
     return rc;

@@ -340,7 +340,7 @@ static void print_profile(ctr_dev *dev)
     free(rows);
 }
 
-static void say_start(ctr_trainer *t)
+static void say_start(ctr_trainer *t, uint64_t batch)
 {
     const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
     size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
@@ -350,6 +350,9 @@ static void say_start(ctr_trainer *t)
               d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
+    if (d->n % batch)
+        term_note("each epoch leaves out %zu images, others each time: batches are full",
+                  (size_t)(d->n % batch));
     for (size_t i = 0; i < bad && i < 5; i++) {
         struct ctr_data_skip skip = ctr_data_skip(ctr_trainer_data(t), i);
         struct ctr_str path = {0};
@@ -386,7 +389,7 @@ static int run_training(const struct train_command *c)
         ctr_trainer_destroy(&t);
         return 0;
     }
-    say_start(t);
+    say_start(t, c->o.batch);
     rc = ctr_trainer_run(t);
     term_progress_end();
     if (rc == 0 && c->o.profile)
@@ -397,7 +400,8 @@ static int run_training(const struct train_command *c)
                   term_duration(took, ctr_now() - start), params.out);
     size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
     if (rc == 0 && bad > 0)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu files were skipped: see %s/skipped.tsv", bad, params.out);
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped: see %s/skipped.tsv", bad,
+                      bad == 1 ? " was" : "s were", params.out);
     ctr_trainer_destroy(&t);
     return rc;
 }

@@ -60,7 +60,9 @@ int ctr_checkpoint_list(uint64_t **steps, size_t *n, const char *dir)
     int rc = 0;
     DIR *d = opendir(dir);
     if (!d)
-        return ctr_fail(CTR_E_MODEL, "cannot read directory '%s': %s", dir, strerror(errno));
+        return ctr_hint(
+            ctr_fail(CTR_E_MODEL, "cannot read directory '%s': %s", dir, strerror(errno)),
+            "a run is the directory that `clcontrast train --out` named");
     for (struct dirent *e; rc == 0 && (e = readdir(d)) != NULL;)
         if (parse_name(&step, e->d_name) &&
             (rc = ctr_grow((void **)&found, &cap, count + 1, sizeof *found)) == 0)
@@ -123,6 +125,8 @@ int ctr_checkpoint_open_newest(struct ctr_st **out, uint64_t *step, const char *
         if (rc == CTR_E_FAIL) /* no memory for a good one is no reason to take an older one */
             break;
     }
+    if (rc == CTR_E_MODEL && n > 0)
+        ctr_hint(rc, "no checkpoint of this run is whole: train again, with another --out");
     free(steps);
     return rc;
 }

@@ -31,6 +31,7 @@ struct evaluation {
     struct ctr_data *data[SPLITS];
     struct ctr_images images[SPLITS];
     ctr_embedder *embedder[SPLITS];
+    size_t n_twice; /* files skipped in listing that both parts of one split told of */
     struct ctr_features features[SPLITS];
 };
 
@@ -56,7 +57,7 @@ static int open_run(struct evaluation *e)
     int rc = ctr_checkpoint_open_newest(&e->checkpoint, &e->out->step, dir);
     free(dir);
     if (rc != 0)
-        return ctr_hint(rc, "RUN is the directory that `train --out` named");
+        return rc;
     e->encoder = ctr_encoder_find(meta(e, "encoder"));
     e->stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
               : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
@@ -108,6 +109,7 @@ static int open_data(struct evaluation *e)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_DATA, "'%s' has no labels to evaluate with", train->path),
                          "give --data a folder with one sub-folder per class"));
     CTR_TRY(open_split(e, TEST));
+    e->n_twice = e->out->held_out ? ctr_data_n_skipped(e->data[TEST]) : 0;
     CTR_TRY(load_split(e, TRAIN));
     CTR_TRY(load_split(e, TEST));
     const struct ctr_data_info *test = ctr_data_info(e->data[TEST]);
@@ -228,6 +230,7 @@ int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *p
     CTR_TRY(score_all(&e));
     for (int s = 0; s < SPLITS; s++)
         out->n_skipped += ctr_data_n_skipped(e.data[s]);
+    out->n_skipped -= e.n_twice;
 out:
     for (int s = 0; s < SPLITS; s++) {
         ctr_features_free(&e.features[s]);

@@ -205,7 +205,7 @@ class Train(unittest.TestCase):
         few = ["--batch", "32", "--steps", "4", "--epochs", "1"]
         done = run("train", *few, "--data", "folder:photos", "--out", "run", cwd=self.folder.name)
         self.assertEqual(done.returncode, 3, done.err)
-        self.assertIn("1 files were skipped: see run/skipped.tsv", done.err)
+        self.assertIn("1 file was skipped: see run/skipped.tsv", done.err)
         with open(self.path("run", "skipped.tsv")) as file:
             self.assertIn("red/bad.jpg", file.read())
         for limit, whole in ("0", 180), ("24", None):

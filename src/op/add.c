@@ -69,7 +69,8 @@ ctr_tensor *ctr_add(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, int relu)
 {
     struct attr attr = {relu};
     if (a && b && memcmp(a->dim, b->dim, sizeof a->dim) != 0)
-        return ctr_graph_fail(g, CTR_E_USAGE, "add: %s and %s differ in shape", a->name, b->name);
+        return ctr_graph_fail(g, CTR_E_USAGE, "add: '%s' and '%s' differ in shape", a->name,
+                              b->name);
     ctr_node *node = ctr_node_add(g, &add, &attr, sizeof attr, 2, (ctr_tensor *[]){a, b}, 0);
     return node ? ctr_node_out(g, node, CTR_F32, a->rank, a->dim) : NULL;
 }

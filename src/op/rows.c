@@ -3,6 +3,9 @@
 
 #define GPU_GROUP 256 /* as SUM_GROUP in cl/op/batch_norm.cl and cl/op/dense.cl */
 
+/* Groups of a dimension other than the first; more cannot be launched on some GPUs (CUDA's). */
+#define MAX_GROUPS ((size_t)65535)
+
 /* Lanes of four channels side by side in a GPU's work-group: a power of two, at most `most`. */
 static size_t gpu_lanes(size_t C, size_t most)
 {
@@ -24,8 +27,9 @@ uint32_t ctr_grid_rows(const ctr_graph *g, struct ctr_launch_spec *spec, size_t 
     size_t per;
     spec->options = whole(C);
     if (caps->family == CTR_FAMILY_GPU) {
-        size_t lanes = gpu_lanes(C, 16), down = 64 / lanes;
-        per = 2;
+        size_t lanes = gpu_lanes(C, 16), down = 64 / lanes, most = MAX_GROUPS * down;
+        per = (rows + most - 1) / most;
+        per = per < 2 ? 2 : per;
         spec->local[0] = lanes;
         spec->local[1] = down;
         spec->global[0] = (C + 4 * lanes - 1) / (4 * lanes) * lanes;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "op/op.h"
+#include "op/rows.h"
 
 static ctr_dev *dev;
 
@@ -183,6 +184,35 @@ static void batch_norm_refuses(void **state)
     close_rig(&r);
 }
 
+static void add_refuses(void **state)
+{
+    struct rig r;
+    open_rig(&r);
+    ctr_tensor *x = input(&r, "x", 2, 3, 0, 0), *turned = input(&r, "turned", 3, 2, 0, 0);
+    refused(&r, ctr_add(r.g, x, turned, 0), "'turned'");
+    close_rig(&r);
+}
+
+/* GPUs launch at most 65,535 groups along the second dimension; all rows are still reached. */
+static void many_rows_fit_the_grid(void **state)
+{
+    static const size_t shapes[][2] = {{7, 3}, {1u << 20, 64}, {1u << 26, 64}, {1u << 30, 1000}};
+    ctr_dev *gpu = NULL;
+    ctr_graph *g = NULL;
+    const struct ctr_dev_params params = {.quirks = "-family_cpu,+family_gpu"};
+    assert_int_equal(ctr_dev_open(&gpu, getenv("CTR_TEST_DEVICE"), &params), 0);
+    assert_int_equal(ctr_graph_create(&g, gpu, NULL), 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct ctr_launch_spec spec = {0};
+        size_t per = ctr_grid_rows(g, &spec, shapes[i][0], shapes[i][1]);
+        assert_true(spec.global[1] / spec.local[1] <= 65535);
+        assert_int_equal(spec.global[1] % spec.local[1], 0);
+        assert_true(spec.global[1] * per >= shapes[i][0]);
+    }
+    ctr_graph_destroy(&g);
+    ctr_dev_destroy(&gpu);
+}
+
 static int open_device(void **state)
 {
     return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
@@ -197,10 +227,9 @@ static int close_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nan_is_kept),
-        cmocka_unit_test(pooling_refuses),
-        cmocka_unit_test(dense_refuses),
-        cmocka_unit_test(batch_norm_refuses),
+        cmocka_unit_test(nan_is_kept),   cmocka_unit_test(pooling_refuses),
+        cmocka_unit_test(dense_refuses), cmocka_unit_test(batch_norm_refuses),
+        cmocka_unit_test(add_refuses),   cmocka_unit_test(many_rows_fit_the_grid),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

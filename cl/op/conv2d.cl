@@ -162,18 +162,20 @@ inline void multiply(float *r, local const float *A, local const float *B, int t
 }
 
 /* out[N,OH,OW,OC] from in[N,H,W,C]: rows are the pixels of a phase (they share their taps), columns
- * the out channels, the depth is (tap, in channel). Groups (64 out channels, 64 pixels, phase). */
+ * the out channels, the depth is (tap, in channel). Groups (blocks of 64 out channels, fastest, times
+ * blocks of 64 pixels; 1; phase): the first dimension alone may have more than 65,535 groups. */
 kernel GROUP void conv2d_tile(global float *out, global const float *in, global const float *P,
                               global const float *bias, int use_bias, float low, int N, int H,
                               int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
 {
     local float A[BK * (BM + 1)], B[BK * (BM + 1)];
     int tx = get_local_id(0), ty = get_local_id(1), lid = ty * 16 + tx;
-    int py = get_group_id(2) / STEP, px = get_group_id(2) % STEP, o0 = get_group_id(0) * BM;
+    int py = get_group_id(2) / STEP, px = get_group_id(2) % STEP;
+    int wide = (OC + BM - 1) / BM, o0 = get_group_id(0) % wide * BM;
     int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP, total = N * PH * PW;
     int ky0 = DGRAD ? (py + pad) % STRIDE : 0, kx0 = DGRAD ? (px + pad) % STRIDE : 0;
     int ny = max(0, (KH - ky0 + STEP - 1) / STEP), nx = max(0, (KW - kx0 + STEP - 1) / STEP);
-    int m0 = get_group_id(1) * BM, K = ny * nx * C;
+    int m0 = get_group_id(0) / wide * BM, K = ny * nx * C;
     size_t image[4];
     int row[4], col[4];
     float r[16];

@@ -188,8 +188,9 @@ static int tile_fwd_lower(ctr_graph *g, ctr_node *node)
         .file = "op/conv2d.cl",
         .kernel = "conv2d_tile",
         .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->K, TILE) * 16,
-                   conv2d_ceil((size_t)c->N * (size_t)c->P * (size_t)c->Q, TILE) * 16, 1},
+        .global = {conv2d_ceil((size_t)c->K, TILE) *
+                       conv2d_ceil((size_t)c->N * (size_t)c->P * (size_t)c->Q, TILE) * 16,
+                   16, 1},
         .local = {16, 16, 1},
         .flops = conv2d_flops(c),
         .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
@@ -226,7 +227,7 @@ static int tile_dx_lower(ctr_graph *g, ctr_node *node)
         .file = "op/conv2d.cl",
         .kernel = "conv2d_tile",
         .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->C, TILE) * 16, conv2d_ceil(pixels, TILE) * 16, st * st},
+        .global = {conv2d_ceil((size_t)c->C, TILE) * conv2d_ceil(pixels, TILE) * 16, 16, st * st},
         .local = {16, 16, 1},
         .flops = conv2d_flops(c),
         .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};

@@ -99,6 +99,16 @@ class Train(unittest.TestCase):
                 self.train("--resume", self.path(name))
             self.assertEqual(self.checkpoint(name, 10), self.whole()[0])
 
+    def test_signal_before_the_first_step(self):
+        data = self.folder_of_images("red", "green")
+        process = self.start("--data", data, "--batch", "32", "--epochs", "50", "--out", self.path("run"))
+        until = time.time() + 60
+        while not os.path.exists(self.path("run", "config.toml")) and time.time() < until:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), -signal.SIGINT)
+        self.assertTrue(self.steps("run") or not os.path.exists(self.path("run")))
+
     def test_killed_at_random(self):
         chance = random.Random(7)
         out = self.path("random")

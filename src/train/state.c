@@ -151,6 +151,18 @@ static int check_data(const ctr_trainer *t, const struct ctr_st *st)
                     "restore the files, or start a new run");
 }
 
+/* Allowed, but then the bytes are no longer those of an undisturbed run. */
+static void compare_device(const ctr_trainer *t, const struct ctr_st *st)
+{
+    const struct ctr_caps *caps = ctr_dev_caps(t->dev);
+    const char *device = ctr_st_meta_value(st, "device"), *driver = ctr_st_meta_value(st, "driver");
+    if (device && driver && (strcmp(device, caps->name) != 0 || strcmp(driver, caps->driver) != 0))
+        ctr_log(CTR_LOG_WARN,
+                "the checkpoint was made on '%s' (driver %s): on '%s' (driver %s) the run will not "
+                "end with the same bytes",
+                device, driver, caps->name, caps->driver);
+}
+
 int ctr_state_load(ctr_trainer *t)
 {
     int rc = 0;
@@ -165,6 +177,7 @@ int ctr_state_load(ctr_trainer *t)
     }
     CTR_TRY(ctr_checkpoint_open_newest(&st, &t->done, ctr_run_checkpoint_dir(t->run)));
     CTR_TRY(check_data(t, st));
+    compare_device(t, st);
     CTR_TRY(ctr_state_restore(t->store, st, 1));
     const char *loss = ctr_st_meta_value(st, "epoch_loss_bits");
     uint64_t loss_bits = loss ? strtoull(loss, NULL, 16) : 0;

@@ -2,7 +2,7 @@
  *
  * To add one: write tools/cmd_NAME.c, which ends in a `const struct cmd cmd_NAME`; declare it at
  * the end of this file; add `&cmd_NAME` to the table in clcontrast.c and 'cmd_NAME' to `tools` in
- * meson.build. Flags, defaults, help and examples are data: help, man page and completion are made
+ * meson.build. Flags, defaults, help and examples are data: help is made
  * from them. cmd_devices.c is the example to copy. */
 #ifndef CTR_TOOLS_CMD_H
 #define CTR_TOOLS_CMD_H

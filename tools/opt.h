@@ -1,7 +1,7 @@
 /* opt.h -- command line options out of tables.
  *
  * One row is one fact told once: the flag --NAME, the configuration key NAME, its default, its
- * bounds, its help; man pages and completions are generated from the same rows. A set is one or
+ * bounds, its help. A set is one or
  * more tables, each filling a struct of the caller. Accepted: --name=value, --name value, -x value,
  * -xvalue, --flag, --no-flag, and `--` before arguments that begin with a dash.
  * Every failure is CTR_E_USAGE with the option named and, where one is near, the right spelling. */

@@ -15,7 +15,7 @@ static unsigned blas_users; /* devices with blas_used set; under the lock */
 
 /* Parameters set by hand per kernel family. CLBlast's table has no entry for most CPU drivers and
  * falls back to one made for GPUs. With these, SGEMM of 512 took an eighth of the time (PoCL 3.1, 2
- * AVX-512 cores shared with other work, alternating: 24 against 2.8 GFLOP/s; 106 when alone):
+ * AVX-512 cores shared with other work, alternating: 24 against 2.8 GFLOP/s; once 106):
  * groups of 2x4 work-items with 16x16 tiles in registers, no local memory and so no barrier (SA =
  * SB = 0). Never GEMMK = 1 with MWG != NWG: wrong results up to 1.6.2 (CLBlast issues 533, 542).
  * Every name of a kernel must be given. */

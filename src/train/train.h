@@ -64,7 +64,7 @@ struct ctr_train_events {
     void (*prepare)(void *user, const char *what, size_t done, size_t total);
     void (*progress)(void *user, const struct ctr_train_progress *p);
     void (*epoch)(void *user, const struct ctr_train_progress *p); /* loss is the epoch's mean */
-    int (*stop)(void *user); /* non-zero: finish this step, save, return CTR_OK with stopped set */
+    int (*stop)(void *user); /* non-zero: finish this step, save, and end */
 };
 
 /* events is copied; params is borrowed until the trainer is destroyed. Without params->out nothing is
@@ -74,7 +74,6 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
 void ctr_trainer_destroy(ctr_trainer **trainer);
 /* CTR_E_DIVERGED when the loss is no longer finite; the last checkpoint stays. */
 int ctr_trainer_run(ctr_trainer *trainer);
-int ctr_trainer_stopped(const ctr_trainer *trainer);
 
 ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);

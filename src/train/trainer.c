@@ -213,11 +213,6 @@ void ctr_trainer_destroy(ctr_trainer **trainer)
     *trainer = NULL;
 }
 
-int ctr_trainer_stopped(const ctr_trainer *t)
-{
-    return t->stopped;
-}
-
 ctr_dev *ctr_trainer_dev(const ctr_trainer *t)
 {
     return t->dev;

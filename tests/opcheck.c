@@ -216,11 +216,27 @@ static unsigned run_variant(ctr_dev *dev, const struct opcase *c, const char *fo
     return why != NULL;
 }
 
-/* "op=variant" of every choice in a graph beyond the default one. */
+/* "op=variant:configuration" of every choice in a graph beyond the default one. */
 struct choices {
-    char text[64][96];
-    unsigned n;
+    char text[256][96];
+    unsigned n, lost;
 };
+
+static void add_choice(struct choices *all, const ctr_node *node, const struct ctr_variant *v,
+                       const struct ctr_config *config)
+{
+    struct ctr_str s = {0};
+    unsigned k = 0;
+    ctr_str_addf(&s, "%s=%s", node->op->name, v->name);
+    ctr_config_text(&s, config);
+    while (k < all->n && strcmp(all->text[k], s.s) != 0)
+        k++;
+    if (k == all->n && k < 256 && s.n < sizeof all->text[k])
+        memcpy(all->text[all->n++], s.s, s.n + 1);
+    else
+        all->lost += k == all->n;
+    ctr_str_free(&s);
+}
 
 static void collect(void *user, ctr_graph *g)
 {
@@ -228,25 +244,25 @@ static void collect(void *user, ctr_graph *g)
     const ctr_node *node;
     for (size_t i = 0; (node = ctr_graph_node(g, i)); i++)
         for (const struct ctr_variant *v = node->op->variants; v->name; v++) {
-            char text[96];
-            unsigned k = 0;
-            if (v == node->variant || (v->usable && !v->usable(ctr_graph_caps(g), node)))
+            struct ctr_config configs[64];
+            if (v->usable && !v->usable(ctr_graph_caps(g), node))
                 continue;
-            snprintf(text, sizeof text, "%s=%s", node->op->name, v->name);
-            while (k < all->n && strcmp(all->text[k], text) != 0)
-                k++;
-            if (k == all->n && k < 64)
-                memcpy(all->text[all->n++], text, sizeof text);
+            if (v != node->variant)
+                add_choice(all, node, v, &(struct ctr_config){{0}});
+            size_t n = ctr_variant_configs(configs, 64, g, node, v);
+            for (size_t k = 0; k < n; k++)
+                add_choice(all, node, v, &configs[k]);
         }
 }
 
 unsigned opcheck_case(ctr_dev *dev, const struct opcase *c, opcheck_report *report, void *user)
 {
-    struct choices all = {.n = 0};
+    static struct choices all;
+    all.n = all.lost = 0;
     unsigned failed = run_variant(dev, c, NULL, report, user, collect, &all);
     for (unsigned i = 0; i < all.n; i++)
         failed += run_variant(dev, c, all.text[i], report, user, NULL, NULL);
-    return failed;
+    return failed + all.lost; /* what is not tried has not passed */
 }
 
 static double weighted_sum(double *y, size_t n, const double *dy, const double *const *x,

@@ -1,8 +1,8 @@
 /* opcheck.h -- every op, every variant, against plain C in double precision.
  *
  * A case says what an op is given and two reference functions; from that come three checks:
- *   opcheck   each usable variant of each op in the case's graph, forward and backward, on poisoned
- *             memory, with guard bands around every tensor, twice with equal bits;
+ *   opcheck   each usable variant of each op in the case's graph with each of its configurations,
+ *             forward and backward, on poisoned memory, with guard bands around every tensor, twice with equal bits;
  *   gradcheck the reference's own gradient against central differences of its forward;
  *   selftest  the same on a user's device (`clcontrast selftest`).
  * tests/op/NAME.c ends in `const struct opcase opcases_NAME[]`, closed by a row without a name.
@@ -40,7 +40,7 @@ struct opcase {
 
 /* What one variant of one case came to. */
 struct opcheck_result {
-    const char *variant; /* "op=variant" or "" for the default choice */
+    const char *variant; /* "op=variant:configuration" or "" for the default choice */
     double fwd_error, bwd_error;
 };
 typedef void opcheck_report(void *user, const struct opcase *c, const struct opcheck_result *r,

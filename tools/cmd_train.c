@@ -70,7 +70,7 @@ static const struct opt run_rows[] = {
     ROW(FLAG, profile, .name = "profile",
         .help = "time every kernel and print a table at the end (slower)"),
     ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
-        .help = "force kernel variants where they can be used"),
+        .help = "force kernel variants, or OP=VARIANT:N,N with its sizes, where they can be used"),
     ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
         .help = "switch workarounds on or off (see `clcontrast devices`)"),
     ROW(FLAG, sync, .name = "sync", .help = "wait after each kernel, so that a fault names it"),

@@ -225,6 +225,7 @@ ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, 
         memcpy(copy, attr, attr_bytes);
     node->op = op;
     node->attr = copy;
+    node->attr_bytes = attr_bytes;
     node->n_in = n_in;
     for (unsigned i = 0; i < n_in; i++)
         node->in[i] = in[i];

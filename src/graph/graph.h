@@ -11,6 +11,7 @@
 #ifndef CTR_GRAPH_GRAPH_H
 #define CTR_GRAPH_GRAPH_H
 
+#include "base/str.h"
 #include "dev/dev.h"
 
 #define CTR_MAX_RANK 4
@@ -55,6 +56,13 @@ struct ctr_tensor {
 
 /* ---- what an op is: const data at the end of its file ---- */
 
+/* Numbers that shape a variant's launches: tile sizes, chunk lengths. What they mean is the
+ * variant's own; all zero stands for what it takes by itself. */
+#define CTR_CONFIG_INTS 4
+struct ctr_config {
+    int v[CTR_CONFIG_INTS];
+};
+
 /* One way to compute an op. */
 struct ctr_variant {
     const char *name;
@@ -64,6 +72,10 @@ struct ctr_variant {
     int (*prepare)(ctr_graph *g, ctr_node *node);
     /* Emits the launches; all buffers are in place. */
     int (*lower)(ctr_graph *g, ctr_node *node);
+    /* Optional: up to `room` configurations that may be tried for this node, which is usable,
+     * beside all zeros. Their number. prepare and lower find the chosen one in node->config. */
+    size_t (*configs)(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                      const ctr_node *node);
 };
 
 struct ctr_op {
@@ -82,7 +94,9 @@ struct ctr_node {
     ctr_tensor *out[CTR_MAX_IO];
     ctr_tensor *scratch; /* first of a list (->next), newest first */
     void *attr;          /* the op's own parameters, owned by the graph */
-    const struct ctr_variant *variant;
+    size_t attr_bytes;
+    const struct ctr_variant *variant; /* chosen, with its configuration, when planned */
+    struct ctr_config config;
     int number;
 };
 
@@ -157,7 +171,7 @@ int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution);
 /* ---- planning and replay ---- */
 
 struct ctr_plan_params {
-    const char *kernels; /* "op=variant,op=variant" to force where usable; NULL */
+    const char *kernels; /* "op=variant,op=variant:16,64" to force where usable; NULL */
     int guard;           /* tests: guard bands around each tensor, nothing shares memory */
 };
 /* Once for each graph. params may be NULL. All buffers start as zeros. CTR_E_USAGE when a bound
@@ -196,6 +210,14 @@ struct ctr_plan_report {
 struct ctr_plan_report ctr_graph_report(const ctr_graph *g);
 /* Nodes in order, for printing and tests. NULL past the end. */
 const ctr_node *ctr_graph_node(const ctr_graph *g, size_t i);
+/* Configurations that a variant offers for a node, and one as in `kernels` (":16,64", or nothing).
+ */
+size_t ctr_variant_configs(struct ctr_config *out, size_t room, const ctr_graph *g,
+                           const ctr_node *node, const struct ctr_variant *v);
+void ctr_config_text(struct ctr_str *s, const struct ctr_config *config);
+/* The node's inputs and a hash of outputs and attributes: "128x32x32x64/64x64x3x3/-#1b2c3d4e". In
+ * `kernels`, "op@SHAPE=variant" speaks of such nodes only. Before ctr_graph_lower. */
+void ctr_node_shape(struct ctr_str *s, const ctr_node *node);
 /* Tests: fills arena buffers with a pattern; checks that guard bands still hold it. */
 int ctr_graph_poison(ctr_graph *g, uint32_t pattern);
 int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern);

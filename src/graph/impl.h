@@ -3,6 +3,7 @@
 #define CTR_GRAPH_IMPL_H
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "graph/graph.h"
 
 struct ctr_graph {
@@ -45,6 +46,13 @@ int ctr_store_want(size_t *entry, ctr_store *store, const struct ctr_store_entry
 int ctr_store_alloc(ctr_store *store);
 /* A view of an entry in a flat buffer (its gradient, value...). */
 int ctr_store_view(ctr_buf **out, ctr_store *store, size_t entry, enum ctr_store_part part);
+
+/* ---- variant.c ---- */
+/* Sets node->variant and node->config from the first of the lists that has a choice for it. */
+int ctr_variant_choose(ctr_graph *g, ctr_node *node, const char *const *lists, size_t n);
+/* CTR_E_USAGE when the list names an op, variant or configuration that nothing here has. */
+int ctr_variant_check(const ctr_graph *g, const char *list);
+int ctr_variant_usable(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v);
 
 /* The two ops that differentiation itself needs (builtin.c). */
 ctr_tensor *ctr_builtin_fill(ctr_graph *g, unsigned rank, const size_t *dim, float value);

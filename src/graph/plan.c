@@ -10,99 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
-
 #define GUARD_BYTES 4096
 
-/* ---- variants ---- */
-
-static const struct ctr_variant *variant_named(const struct ctr_op *op, const char *name, size_t n)
+static int pick_variant(ctr_graph *g, ctr_node *node, const struct ctr_plan_params *params)
 {
-    for (const struct ctr_variant *v = op->variants; v->name; v++)
-        if (strlen(v->name) == n && memcmp(v->name, name, n) == 0)
-            return v;
-    return NULL;
-}
-
-/* The variant that "op=variant,..." asks for, NULL when it does not speak of this op. */
-static const struct ctr_variant *forced(const struct ctr_op *op, const char *list)
-{
-    size_t op_n = strlen(op->name);
-    while (list && *list) {
-        size_t n = strcspn(list, ",");
-        if (n > op_n && memcmp(list, op->name, op_n) == 0 && list[op_n] == '=')
-            return variant_named(op, list + op_n + 1, n - op_n - 1);
-        list += n + (list[n] == ',');
-    }
-    return NULL;
-}
-
-static const struct ctr_op *op_named(const ctr_graph *g, const char *name, size_t n)
-{
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        const struct ctr_op *op = g->nodes[i]->op;
-        if (strlen(op->name) == n && memcmp(op->name, name, n) == 0)
-            return op;
-    }
-    return NULL;
-}
-
-static int first_of_op(const ctr_graph *g, size_t node)
-{
-    for (size_t i = 0; i < node; i++)
-        if (g->nodes[i]->op == g->nodes[node]->op)
-            return 0;
-    return 1;
-}
-
-/* One "op=variant" of n characters: both must exist, or a slip of the pen would time the wrong
- * thing. */
-static int check_forced(const ctr_graph *g, const char *pair, size_t n)
-{
-    const char *equals = memchr(pair, '=', n);
-    if (!equals)
-        return ctr_fail(CTR_E_USAGE, "'%.*s' is not op=variant", (int)n, pair);
-    size_t op_n = (size_t)(equals - pair);
-    const struct ctr_op *op = op_named(g, pair, op_n);
-    if (op && variant_named(op, equals + 1, n - op_n - 1))
-        return 0;
-    struct ctr_str names = {0};
-    for (const struct ctr_variant *v = op ? op->variants : NULL; v && v->name; v++)
-        ctr_str_addf(&names, " %s", v->name);
-    for (size_t i = 0; !op && i < g->n_nodes; i++) {
-        const char *name = g->nodes[i]->op->name;
-        if (first_of_op(g, i))
-            ctr_str_addf(&names, " %s", name);
-    }
-    int rc = op ? ctr_fail(CTR_E_USAGE, "'%.*s': '%s' has no such variant", (int)n, pair, op->name)
-                : ctr_fail(CTR_E_USAGE, "'%.*s': no such op is used here", (int)n, pair);
-    ctr_hint(rc, "%s:%s", op ? "variants" : "ops", names.s && !names.failed ? names.s : "");
-    ctr_str_free(&names);
-    return rc;
-}
-
-static int check_all_forced(const ctr_graph *g, const char *list)
-{
-    while (list && *list) {
-        size_t n = strcspn(list, ",");
-        if (n && check_forced(g, list, n) != 0)
-            return CTR_E_USAGE;
-        list += n + (list[n] == ',');
-    }
-    return 0;
-}
-
-static int pick_variant(ctr_graph *g, ctr_node *node, const char *list)
-{
-    const struct ctr_caps *caps = ctr_graph_caps(g);
-    const struct ctr_variant *v = forced(node->op, list);
-    if (!v || (v->usable && !v->usable(caps, node)))
-        for (v = node->op->variants; v->name && v->usable && !v->usable(caps, node);)
-            v++;
-    if (!v->name)
-        return ctr_fail(CTR_E_DEVICE, "no kernel of '%s' suits this device", node->op->name);
-    node->variant = v;
-    int rc = v->prepare ? v->prepare(g, node) : 0;
+    int rc = ctr_variant_choose(g, node, &params->kernels, 1);
+    if (rc == 0 && node->variant->prepare)
+        rc = node->variant->prepare(g, node);
     return rc != 0 ? rc : g->status;
 }
 
@@ -303,16 +217,18 @@ static int check_bound(const ctr_graph *g)
 
 int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params)
 {
+    static const struct ctr_plan_params none;
     int rc = 0;
     if (g->status != 0)
         return g->status;
+    params = params ? params : &none;
     if (g->planned)
         return ctr_fail(CTR_E_USAGE, "the graph is already planned");
     CTR_TRY(check_bound(g));
-    g->guard = params && params->guard;
-    CTR_TRY(check_all_forced(g, params ? params->kernels : NULL));
+    g->guard = params->guard;
+    CTR_TRY(ctr_variant_check(g, params->kernels));
     for (size_t i = 0; i < g->n_nodes; i++)
-        CTR_TRY(pick_variant(g, g->nodes[i], params ? params->kernels : NULL));
+        CTR_TRY(pick_variant(g, g->nodes[i], params));
     g->planned = 1;
     find_lifetimes(g);
     if (g->store)

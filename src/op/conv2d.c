@@ -296,12 +296,17 @@ out:
     {                                                                                              \
         .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower                \
     }
+#define CONFIGURED(n, v)                                                                           \
+    {                                                                                              \
+        .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower,               \
+        .configs = v##_configs                                                                     \
+    }
 
 static const struct ctr_op conv2d_bwd_dx = {
     .name = "conv2d_bwd_dx",
     .variants =
         (const struct ctr_variant[]){
-            VARIANT("winograd", conv2d_winograd_dx),
+            CONFIGURED("winograd", conv2d_winograd_dx),
             VARIANT("direct", conv2d_direct_dx),
             {.name = "general", .prepare = tile_dx_prepare, .lower = tile_dx_lower},
             {0}},
@@ -348,7 +353,7 @@ static const struct ctr_op conv2d = {
     .grad = conv2d_grad,
     .variants =
         (const struct ctr_variant[]){
-            VARIANT("winograd", conv2d_winograd_fwd),
+            CONFIGURED("winograd", conv2d_winograd_fwd),
             VARIANT("thin", conv2d_thin_fwd),
             VARIANT("direct", conv2d_direct_fwd),
             {.name = "general", .prepare = tile_fwd_prepare, .lower = tile_fwd_lower},

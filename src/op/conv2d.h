@@ -100,6 +100,9 @@ static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
     int name##_usable(const struct ctr_caps *caps, const ctr_node *node);                          \
     int name##_prepare(ctr_graph *g, ctr_node *node);                                              \
     int name##_lower(ctr_graph *g, ctr_node *node)
+#define CONV2D_CONFIGS(name)                                                                       \
+    size_t name##_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,        \
+                          const ctr_node *node)
 CONV2D_VARIANT(conv2d_winograd_fwd);
 CONV2D_VARIANT(conv2d_winograd_dx);
 CONV2D_VARIANT(conv2d_winograd_dw);
@@ -108,5 +111,7 @@ CONV2D_VARIANT(conv2d_thin_dw);
 CONV2D_VARIANT(conv2d_direct_fwd);
 CONV2D_VARIANT(conv2d_direct_dx);
 CONV2D_VARIANT(conv2d_direct_dw);
+CONV2D_CONFIGS(conv2d_winograd_fwd);
+CONV2D_CONFIGS(conv2d_winograd_dx);
 
 #endif

@@ -49,22 +49,46 @@ static size_t forward_bytes(const struct forward *f)
     return v_bytes(f) + m_bytes(f);
 }
 
-/* The largest block that fits local memory and leaves 8 work-items a thread; else the smallest. */
-static struct forward forward_plan(const struct ctr_caps *caps, size_t n_tiles, size_t in,
-                                   size_t out)
+static const int forward_shapes[][2] = {{32, 128}, {32, 64}, {16, 64}, {16, 32}, {8, 32}};
+enum { FORWARD_SHAPES = sizeof forward_shapes / sizeof *forward_shapes };
+
+/* Block shape i for so many channels; 0 when it does not fit. */
+static int forward_shape(struct forward *f, const struct ctr_caps *caps, size_t i, size_t in,
+                         size_t out)
 {
-    static const size_t shapes[][2] = {{32, 128}, {32, 64}, {16, 64}, {16, 32}, {8, 32}};
-    struct forward f = {8, in % 64 ? 32 : 64, 32};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        struct forward try = {shapes[i][0], f.KC, shapes[i][1]};
-        size_t items = conv2d_ceil(n_tiles, try.T) * (out / try.G);
-        if (out % try.G == 0 && forward_bytes(&try) <= caps->local_bytes &&
-            items >= 8 * (size_t)caps->compute_units)
+    *f = (struct forward){(size_t)forward_shapes[i][0], in % 64 ? 32 : 64,
+                          (size_t)forward_shapes[i][1]};
+    return out % f->G == 0 && forward_bytes(f) <= caps->local_bytes;
+}
+
+/* As configured, T and G; else the largest block that fits local memory and leaves 8 work-items a
+ * thread; else the smallest. */
+static struct forward forward_plan(const struct ctr_caps *caps, const struct ctr_config *config,
+                                   size_t n_tiles, size_t in, size_t out)
+{
+    struct forward f = {8, in % 64 ? 32 : 64, 32}, try;
+    if (config->v[0])
+        return (struct forward){(size_t)config->v[0], f.KC, (size_t)config->v[1]};
+    for (size_t i = 0; i < FORWARD_SHAPES; i++)
+        if (forward_shape(&try, caps, i, in, out) &&
+            conv2d_ceil(n_tiles, try.T) * (out / try.G) >= 8 * (size_t)caps->compute_units)
             return try;
-    }
     if (forward_bytes(&f) > caps->local_bytes)
         f.KC = 32;
     return f;
+}
+
+/* Block shapes that fit, but for the one taken anyway. */
+static size_t forward_configs(struct ctr_config *config, size_t room, const struct ctr_caps *caps,
+                              size_t n_tiles, size_t in, size_t out)
+{
+    static const struct ctr_config own;
+    size_t n = 0;
+    struct forward f, taken = forward_plan(caps, &own, n_tiles, in, out);
+    for (size_t i = 0; i < FORWARD_SHAPES && n < room; i++)
+        if (forward_shape(&f, caps, i, in, out) && (f.T != taken.T || f.G != taken.G))
+            config[n++] = (struct ctr_config){{(int)f.T, (int)f.G}};
+    return n;
 }
 
 static int forward_usable(const struct ctr_caps *caps, const struct conv2d *c, int h, int w)
@@ -110,7 +134,8 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
     ctr_tensor *out = d->out, *in = d->in, *U = conv2d_scratch(node, 0);
     size_t th = conv2d_ceil((size_t)d->rows, 4), tw = conv2d_ceil((size_t)d->columns, 4);
     size_t n_tiles = (size_t)c->N * th * tw;
-    struct forward f = forward_plan(ctr_graph_caps(g), n_tiles, in->dim[3], out->dim[3]);
+    struct forward f =
+        forward_plan(ctr_graph_caps(g), &node->config, n_tiles, in->dim[3], out->dim[3]);
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd",
@@ -137,6 +162,14 @@ int conv2d_winograd_fwd_usable(const struct ctr_caps *caps, const ctr_node *node
 {
     const struct conv2d *c = conv2d_of(node);
     return forward_usable(caps, c, conv2d_rows(c), conv2d_columns(c));
+}
+
+size_t conv2d_winograd_fwd_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                                   const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t n_tiles = tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c));
+    return forward_configs(out, room, caps, n_tiles, (size_t)c->C, (size_t)c->K);
 }
 
 int conv2d_winograd_fwd_prepare(ctr_graph *g, ctr_node *node)
@@ -168,6 +201,14 @@ int conv2d_winograd_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
     return forward_usable(caps, c, c->H, c->W);
+}
+
+size_t conv2d_winograd_dx_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                                  const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    size_t n_tiles = tiles((size_t)c->N, (size_t)c->H, (size_t)c->W);
+    return forward_configs(out, room, caps, n_tiles, (size_t)c->K, (size_t)c->C);
 }
 
 int conv2d_winograd_dx_prepare(ctr_graph *g, ctr_node *node)

@@ -227,10 +227,14 @@ static int bwd_lower_blas(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op dense_bwd = {
     .name = "dense_bwd",
-    .variants = (const struct ctr_variant[]){{"tiles", ctr_gemm_tiles_usable, bwd_prepare_tiles,
-                                              bwd_lower_tiles},
-                                             {"blas", NULL, bwd_prepare_blas, bwd_lower_blas},
-                                             {0}},
+    .variants =
+        (const struct ctr_variant[]){
+            {.name = "tiles",
+             .usable = ctr_gemm_tiles_usable,
+             .prepare = bwd_prepare_tiles,
+             .lower = bwd_lower_tiles},
+            {.name = "blas", .prepare = bwd_prepare_blas, .lower = bwd_lower_blas},
+            {0}},
 };
 
 static int dense_grad(ctr_graph *g, ctr_node *node)
@@ -256,10 +260,14 @@ static int dense_grad(ctr_graph *g, ctr_node *node)
 static const struct ctr_op dense = {
     .name = "dense",
     .grad = dense_grad,
-    .variants = (const struct ctr_variant[]){{"tiles", ctr_gemm_tiles_usable, fwd_prepare_tiles,
-                                              fwd_lower_tiles},
-                                             {"blas", NULL, fwd_prepare_blas, fwd_lower_blas},
-                                             {0}},
+    .variants =
+        (const struct ctr_variant[]){
+            {.name = "tiles",
+             .usable = ctr_gemm_tiles_usable,
+             .prepare = fwd_prepare_tiles,
+             .lower = fwd_lower_tiles},
+            {.name = "blas", .prepare = fwd_prepare_blas, .lower = fwd_lower_blas},
+            {0}},
 };
 
 ctr_tensor *ctr_dense(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, int relu)

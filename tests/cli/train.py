@@ -167,6 +167,7 @@ class Train(unittest.TestCase):
                 (["--batch", "0x10", "--out", self.path("g")], 2, "--batch"),
                 (["--seed", "99999999999999999999", "--out", self.path("g")], 2, "--seed"),
                 (["--kernel", "conv2d=nope", "--out", self.path("g")], 2, "variants: "),
+                (["--kernel", "conv2d=direct:7", "--out", self.path("g")], 2, "no such configuration"),
                 (["--kernel", "covn2d=direct", "--out", self.path("g")], 2, "ops: "),
                 (["--learning-rate", "nan", "--out", self.path("g")], 2, "learning-rate")]:
             done = self.train(*args, code=code)

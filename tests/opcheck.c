@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "storage.h"
 
 #define POISON 0x7fc0deadu /* a NaN that no kernel produces */
 
@@ -18,6 +19,7 @@ struct run {
     ctr_graph *g;
     ctr_tensor *in[OPCASE_MAX_IN], *seed, *y;
     double *x[OPCASE_MAX_IN], *dy, *want_y, *want_dx[OPCASE_MAX_IN];
+    const char *wrong; /* which result is, NULL so far */
 };
 
 static size_t in_count(const struct opcase_in *in)
@@ -28,7 +30,7 @@ static size_t in_count(const struct opcase_in *in)
     return n;
 }
 
-/* Values of input i, the same in every run. They are exact in fp32. */
+/* Values of input i, the same in every run. They are exact in its dtype. */
 static double *draw_input(const struct opcase *c, unsigned i)
 {
     const struct opcase_in *in = &c->in[i];
@@ -45,7 +47,7 @@ static double *draw_input(const struct opcase *c, unsigned i)
         double v = lo + (hi - lo) * (double)ctr_rng_uniform(&rng);
         if (in->off_zero && fabs(v) < 0.05)
             v = v < 0 ? v - 0.05 : v + 0.05;
-        x[k] = in->dtype == CTR_I32 ? floor(v) : (double)(float)v;
+        x[k] = in->dtype == CTR_I32 ? floor(v) : storage_round(v, in->dtype);
     }
     return x;
 }
@@ -58,8 +60,10 @@ static int write_tensor(ctr_tensor *t, const double *x)
     for (size_t k = 0; k < t->count; k++)
         if (t->dtype == CTR_I32)
             raw[k] = (int32_t)x[k];
-        else
+        else if (t->dtype == CTR_F32)
             ((float *)raw)[k] = (float)x[k];
+        else
+            ((uint16_t *)raw)[k] = storage_narrow(x[k], t->dtype);
     int rc = ctr_tensor_write(t, raw, t->bytes);
     free(raw);
     return rc;
@@ -84,7 +88,7 @@ static int record(struct run *r, const char *force)
     CTR_TRY(ctr_graph_status(r->g));
     ctr_graph_keep(r->y);
     if (wants_grad) {
-        r->seed = ctr_graph_input(r->g, "seed", CTR_F32, r->y->rank, r->y->dim);
+        r->seed = ctr_graph_input(r->g, "seed", r->y->dtype, r->y->rank, r->y->dim);
         CTR_TRY(ctr_graph_backward(r->g, r->y, r->seed));
     }
     CTR_TRY(ctr_graph_plan(r->g, &(struct ctr_plan_params){.kernels = force, .guard = 1}));
@@ -110,25 +114,28 @@ static void reference(struct run *r)
     r->dy = ctr_alloc(r->y->count, sizeof(double));
     ctr_rng_init(&rng, 43, CTR_RNG_TEST, 0, 0);
     for (size_t k = 0; k < r->y->count; k++)
-        r->dy[k] = (double)(ctr_rng_uniform(&rng) * 2.0f - 1.0f);
+        r->dy[k] = storage_round((double)(ctr_rng_uniform(&rng) * 2.0f - 1.0f), r->y->dtype);
     c->fwd(r->want_y, x, c);
     if (c->bwd)
         c->bwd(r->want_dx, r->dy, x, c);
 }
 
-/* Relative error of a tensor; infinite when a value is not finite though it should be. */
-static int compare(double *error, float *got, const ctr_tensor *t, const double *want)
+/* Relative error of a tensor; infinite when a value is not finite though it should be. raw: its bytes.
+ */
+static int compare(double *error, void *raw, const ctr_tensor *t, const double *want)
 {
     double diff = 0, norm = 0;
-    int rc = ctr_tensor_read(got, t, t->bytes);
+    int rc = ctr_tensor_read(raw, t, t->bytes);
     if (rc != 0)
         return rc;
     for (size_t k = 0; k < t->count; k++) {
-        if (!isfinite(got[k]) && isfinite(want[k])) {
+        double got = t->dtype == CTR_F32 ? (double)((float *)raw)[k]
+                                         : storage_widen(((uint16_t *)raw)[k], t->dtype);
+        if (!isfinite(got) && isfinite(want[k])) {
             *error = INFINITY;
             return 0;
         }
-        diff += ((double)got[k] - want[k]) * ((double)got[k] - want[k]);
+        diff += (got - want[k]) * (got - want[k]);
         norm += want[k] * want[k];
     }
     *error = norm > 0 ? sqrt(diff / norm) : sqrt(diff);
@@ -140,7 +147,8 @@ static int replay_once(struct run *r, struct opcheck_result *res, uint64_t *hash
 {
     int rc = 0;
     const struct opcase *c = r->c;
-    float *got = NULL;
+    void *got = NULL;
+    double tol = c->tol > 0 ? c->tol : 1e-6, grad_tol = c->grad_tol > 0 ? c->grad_tol : 1e-6;
     CTR_TRY(ctr_graph_poison(r->g, POISON));
     for (unsigned i = 0; i < c->n_in; i++)
         CTR_TRY(write_tensor(r->in[i], r->x[i]));
@@ -155,12 +163,15 @@ static int replay_once(struct run *r, struct opcheck_result *res, uint64_t *hash
         if (!t)
             continue;
         free(got);
-        got = ctr_alloc(t->count, sizeof *got);
+        got = ctr_alloc(t->count, sizeof(float));
         if (!got)
             return CTR_E_FAIL;
         CTR_TRY(compare(&error, got, t, i == c->n_in ? r->want_y : r->want_dx[i]));
         double *worst = i == c->n_in ? &res->fwd_error : &res->bwd_error;
         *worst = error > *worst ? error : *worst;
+        if (!(error <= (i == c->n_in ? tol : grad_tol) + 2 * storage_error(t->dtype)))
+            r->wrong = i == c->n_in ? "output differs from the reference"
+                                    : "gradient differs from the reference";
         for (size_t k = 0; k < t->bytes; k++)
             *hash = (*hash ^ ((unsigned char *)got)[k]) * 1099511628211u;
     }
@@ -181,16 +192,17 @@ static void finish(struct run *r)
     ctr_store_destroy(&r->store);
 }
 
+/* `stored`: "fp16", "bf16" or "". */
 static unsigned run_variant(ctr_dev *dev, const struct opcase *c, const char *force,
-                            opcheck_report *report, void *user, void (*each)(void *, ctr_graph *),
-                            void *each_user)
+                            const char *stored, opcheck_report *report, void *user,
+                            void (*each)(void *, ctr_graph *), void *each_user)
 {
     struct run r = {.dev = dev, .c = c};
-    struct opcheck_result res = {.variant = force ? force : ""};
     const char *why = NULL;
-    char text[256];
+    char text[256], name[128];
+    struct opcheck_result res = {.variant = name};
+    snprintf(name, sizeof name, "%s%s%s", stored, *stored && force ? " " : "", force ? force : "");
     uint64_t hash[2];
-    double tol = c->tol > 0 ? c->tol : 1e-6, grad_tol = c->grad_tol > 0 ? c->grad_tol : 1e-6;
     if (record(&r, force) != 0)
         why = ctr_error_text();
     else
@@ -199,11 +211,9 @@ static unsigned run_variant(ctr_dev *dev, const struct opcase *c, const char *fo
         why = ctr_error_text();
     if (!why && hash[0] != hash[1])
         why = "two runs differ";
-    if (!why && !(res.fwd_error <= tol))
-        why = "output differs from the reference";
-    if (!why && !(res.bwd_error <= grad_tol))
-        why = "gradient differs from the reference";
-    if (!why && !force && opcheck_gradcheck(c, r.y->count) > 1e-5)
+    if (!why)
+        why = r.wrong;
+    if (!why && !force && !*stored && opcheck_gradcheck(c, r.y->count) > 1e-5)
         why = "the reference's gradient differs from central differences";
     if (why) {
         snprintf(text, sizeof text, "%s", why);
@@ -245,7 +255,7 @@ static void collect(void *user, ctr_graph *g)
     for (size_t i = 0; (node = ctr_graph_node(g, i)); i++)
         for (const struct ctr_variant *v = node->op->variants; v->name; v++) {
             struct ctr_config configs[64];
-            if (v->usable && !v->usable(ctr_graph_caps(g), node))
+            if (!ctr_variant_usable(g, node, v))
                 continue;
             if (v != node->variant)
                 add_choice(all, node, v, &(struct ctr_config){{0}});
@@ -255,14 +265,31 @@ static void collect(void *user, ctr_graph *g)
         }
 }
 
-unsigned opcheck_case(ctr_dev *dev, const struct opcase *c, opcheck_report *report, void *user)
+static unsigned all_variants(ctr_dev *dev, const struct opcase *c, const char *stored,
+                             opcheck_report *report, void *user)
 {
     static struct choices all;
     all.n = all.lost = 0;
-    unsigned failed = run_variant(dev, c, NULL, report, user, collect, &all);
+    unsigned failed = run_variant(dev, c, NULL, stored, report, user, collect, &all);
     for (unsigned i = 0; i < all.n; i++)
-        failed += run_variant(dev, c, all.text[i], report, user, NULL, NULL);
+        failed += run_variant(dev, c, all.text[i], stored, report, user, NULL, NULL);
     return failed + all.lost; /* what is not tried has not passed */
+}
+
+unsigned opcheck_case(ctr_dev *dev, const struct opcase *c, opcheck_report *report, void *user)
+{
+    unsigned failed = all_variants(dev, c, "", report, user);
+    for (enum ctr_dtype dtype = CTR_F16; dtype <= CTR_BF16; dtype++) {
+        struct opcase half = *c;
+        int any = 0;
+        for (unsigned i = 0; i < c->n_in; i++)
+            if (c->in[i].act) {
+                half.in[i].dtype = dtype;
+                any = 1;
+            }
+        failed += any ? all_variants(dev, &half, ctr_dtype_name(dtype), report, user) : 0;
+    }
+    return failed;
 }
 
 static double weighted_sum(double *y, size_t n, const double *dy, const double *const *x,

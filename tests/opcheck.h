@@ -2,7 +2,9 @@
  *
  * A case says what an op is given and two reference functions; from that come three checks:
  *   opcheck   each usable variant of each op in the case's graph with each of its configurations,
- *             forward and backward, on poisoned memory, with guard bands around every tensor, twice with equal bits;
+ *             forward and backward, on poisoned memory, with guard bands around every tensor, twice
+ *             with equal bits; where a case has activations (opcase_in.act), also with those stored
+ *             as fp16 and bf16;
  *   gradcheck the reference's own gradient against central differences of its forward;
  *   selftest  the same on a user's device (`clcontrast selftest`).
  * tests/op/NAME.c ends in `const struct opcase opcases_NAME[]`, closed by a row without a name.
@@ -17,10 +19,11 @@
 struct opcase_in {
     unsigned rank;
     size_t dim[CTR_MAX_RANK];
-    enum ctr_dtype dtype; /* CTR_F32, or CTR_I32 for whole numbers in [lo, hi) */
+    enum ctr_dtype dtype; /* a float, or CTR_I32 for whole numbers in [lo, hi) */
     double lo, hi;        /* uniform; both 0 stand for [-1, 1) */
     int grad;             /* compare the gradient of this input */
     int off_zero;         /* keep |x| >= 0.05: a kink lies at zero */
+    int act;              /* an activation: the case is also run with it as fp16 and as bf16 */
 };
 
 struct opcase {
@@ -33,14 +36,17 @@ struct opcase {
     void (*fwd)(double *y, const double *const *x, const struct opcase *c);
     /* dx[i] is zeroed, NULL where no gradient is compared. NULL when no input has `grad`. */
     void (*bwd)(double *const *dx, const double *dy, const double *const *x, const struct opcase *c);
-    double tol, grad_tol; /* relative, sqrt(sum (got - want)^2 / sum want^2); 0 stands for 1e-6 */
+    /* relative, sqrt(sum (got - want)^2 / sum want^2); 0 stands for 1e-6. A tensor stored as fp16 or
+     * bf16 is granted two roundings of that more. */
+    double tol, grad_tol;
     int no_gradcheck;     /* large (over 2,000 inputs is skipped anyway) or not smooth */
     int slow;             /* only with CTR_TEST_SLOW=1, and not in selftest */
 };
 
 /* What one variant of one case came to. */
 struct opcheck_result {
-    const char *variant; /* "op=variant:configuration" or "" for the default choice */
+    const char *variant; /* "op=variant:configuration" or "" for the default choice; before it
+                          * "fp16 " or "bf16 " */
     double fwd_error, bwd_error;
 };
 typedef void opcheck_report(void *user, const struct opcase *c, const struct opcheck_result *r,

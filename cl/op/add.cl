@@ -2,26 +2,26 @@
  * All: n values, any shape, contiguous.  Grid: 1-D, a work-item does `chunk` values. */
 #include "lib/prelude.clh"
 
-kernel void add_fwd(global float *y, global const float *a, global const float *b, const ulong n,
+kernel void add_fwd(global act_t *y, global const act_t *a, global const act_t *b, const ulong n,
                     const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, vstore(vload(0, a + i) + vload(0, b + i), 0, y + i),
-                   y[i] = a[i] + b[i])
+    CTR_CHUNK_LOOP(i, n, chunk, store_act(load_act(a + i) + load_act(b + i), y + i),
+                   put_act(get_act(a + i) + get_act(b + i), y + i))
 }
 
-kernel void add_fwd_relu(global float *y, global const float *a, global const float *b, const ulong n,
+kernel void add_fwd_relu(global act_t *y, global const act_t *a, global const act_t *b, const ulong n,
                          const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, const vfloat v = vload(0, a + i) + vload(0, b + i);
-                   vstore(select(v, (vfloat)(0.0f), v < 0.0f), 0, y + i),
-                   const float v = a[i] + b[i];
-                   y[i] = v < 0.0f ? 0.0f : v)
+    CTR_CHUNK_LOOP(i, n, chunk, const vfloat v = load_act(a + i) + load_act(b + i);
+                   store_act(select(v, (vfloat)(0.0f), v < 0.0f), y + i),
+                   const float v = get_act(a + i) + get_act(b + i);
+                   put_act(v < 0.0f ? 0.0f : v, y + i))
 }
 
-kernel void add_bwd_relu(global float *dx, global const float *dy, global const float *y, const ulong n,
+kernel void add_bwd_relu(global act_t *dx, global const act_t *dy, global const act_t *y, const ulong n,
                          const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, const vfloat v = vload(0, dy + i);
-                   vstore(select(v, (vfloat)(0.0f), vload(0, y + i) <= 0.0f), 0, dx + i),
-                   dx[i] = y[i] <= 0.0f ? 0.0f : dy[i])
+    CTR_CHUNK_LOOP(i, n, chunk, const vfloat v = load_act(dy + i);
+                   store_act(select(v, (vfloat)(0.0f), load_act(y + i) <= 0.0f), dx + i),
+                   put_act(get_act(y + i) <= 0.0f ? 0.0f : get_act(dy + i), dx + i))
 }

@@ -2,17 +2,17 @@
  * x, y, dy, dx: n values, any shape, contiguous.  Grid: 1-D, a work-item does `chunk` values. */
 #include "lib/prelude.clh"
 
-kernel void relu_fwd(global float *y, global const float *x, const ulong n, const uint chunk)
+kernel void relu_fwd(global act_t *y, global const act_t *x, const ulong n, const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, vfloat v = vload(0, x + i);
-                   vstore(select(v, (vfloat)(0.0f), v < 0.0f), 0, y + i),
-                   y[i] = x[i] < 0.0f ? 0.0f : x[i])
+    CTR_CHUNK_LOOP(i, n, chunk, vfloat v = load_act(x + i);
+                   store_act(select(v, (vfloat)(0.0f), v < 0.0f), y + i),
+                   put_act(get_act(x + i) < 0.0f ? 0.0f : get_act(x + i), y + i))
 }
 
-kernel void relu_bwd(global float *dx, global const float *dy, global const float *y, const ulong n,
+kernel void relu_bwd(global act_t *dx, global const act_t *dy, global const act_t *y, const ulong n,
                      const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, vfloat v = vload(0, dy + i);
-                   vstore(select(v, (vfloat)(0.0f), vload(0, y + i) <= 0.0f), 0, dx + i),
-                   dx[i] = y[i] <= 0.0f ? 0.0f : dy[i])
+    CTR_CHUNK_LOOP(i, n, chunk, vfloat v = load_act(dy + i);
+                   store_act(select(v, (vfloat)(0.0f), load_act(y + i) <= 0.0f), dx + i),
+                   put_act(get_act(y + i) <= 0.0f ? 0.0f : get_act(dy + i), dx + i))
 }

@@ -47,11 +47,12 @@ static int sum_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op sum = {
     .name = "sum",
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = sum_lower}, {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = sum_lower, .half = 1}, {0}},
 };
 
 ctr_tensor *ctr_builtin_sum(ctr_graph *g, ctr_tensor *a, ctr_tensor *b)
 {
     ctr_node *node = ctr_node_add(g, &sum, NULL, 0, 2, (ctr_tensor *[]){a, b}, 1);
-    return node ? ctr_node_out(g, node, CTR_F32, a->rank, a->dim) : NULL;
+    return node ? ctr_node_out(g, node, a->dtype, a->rank, a->dim) : NULL;
 }

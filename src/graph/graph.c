@@ -9,7 +9,18 @@
 
 size_t ctr_dtype_bytes(enum ctr_dtype dtype)
 {
-    return dtype == CTR_U8 ? 1 : 4;
+    return dtype == CTR_U8 ? 1 : dtype == CTR_F16 || dtype == CTR_BF16 ? 2 : 4;
+}
+
+const char *ctr_dtype_name(enum ctr_dtype dtype)
+{
+    static const char *const names[] = {"fp32", "int32", "uint32", "uint8", "fp16", "bf16"};
+    return names[dtype];
+}
+
+int ctr_dtype_is_float(enum ctr_dtype dtype)
+{
+    return dtype == CTR_F32 || dtype == CTR_F16 || dtype == CTR_BF16;
 }
 
 int ctr_graph_create(ctr_graph **out, ctr_dev *dev, ctr_store *store)
@@ -256,9 +267,25 @@ ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, uns
     if (!t)
         return NULL;
     t->producer = node;
-    t->needs_grad = dtype == CTR_F32 && node->op->grad && any_input_needs_grad(node);
+    t->needs_grad = ctr_dtype_is_float(dtype) && node->op->grad && any_input_needs_grad(node);
     node->out[node->n_out++] = t;
     return t;
+}
+
+static int is_half(const ctr_tensor *t)
+{
+    return t && (t->dtype == CTR_F16 || t->dtype == CTR_BF16);
+}
+
+enum ctr_dtype ctr_node_storage(const ctr_node *node)
+{
+    for (unsigned i = 0; i < node->n_in; i++)
+        if (is_half(node->in[i]))
+            return node->in[i]->dtype;
+    for (unsigned i = 0; i < node->n_out; i++)
+        if (is_half(node->out[i]))
+            return node->out[i]->dtype;
+    return CTR_F32;
 }
 
 ctr_tensor *ctr_node_scratch(ctr_graph *g, ctr_node *node, size_t bytes)
@@ -287,6 +314,9 @@ int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution)
     if (contribution->count != t->count)
         ctr_graph_fail(g, CTR_E_FAIL, "gradient of %s has %zu values, not %zu", t->name,
                        contribution->count, t->count);
+    else if (contribution->dtype != t->dtype)
+        ctr_graph_fail(g, CTR_E_FAIL, "gradient of %s is %s, not %s", t->name,
+                       ctr_dtype_name(contribution->dtype), ctr_dtype_name(t->dtype));
     t->grad = t->grad ? ctr_builtin_sum(g, t->grad, contribution) : contribution;
     return g->status;
 }

@@ -17,8 +17,11 @@
 #define CTR_MAX_RANK 4
 #define CTR_MAX_IO   12
 
-enum ctr_dtype { CTR_F32, CTR_I32, CTR_U32, CTR_U8 };
+/* CTR_F16 and CTR_BF16 are storage of activations and their gradients; arithmetic is fp32. */
+enum ctr_dtype { CTR_F32, CTR_I32, CTR_U32, CTR_U8, CTR_F16, CTR_BF16 };
 size_t ctr_dtype_bytes(enum ctr_dtype dtype);
+const char *ctr_dtype_name(enum ctr_dtype dtype);
+int ctr_dtype_is_float(enum ctr_dtype dtype);
 
 typedef struct ctr_graph ctr_graph;
 typedef struct ctr_store ctr_store;
@@ -76,6 +79,9 @@ struct ctr_variant {
      * beside all zeros. Their number. prepare and lower find the chosen one in node->config. */
     size_t (*configs)(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
                       const ctr_node *node);
+    /* Its kernels take activations as fp16 and bf16, too (act_t, cl/lib/prelude.clh); else it is
+     * passed over where a tensor of the node is stored so. */
+    int half;
 };
 
 struct ctr_op {
@@ -155,6 +161,9 @@ ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, 
 /* Its next output. NULL for a NULL node. */
 ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, unsigned rank,
                          const size_t *dim);
+/* How this node's activations are stored: CTR_F16 or CTR_BF16 when one of its tensors is (never
+ * both), else CTR_F32. Launches it emits are built with -DACT=1, -DACT=2 or nothing. */
+enum ctr_dtype ctr_node_storage(const ctr_node *node);
 /* Memory that only this node uses; from variant->prepare. NULL on failure. */
 ctr_tensor *ctr_node_scratch(ctr_graph *g, ctr_node *node, size_t bytes);
 
@@ -210,6 +219,8 @@ struct ctr_plan_report {
 struct ctr_plan_report ctr_graph_report(const ctr_graph *g);
 /* Nodes in order, for printing and tests. NULL past the end. */
 const ctr_node *ctr_graph_node(const ctr_graph *g, size_t i);
+/* Whether a variant of the node's op suits device, shapes and storage. */
+int ctr_variant_usable(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v);
 /* Configurations that a variant offers for a node, and one as in `kernels` (":16,64", or nothing).
  */
 size_t ctr_variant_configs(struct ctr_config *out, size_t room, const ctr_graph *g,

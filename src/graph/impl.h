@@ -16,6 +16,7 @@ struct ctr_graph {
     ctr_tensor **tensors;
     size_t n_tensors, cap_tensors;
     int planned, guard;
+    const ctr_node *lowering; /* the node whose launches are being described */
     ctr_buf **chunks; /* arena buffers */
     size_t n_chunks, cap_chunks;
     ctr_launch **launches;
@@ -52,7 +53,6 @@ int ctr_store_view(ctr_buf **out, ctr_store *store, size_t entry, enum ctr_store
 int ctr_variant_choose(ctr_graph *g, ctr_node *node, const char *const *lists, size_t n);
 /* CTR_E_USAGE when the list names an op, variant or configuration that nothing here has. */
 int ctr_variant_check(const ctr_graph *g, const char *list);
-int ctr_variant_usable(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v);
 
 /* The two ops that differentiation itself needs (builtin.c). */
 ctr_tensor *ctr_builtin_fill(ctr_graph *g, unsigned rank, const size_t *dim, float value);

@@ -7,6 +7,7 @@
  * kept under the device's largest allocation. */
 #include "graph/impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,6 +250,7 @@ int ctr_graph_lower(ctr_graph *g)
         return ctr_fail(CTR_E_USAGE, g->planned ? "the graph is already lowered"
                                                 : "the graph is not planned: call ctr_graph_plan");
     for (size_t i = 0; i < g->n_nodes; i++) {
+        g->lowering = g->nodes[i];
         int rc = g->nodes[i]->variant->lower(g, g->nodes[i]);
         if (rc != 0)
             return rc;
@@ -257,8 +259,26 @@ int ctr_graph_lower(ctr_graph *g)
     return 0;
 }
 
-int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *spec)
+/* The spec's compiler options, and behind them how the node's activations are stored. */
+static const char *options_of(ctr_graph *g, const struct ctr_launch_spec *spec)
 {
+    static const char *const act[] = {[CTR_F16] = "-DACT=1", [CTR_BF16] = "-DACT=2"};
+    enum ctr_dtype storage = g->lowering ? ctr_node_storage(g->lowering) : CTR_F32;
+    if (storage == CTR_F32 || !spec->options)
+        return storage == CTR_F32 ? spec->options : act[storage];
+    size_t n = strlen(spec->options) + strlen(act[storage]) + 2;
+    char *both = ctr_arena_alloc(&g->mem, n);
+    if (both)
+        snprintf(both, n, "%s %s", spec->options, act[storage]);
+    return both;
+}
+
+int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *plain)
+{
+    struct ctr_launch_spec with_act = *plain, *spec = &with_act;
+    spec->options = options_of(g, plain);
+    if (plain->options && !spec->options)
+        return CTR_E_FAIL;
     if (ctr_grow((void **)&g->launches, &g->cap_launches, g->n_launches + 1, sizeof *g->launches) !=
         0)
         return CTR_E_FAIL;

@@ -98,7 +98,8 @@ static const struct ctr_variant *variant_named(const struct ctr_op *op, struct t
 
 int ctr_variant_usable(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v)
 {
-    return !v->usable || v->usable(ctr_graph_caps(g), node);
+    return (v->half || ctr_node_storage(node) == CTR_F32) &&
+           (!v->usable || v->usable(ctr_graph_caps(g), node));
 }
 
 size_t ctr_variant_configs(struct ctr_config *out, size_t room, const ctr_graph *g,
@@ -124,7 +125,7 @@ static int offers(const ctr_graph *g, const ctr_node *node, const struct ctr_var
 
 static void add_dims(struct ctr_str *s, const ctr_tensor *t)
 {
-    static const char *const suffix[] = {"", "i", "u", "b"};
+    static const char *const suffix[] = {"", "i", "u", "b", "h", "bf"};
     for (unsigned k = 0; k < t->rank; k++)
         ctr_str_addf(s, k ? "x%zu" : "%zu", t->dim[k]);
     ctr_str_addf(s, "%s", suffix[t->dtype]);
@@ -184,7 +185,8 @@ int ctr_variant_choose(ctr_graph *g, ctr_node *node, const char *const *lists, s
             node->variant = v;
     return node->variant
                ? 0
-               : ctr_fail(CTR_E_DEVICE, "no kernel of '%s' suits this device", node->op->name);
+               : ctr_fail(CTR_E_DEVICE, "no kernel of '%s' for %s suits this device",
+                          node->op->name, ctr_dtype_name(ctr_node_storage(node)));
 }
 
 /* ---- what a person asks for ---- */

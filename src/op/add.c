@@ -43,7 +43,8 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op add_bwd = {
     .name = "add_bwd",
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower}, {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower, .half = 1}, {0}},
 };
 
 static int add_grad(ctr_graph *g, ctr_node *node)
@@ -51,7 +52,7 @@ static int add_grad(ctr_graph *g, ctr_node *node)
     ctr_tensor *y = node->out[0], *d = y->grad;
     if (((const struct attr *)node->attr)->relu) {
         ctr_node *bwd = ctr_node_add(g, &add_bwd, NULL, 0, 2, (ctr_tensor *[]){d, y}, 0);
-        d = ctr_node_out(g, bwd, CTR_F32, y->rank, y->dim);
+        d = ctr_node_out(g, bwd, y->dtype, y->rank, y->dim);
     }
     for (unsigned i = 0; i < 2; i++)
         if (ctr_needs_grad(node->in[i]))
@@ -62,7 +63,8 @@ static int add_grad(ctr_graph *g, ctr_node *node)
 static const struct ctr_op add = {
     .name = "add",
     .grad = add_grad,
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower}, {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };
 
 ctr_tensor *ctr_add(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, int relu)
@@ -71,6 +73,9 @@ ctr_tensor *ctr_add(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, int relu)
     if (a && b && memcmp(a->dim, b->dim, sizeof a->dim) != 0)
         return ctr_graph_fail(g, CTR_E_USAGE, "add: '%s' and '%s' differ in shape", a->name,
                               b->name);
+    if (a && b && a->dtype != b->dtype)
+        return ctr_graph_fail(g, CTR_E_USAGE, "add: '%s' is %s, '%s' is %s", a->name,
+                              ctr_dtype_name(a->dtype), b->name, ctr_dtype_name(b->dtype));
     ctr_node *node = ctr_node_add(g, &add, &attr, sizeof attr, 2, (ctr_tensor *[]){a, b}, 0);
-    return node ? ctr_node_out(g, node, CTR_F32, a->rank, a->dim) : NULL;
+    return node ? ctr_node_out(g, node, a->dtype, a->rank, a->dim) : NULL;
 }

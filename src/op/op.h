@@ -2,13 +2,18 @@
  * kernels in cl/op/NAME.cl, its double-precision reference in tests/ref/NAME.c, its cases in
  * tests/op/NAME.c.
  *
- * All tensors are fp32 unless said, row-major; images are [N][H][W][C]. Each call records one node
+ * Activations (x, y, residual and what is called so) are fp32, fp16 or bf16 where the op's variants
+ * take that (graph.h: ctr_variant.half), and an output is stored as its first input is; all other
+ * tensors are fp32 unless said, row-major; images are [N][H][W][C]. Each call records one node
  * (or a few) and returns its output, NULL after any failure (ctr_graph_status keeps the first).
  * Gradients are recorded by ctr_graph_backward. */
 #ifndef CTR_OP_OP_H
 #define CTR_OP_OP_H
 
 #include "graph/graph.h"
+
+/* y = x stored as `dtype`: fp32 as fp16 or bf16, or back; x itself when it is stored so already. */
+ctr_tensor *ctr_cast(ctr_graph *g, ctr_tensor *x, enum ctr_dtype dtype);
 
 /* y = max(x, 0), any shape. */
 ctr_tensor *ctr_relu(ctr_graph *g, ctr_tensor *x);

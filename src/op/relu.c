@@ -35,24 +35,26 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op relu_bwd = {
     .name = "relu_bwd",
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower}, {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower, .half = 1}, {0}},
 };
 
 static int relu_grad(ctr_graph *g, ctr_node *node)
 {
     ctr_tensor *x = node->in[0], *y = node->out[0];
     ctr_node *bwd = ctr_node_add(g, &relu_bwd, NULL, 0, 2, (ctr_tensor *[]){y->grad, y}, 0);
-    return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim));
+    return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim));
 }
 
 static const struct ctr_op relu = {
     .name = "relu",
     .grad = relu_grad,
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower}, {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };
 
 ctr_tensor *ctr_relu(ctr_graph *g, ctr_tensor *x)
 {
     ctr_node *node = ctr_node_add(g, &relu, NULL, 0, 1, &x, 0);
-    return node ? ctr_node_out(g, node, CTR_F32, x->rank, x->dim) : NULL;
+    return node ? ctr_node_out(g, node, x->dtype, x->rank, x->dim) : NULL;
 }

@@ -28,13 +28,13 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
     {                                                                                              \
         .name = "add " #count " relu " #relu, .n_in = 2, .build = build, .fwd = fwd, .bwd = bwd,   \
         .attr = {relu}, .no_gradcheck = relu && count > 100,                                       \
-        .in = {{.rank = 1, .dim = {count}, .grad = 1}, {.rank = 1, .dim = {count}, .grad = 1}},    \
+        .in = {{.rank = 1, .dim = {count}, .grad = 1, .act = 1}, {.rank = 1, .dim = {count}, .grad = 1, .act = 1}},    \
     }
 #define TWICE(count, relu)                                                                         \
     {                                                                                              \
         .name = "add to itself " #count " relu " #relu, .n_in = 1, .build = build_twice,           \
         .fwd = fwd, .bwd = bwd, .attr = {relu},                                                    \
-        .in = {{.rank = 1, .dim = {count}, .grad = 1, .off_zero = 1}},                             \
+        .in = {{.rank = 1, .dim = {count}, .grad = 1, .act = 1, .off_zero = 1}},                             \
     }
 
 const struct opcase opcases_add[] = {

@@ -20,7 +20,7 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
 #define CASE(count)                                                                                \
     {                                                                                              \
         .name = "relu " #count, .n_in = 1, .build = build, .fwd = fwd, .bwd = bwd, .tol = 1e-12,   \
-        .grad_tol = 1e-12, .in = {{.rank = 1, .dim = {count}, .grad = 1, .off_zero = 1}},          \
+        .grad_tol = 1e-12, .in = {{.rank = 1, .dim = {count}, .grad = 1, .act = 1, .off_zero = 1}},          \
     }
 
 const struct opcase opcases_relu[] = {

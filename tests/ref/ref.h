@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+void ref_cast(double *y, const double *x, size_t n);
 void ref_relu_fwd(double *y, const double *x, size_t n);
 void ref_relu_bwd(double *dx, const double *dy, const double *x, size_t n);
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compiles kernels without a device: check_kernels.py ROOT FILE.cl ... (paths below the repository).
 
-Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors. Exit 77
+Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
+once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh). Exit 77
 (skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
 import os
@@ -32,8 +33,14 @@ def check(clang, embed, root, path):
                           capture_output=True)
     if flat.returncode != 0:
         return flat.stderr.decode()
-    done = subprocess.run([clang, *FLAGS, "-"], input=flat.stdout, capture_output=True)
-    return "" if done.returncode == 0 else done.stderr.decode() or "%s failed on %s" % (clang, path)
+    with open(path) as source:
+        acts = (0, 1, 2) if "act_t" in source.read() else (0,)
+    for act in acts:
+        done = subprocess.run([clang, *FLAGS, "-DACT=%d" % act, "-"], input=flat.stdout,
+                              capture_output=True)
+        if done.returncode != 0:
+            return done.stderr.decode() or "%s failed on %s" % (clang, path)
+    return ""
 
 
 def main():

@@ -24,7 +24,7 @@ struct train_options {
     uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, head_bn, stem, schedule, profile, plan, sync;
-    double learning_rate, weight_decay, warmup;
+    double width, learning_rate, weight_decay, warmup;
 };
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
@@ -79,7 +79,10 @@ static const struct opt run_rows[] = {
 
 static const struct opt network_rows[] = {
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
-        .help = "cnn, resnet18 or resnet34"),
+        .help = "cnn, resnet18, resnet34 or resnet50"),
+    ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
+        .max = CTR_WIDTH_MAX,
+        .help = "times the encoder's channels and features, in multiples of 8"),
     ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
         .init = "auto",
         .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
@@ -202,6 +205,7 @@ static int fill(struct ctr_train_params *p, const struct train_command *c)
         .method = o->method,
         .optimizer = o->optimizer,
         .stem = (enum ctr_stem)o->stem,
+        .width = o->width,
         .head_hidden = o->head_hidden,
         .head_out = o->head_out,
         .head_bn = o->head_bn,

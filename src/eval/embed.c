@@ -18,13 +18,13 @@ struct ctr_embedder {
 
 int ctr_embedder_create(ctr_embedder **out, ctr_dev *dev, ctr_store *store,
                         const struct ctr_images *images, const struct ctr_encoder *encoder,
-                        enum ctr_stem stem, size_t image_size, size_t batch)
+                        struct ctr_encoder_params params, size_t image_size, size_t batch)
 {
     int rc = 0;
-    const struct ctr_encoder_params params = {.stem = stem, .training = 0};
     ctr_embedder *e = ctr_alloc(1, sizeof *e);
     if (!e)
         return CTR_E_FAIL;
+    params.training = 0;
     e->images = images;
     e->batch = batch;
     CTR_TRY(ctr_graph_create(&e->g, dev, store));

@@ -7,11 +7,11 @@
 
 typedef struct ctr_embedder ctr_embedder;
 
-/* Records the encoder over the store's parameters (which it adds if the store is new) for `batch`
+/* Records the encoder, not in training whatever `params` says, over the store's parameters (which it adds if the store is new) for `batch`
  * images at a time. Device, store and images outlive it. */
 int ctr_embedder_create(ctr_embedder **out, ctr_dev *dev, ctr_store *store,
                         const struct ctr_images *images, const struct ctr_encoder *encoder,
-                        enum ctr_stem stem, size_t image_size, size_t batch);
+                        struct ctr_encoder_params params, size_t image_size, size_t batch);
 void ctr_embedder_destroy(ctr_embedder **embedder);
 /* D, the length of a feature vector. */
 size_t ctr_embedder_dim(const ctr_embedder *embedder);

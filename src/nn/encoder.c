@@ -1,6 +1,7 @@
 /* encoder.c -- the list of encoders, and the projection head that sits on any of them. */
 #include "nn/nn.h"
 
+#include <math.h>
 #include <string.h>
 
 const struct ctr_encoder ctr_encoders[] = {
@@ -25,6 +26,13 @@ const struct ctr_encoder ctr_encoders[] = {
      .optimizer = "sgd",
      .learning_rate = 0.12,
      .weight_decay = 5e-4},
+    {.name = "resnet50",
+     .text = "ResNet-50, 2048 features, 23.5 M parameters",
+     .source = "He et al., arXiv:1512.03385; names, initialisation and strides as torchvision",
+     .build = ctr_resnet50_build,
+     .optimizer = "sgd",
+     .learning_rate = 0.12,
+     .weight_decay = 5e-4},
     {0},
 };
 
@@ -34,6 +42,13 @@ const struct ctr_encoder *ctr_encoder_find(const char *name)
         if (strcmp(e->name, name) == 0)
             return e;
     return NULL;
+}
+
+size_t ctr_width(const struct ctr_encoder_params *params, size_t channels)
+{
+    double width = params->width > 0 ? params->width : 1;
+    double eights = floor((double)channels * width / 8 + 0.5);
+    return eights > 1 ? 8 * (size_t)eights : 8;
 }
 
 ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *p)

@@ -14,10 +14,15 @@ enum ctr_stem {
     CTR_STEM_IMAGENET /* 7x7 convolution, stride 2, then 3x3 max-pooling, stride 2 */
 };
 
+#define CTR_WIDTH_MAX 32
 struct ctr_encoder_params {
     enum ctr_stem stem;
+    double width; /* of all layers, see ctr_width; 0 stands for 1 */
     int training; /* batch-norm takes the batch's statistics */
 };
+
+/* `channels` times the width: the nearest multiple of 8, 8 at least. */
+size_t ctr_width(const struct ctr_encoder_params *params, size_t channels);
 
 /* x[N,H,W,3] in [0,1] -> h[N,D]. */
 struct ctr_encoder {
@@ -56,5 +61,6 @@ ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_te
 ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+ctr_tensor *ctr_resnet50_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 
 #endif

@@ -1,71 +1,105 @@
-/* resnet.c -- ResNet-18 and -34 without their classifier: x[N,H,W,3] -> h[N,512].
- * He et al., arXiv:1512.03385; the small stem for CIFAR as in SimCLR, arXiv:2002.05709, B.9. */
+/* resnet.c -- ResNets without their classifier: x[N,H,W,3] -> h[N,512], or h[N,2048] from bottleneck
+ * blocks; channels and features times the width. He et al., arXiv:1512.03385, with the stride of a
+ * bottleneck in its 3x3 convolution, as torchvision has it; the small stem for CIFAR as in SimCLR,
+ * arXiv:2002.05709, B.9. */
 #include "nn/nn.h"
 
 #include <stdio.h>
 
-/* conv3x3, BN, ReLU, conv3x3, BN, + shortcut, ReLU; the shortcut is 1x1 where the shape changes. */
-static ctr_tensor *basic_block(ctr_graph *g, const char *name, ctr_tensor *x, size_t out,
-                               size_t stride, int training)
+struct network {
+    unsigned blocks[4]; /* of each stage */
+    int bottleneck;
+};
+
+/* "BLOCK.PART": a convolution without bias, and batch-norm. */
+static ctr_tensor *conv(ctr_graph *g, const char *block, const char *part, ctr_tensor *x,
+                        struct ctr_conv_params p)
 {
-    char part[128];
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", block, part);
+    p.pad = p.size / 2;
+    p.fan_out = 1;
+    return ctr_conv_layer(g, name, x, &p);
+}
+
+static ctr_tensor *norm(ctr_graph *g, const char *block, const char *part, ctr_tensor *x,
+                        ctr_tensor *residual, int relu, int training)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.%s", block, part);
+    return ctr_norm_layer(g, name, x, residual, relu, training);
+}
+
+/* Convolutions with BN and ReLU between, + shortcut, ReLU: two of 3x3, or 1x1, 3x3, 1x1 to four times
+ * the channels. The shortcut is a 1x1 convolution where the shape changes. */
+static ctr_tensor *block(ctr_graph *g, const struct network *net, const char *name, ctr_tensor *x,
+                         size_t channels, size_t stride, int training)
+{
+    const struct ctr_conv_params basic[] = {{.out = channels, .size = 3, .stride = stride},
+                                            {.out = channels, .size = 3, .stride = 1}},
+                                 narrow[] = {{.out = channels, .size = 1, .stride = 1},
+                                             {.out = channels, .size = 3, .stride = stride},
+                                             {.out = 4 * channels, .size = 1, .stride = 1}};
+    const struct ctr_conv_params *p = net->bottleneck ? narrow : basic;
+    static const char *const convs[] = {"conv1", "conv2", "conv3"}, *const norms[] = {"bn1", "bn2",
+                                                                                     "bn3"};
     if (!x)
         return NULL;
-    struct ctr_conv_params conv = {.out = out, .size = 3, .stride = stride, .pad = 1, .fan_out = 1};
-    snprintf(part, sizeof part, "%s.conv1", name);
-    ctr_tensor *y = ctr_conv_layer(g, part, x, &conv);
-    snprintf(part, sizeof part, "%s.bn1", name);
-    y = ctr_norm_layer(g, part, y, NULL, 1, training);
-    conv.stride = 1;
-    snprintf(part, sizeof part, "%s.conv2", name);
-    y = ctr_conv_layer(g, part, y, &conv);
-    ctr_tensor *shortcut = x;
-    if (stride != 1 || x->dim[3] != out) {
-        conv = (struct ctr_conv_params){.out = out, .size = 1, .stride = stride, .fan_out = 1};
-        snprintf(part, sizeof part, "%s.downsample.0", name);
-        shortcut = ctr_conv_layer(g, part, x, &conv);
-        snprintf(part, sizeof part, "%s.downsample.1", name);
-        shortcut = ctr_norm_layer(g, part, shortcut, NULL, 0, training);
+    unsigned last = net->bottleneck ? 2 : 1;
+    ctr_tensor *y = x, *shortcut = x;
+    for (unsigned i = 0; i < last; i++) {
+        y = conv(g, name, convs[i], y, p[i]);
+        y = norm(g, name, norms[i], y, NULL, 1, training);
     }
-    snprintf(part, sizeof part, "%s.bn2", name);
-    return ctr_norm_layer(g, part, y, shortcut, 1, training);
+    y = conv(g, name, convs[last], y, p[last]);
+    if (stride != 1 || x->dim[3] != p[last].out) {
+        const struct ctr_conv_params project = {.out = p[last].out, .size = 1, .stride = stride};
+        shortcut = conv(g, name, "downsample.0", x, project);
+        shortcut = norm(g, name, "downsample.1", shortcut, NULL, 0, training);
+    }
+    return norm(g, name, norms[last], y, shortcut, 1, training);
 }
 
 static ctr_tensor *stem(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
     int small =
         params->stem == CTR_STEM_CIFAR || (params->stem == CTR_STEM_AUTO && x->dim[1] <= 64);
-    struct ctr_conv_params conv = {.out = 64, .fan_out = 1};
-    conv.size = small ? 3 : 7;
-    conv.stride = small ? 1 : 2;
-    conv.pad = small ? 1 : 3;
-    x = ctr_conv_layer(g, "conv1", x, &conv);
+    struct ctr_conv_params first = {.out = ctr_width(params, 64), .fan_out = 1};
+    first.size = small ? 3 : 7;
+    first.stride = small ? 1 : 2;
+    first.pad = small ? 1 : 3;
+    x = ctr_conv_layer(g, "conv1", x, &first);
     x = ctr_norm_layer(g, "bn1", x, NULL, 1, params->training);
     return small ? x : ctr_max_pool(g, x, 3, 2, 1);
 }
 
 static ctr_tensor *resnet(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params,
-                          const unsigned blocks[4])
+                          struct network net)
 {
-    char name[64];
+    char name[32];
     if (!x)
         return NULL;
     x = stem(g, x, params);
     for (unsigned stage = 0; stage < 4; stage++)
-        for (unsigned b = 0; b < blocks[stage]; b++) {
+        for (unsigned b = 0; b < net.blocks[stage]; b++) {
             snprintf(name, sizeof name, "layer%u.%u", stage + 1, b);
-            x = basic_block(g, name, x, (size_t)64 << stage, stage > 0 && b == 0 ? 2 : 1,
-                            params->training);
+            x = block(g, &net, name, x, ctr_width(params, (size_t)64 << stage),
+                      stage > 0 && b == 0 ? 2 : 1, params->training);
         }
     return ctr_global_avg_pool(g, x);
 }
 
 ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    return resnet(g, x, params, (const unsigned[]){2, 2, 2, 2});
+    return resnet(g, x, params, (struct network){.blocks = {2, 2, 2, 2}});
 }
 
 ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    return resnet(g, x, params, (const unsigned[]){3, 4, 6, 3});
+    return resnet(g, x, params, (struct network){.blocks = {3, 4, 6, 3}});
+}
+
+ctr_tensor *ctr_resnet50_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
+{
+    return resnet(g, x, params, (struct network){.blocks = {3, 4, 6, 3}, .bottleneck = 1});
 }

@@ -24,7 +24,7 @@ struct evaluation {
     struct ctr_st *checkpoint;
     uint64_t seed;
     size_t image_size;
-    enum ctr_stem stem;
+    struct ctr_encoder_params encoder_params;
     const struct ctr_encoder *encoder;
     ctr_dev *dev;
     ctr_store *store;
@@ -51,6 +51,7 @@ static const char *meta(const struct evaluation *e, const char *key)
 static int open_run(struct evaluation *e)
 {
     unsigned long long size = 0, seed = 0;
+    double width = 1; /* checkpoints of 0.1.0 do not tell it */
     char *dir = ctr_path_join(e->params->run, "checkpoints");
     if (!dir)
         return CTR_E_FAIL;
@@ -59,10 +60,12 @@ static int open_run(struct evaluation *e)
     if (rc != 0)
         return rc;
     e->encoder = ctr_encoder_find(meta(e, "encoder"));
-    e->stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
-              : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
-                                                         : CTR_STEM_AUTO;
-    if (!e->encoder || ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 ||
+    int known = *meta(e, "width") == '\0' || ctr_parse_double(meta(e, "width"), &width) == 0;
+    e->encoder_params.width = width;
+    e->encoder_params.stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
+                             : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
+                                                                        : CTR_STEM_AUTO;
+    if (!e->encoder || !known || !(width > 0 && width <= CTR_WIDTH_MAX) || ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 ||
         size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
         return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",
                         e->params->run);
@@ -128,7 +131,7 @@ static int build(struct evaluation *e)
     CTR_TRY(ctr_store_create(&e->store, e->dev));
     for (int s = 0; s < SPLITS; s++)
         CTR_TRY(ctr_embedder_create(&e->embedder[s], e->dev, e->store, &e->images[s], e->encoder,
-                                    e->stem, e->image_size, e->params->batch));
+                                    e->encoder_params, e->image_size, e->params->batch));
     CTR_TRY(ctr_dev_build(e->dev, 1, NULL, NULL));
 out:
     return rc;

@@ -62,7 +62,7 @@ int ctr_state_save(ctr_trainer *t)
     int rc = 0;
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
-    char loss[32], hash[24], images[24], size[24], seed[24];
+    char loss[32], hash[24], images[24], size[24], seed[24], width[32];
     static const char *const stems[] = {"auto", "cifar", "imagenet"};
     struct ctr_st_tensor *tensors = ctr_alloc(3 * entries, sizeof *tensors);
     if (!tensors)
@@ -78,11 +78,13 @@ int ctr_state_save(ctr_trainer *t)
     snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
     snprintf(size, sizeof size, "%zu", t->image_size);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
+    snprintf(width, sizeof width, "%.17g", t->params->width);
     const struct ctr_st_meta meta[] = {
         {"format", "pt"},
         {"clcontrast", CTR_VERSION},
         {"encoder", t->encoder->name},
         {"stem", stems[t->params->stem]},
+        {"width", width},
         {"image_size", size},
         {"method", t->method->name},
         {"seed", seed},

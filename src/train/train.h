@@ -27,6 +27,7 @@ struct ctr_train_params {
     int stream;          /* keep images off the device */
     const char *encoder, *method, *optimizer; /* optimizer NULL: the encoder's */
     enum ctr_stem stem;
+    double width; /* of the encoder, see ctr_encoder_params */
     uint64_t head_hidden, head_out; /* head_hidden 0: the encoder's dimension */
     int head_bn;
     uint64_t epochs, max_steps; /* max_steps 0: all of the epochs */

@@ -101,7 +101,7 @@ static int record(ctr_trainer *t)
         .N = p->batch,
         .V = t->method->views,
         .encoder = t->encoder,
-        .encoder_params = {.stem = p->stem, .training = 1},
+        .encoder_params = {.stem = p->stem, .width = p->width, .training = 1},
         .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
         .option = p->method_option,
     };

@@ -144,6 +144,18 @@ class Train(unittest.TestCase):
                 self.assertTrue(0 <= result[which][score] <= 1)
         self.assertEqual(run("eval", self.path("nothing")).returncode, 8)
 
+    def test_width(self):
+        narrow = ["--encoder", "resnet18", "--width", "0.125", "--image-size", "16", "--limit", "64"]
+        narrow += ["--batch", "16", "--steps", "4", "--epochs", "1"]
+        self.train(*narrow, "--out", self.path("whole"))
+        self.train(*narrow[:-3], "2", "--epochs", "1", "--out", self.path("short"))
+        for name in "whole", "short":
+            done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--json")
+            self.assertEqual(done.returncode, 0, done.err)
+            self.assertEqual(json.loads(done.out)["features"], 64)
+        self.assertIn("width = 0.125", open(self.path("whole", "config.toml")).read())
+        self.assertIn("--width", self.train("--resume", self.path("whole"), "--width", "1", code=2).err)
+
     def test_refusals(self):
         os.makedirs(self.path("full"))
         open(self.path("full", "x"), "w").close()
@@ -270,6 +282,8 @@ class Train(unittest.TestCase):
         done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
         self.assertRegex(done.out, r"parameters\s+11\d{6}")
         self.assertRegex(done.out, r"launches\s+\d{3}")
+        done = self.train("--plan", "--limit", "256", "--encoder", "resnet50", "--batch", "2")
+        self.assertRegex(done.out, r"parameters\s+27\d{6}")
 
 
 if __name__ == "__main__":

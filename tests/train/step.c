@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-static int record(struct step *s, const char *encoder, size_t N, size_t H)
+static int record(struct step *s, const char *encoder, double width, size_t N, size_t H)
 {
     static const double temperature = 0.5;
     const struct ctr_method *method = ctr_method_find("simclr");
@@ -17,8 +17,8 @@ static int record(struct step *s, const char *encoder, size_t N, size_t H)
         .N = N,
         .V = 2,
         .encoder = ctr_encoder_find(encoder),
-        .encoder_params = {.stem = CTR_STEM_AUTO, .training = 1},
-        .head = {.hidden = encoder[0] == 'c' ? 64 : 512, .out = 128, .bn = 1, .training = 1},
+        .encoder_params = {.stem = CTR_STEM_AUTO, .width = width, .training = 1},
+        .head = {.hidden = 0, .out = 128, .bn = 1, .training = 1},
         .option = &temperature,
     };
     int rc = method->build(&s->io);
@@ -29,8 +29,8 @@ static int record(struct step *s, const char *encoder, size_t N, size_t H)
     return rc != 0 ? rc : ctr_graph_backward(s->g, s->io.loss, NULL);
 }
 
-int step_run(struct step *s, const char *device, const char *encoder, size_t N, size_t H,
-             int keep_outputs)
+int step_run(struct step *s, const char *device, const char *encoder, double width, size_t N,
+             size_t H, int keep_outputs)
 {
     int rc = 0;
     struct ctr_rng rng;
@@ -38,7 +38,7 @@ int step_run(struct step *s, const char *device, const char *encoder, size_t N, 
     CTR_TRY(ctr_dev_open(&s->dev, device, NULL));
     CTR_TRY(ctr_store_create(&s->store, s->dev));
     CTR_TRY(ctr_graph_create(&s->g, s->dev, s->store));
-    CTR_TRY(record(s, encoder, N, H));
+    CTR_TRY(record(s, encoder, width, N, H));
     CTR_TRY(ctr_graph_plan(s->g, NULL));
     CTR_TRY(ctr_graph_lower(s->g));
     CTR_TRY(ctr_dev_build(s->dev, 1, NULL, NULL));

@@ -1,5 +1,5 @@
-/* step_dump.c -- `step-dump ENCODER PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step (step.h)
- * and writes its views, parameters, gradients ("grad.NAME"), loss, and on which side of zero each
+/* step_dump.c -- `step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
+ * (step.h) and writes its views, parameters, gradients ("grad.NAME"), loss, and on which side of zero each
  * value of each rectified layer is ("mask.NUMBER", in order: rounding decides it for values next to
  * zero, and with it the gradient). tests/torch/step.py compares the file with PyTorch. With REPEATS
  * no masks are kept, since they cost memory, and the median time of further steps is printed. */
@@ -132,10 +132,14 @@ int main(int argc, char **argv)
 {
     struct step s;
     if (argc < 5) {
-        fprintf(stderr, "usage: step-dump ENCODER PAIRS SIZE OUT.safetensors [REPEATS]\n");
+        fprintf(stderr, "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]\n");
         return 2;
     }
-    int rc = step_run(&s, getenv("CTR_TEST_DEVICE"), argv[1], (size_t)atoi(argv[2]),
+    char *colon = strchr(argv[1], ':');
+    double width = colon ? atof(colon + 1) : 1;
+    if (colon)
+        *colon = '\0';
+    int rc = step_run(&s, getenv("CTR_TEST_DEVICE"), argv[1], width, (size_t)atoi(argv[2]),
                       (size_t)atoi(argv[3]), argc <= 5);
     if (rc == 0)
         rc = dump(&s, argv[4]);

@@ -12,53 +12,22 @@
 #include "cmd.h"
 #include "config.h"
 #include "data/data.h"
-#include "method/method.h"
-#include "opt_augment.h"
-#include "recipe.h"
+#include "opt_train.h"
 #include "term.h"
-#include "train/train.h"
-
-struct train_options {
-    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe;
-    uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
-    uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, schedule, profile, plan, sync;
-    double width, learning_rate, weight_decay, warmup;
-};
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
 static const struct opt run_rows[] = {
-    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
-        .shown = "shapes, drawn as they are needed",
-        .help =
-            "folder of images, or of CIFAR, IDX (MNIST) or STL-10 files; DRIVER:PATH forces one"),
     ROW(STR, out, .name = "out", .letter = 'o', .metavar = "RUN", .shown = "runs/NUMBER",
         .help = "new directory for configuration, metrics and checkpoints"),
     ROW(STR, resume, .name = "resume", .metavar = "RUN",
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
-    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
-    ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
-        .shown = "shapes without --data, else simclr",
-        .help = "values for all options that are not given: simclr or shapes"),
     ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
         .max = 1e6, .help = "passes over the images"),
     ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
         .max = 1e12, .help = "end after so many steps, if the epochs have more"),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
-        .max = 1e6, .help = "pairs of views a step"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
         .help = "of everything random: same seed, same device, same bits"),
-    ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
-        .help = "use at most so many images"),
-    ROW(U64, image_size, .name = "image-size", .metavar = "PIXELS", .init = "0",
-        .shown = "the images' own", .max = 4096, .help = "side of the views"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
-    ROW(FLAG, stream, .name = "stream",
-        .help = "keep the images off the device; done anyway when they do not fit"),
     ROW(U64, checkpoint_steps, .name = "checkpoint-steps", .metavar = "N", .init = "0",
         .shown = "at each epoch's end", .max = 1e12, .help = "save every so many steps, too"),
     ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .shown = "3", .max = 1e6,
@@ -69,172 +38,8 @@ static const struct opt run_rows[] = {
         .help = "print parameters, memory, launches and FLOPs of a step, and stop"),
     ROW(FLAG, profile, .name = "profile",
         .help = "time every kernel and print a table at the end (slower)"),
-    ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
-        .help = "force kernel variants, or OP=VARIANT:N,N with its sizes, where they can be used"),
-    ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
-        .help = "switch workarounds on or off (see `clcontrast devices`)"),
-    ROW(FLAG, sync, .name = "sync", .help = "wait after each kernel, so that a fault names it"),
     {.name = NULL},
 };
-
-static const struct opt network_rows[] = {
-    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
-        .help = "cnn, resnet18, resnet34 or resnet50"),
-    ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
-        .max = CTR_WIDTH_MAX,
-        .help = "times the encoder's channels and features, in multiples of 8"),
-    ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
-        .init = "auto",
-        .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
-    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
-        .help = "learning method"),
-    ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
-        .shown = "the encoder's dimension", .max = 65536,
-        .help = "width of the projection head's hidden layer"),
-    ROW(U64, head_out, .name = "head-out", .metavar = "N", .init = "128", .min = 2, .max = 65536,
-        .help = "dimension of the projections that the loss compares"),
-    ROW(FLAG, head_bn, .name = "head-bn", .init = "1",
-        .help = "leave batch-norm out of the projection head"),
-    ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
-        .help = "sgd, adamw or lars"),
-    ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
-        .shown = "the encoder's, times batch / 256", .max = 1e6, .help = "at its highest"),
-    ROW(DOUBLE, weight_decay, .name = "weight-decay", .metavar = "X", .init = "-1",
-        .shown = "the encoder's", .min = -1, .max = 10,
-        .help = "pull towards zero; biases and norms are spared"),
-    ROW(DOUBLE, warmup, .name = "warmup-epochs", .metavar = "N", .init = "0", .max = 1e6,
-        .help = "in which the learning rate rises from nothing"),
-    ROW(CHOICE, schedule, .name = "schedule", .metavar = "KIND", .choices = "cosine|constant|step",
-        .init = "cosine", .help = "course of the learning rate after the warm-up"),
-    {.name = NULL},
-};
-
-/* ---- options that methods and optimisers describe themselves ---- */
-
-struct described {
-    struct opt rows[CTR_MAX_OPTIONS + 1];
-    char init[CTR_MAX_OPTIONS][32];
-    double value[CTR_MAX_OPTIONS];
-};
-
-static void describe(struct described *d, const struct ctr_option *options)
-{
-    for (size_t i = 0; options && options[i].name && i < CTR_MAX_OPTIONS; i++) {
-        const struct ctr_option *o = &options[i];
-        snprintf(d->init[i], sizeof d->init[i], "%g", o->init);
-        d->rows[i] = (struct opt){.name = o->name,
-                                  .kind = OPT_DOUBLE,
-                                  .metavar = o->metavar,
-                                  .offset = i * sizeof(double),
-                                  .init = d->init[i],
-                                  .min = o->min,
-                                  .max = o->max,
-                                  .help = o->help};
-    }
-}
-
-/* Everything one invocation owns. */
-struct train_command {
-    struct train_options o;
-    struct augment_options augment;
-    struct described method, optim;
-    struct opt_set set;
-    struct ctr_arena arena;
-    struct ctr_str config;
-    char out[64];
-};
-
-/* A text value of the configuration file, read before its tables are known; NULL: not there. */
-static char *peek_config(struct ctr_arena *arena, const char *path, const char *key)
-{
-    void *text = NULL;
-    size_t n, k = strlen(key);
-    char *found = NULL;
-    if (ctr_file_read(&text, &n, path, 1 << 20) != 0)
-        return NULL;
-    for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-        if (strncmp(line, key, k) == 0 && strncmp(line + k, " = \"", 4) == 0) {
-            line[k + 4 + strcspn(line + k + 4, "\"\n")] = '\0';
-            found = ctr_arena_strdup(arena, line + k + 4);
-            break;
-        }
-    free(text);
-    return found;
-}
-
-static const char *early(struct train_command *c, int argc, char **argv, const char *config,
-                         const char *name, const char *init)
-{
-    const char *typed = opt_peek(argc, argv, name);
-    const char *kept = config ? peek_config(&c->arena, config, name) : NULL;
-    return typed ? typed : kept ? kept : init;
-}
-
-/* Tables: the fixed ones, then those of the method and optimiser chosen. */
-static int add_tables(struct train_command *c, int argc, char **argv, const char *config)
-{
-    int rc = 0;
-    const struct ctr_encoder *e = ctr_encoder_find(early(c, argc, argv, config, "encoder", "cnn"));
-    const struct ctr_method *m = ctr_method_find(early(c, argc, argv, config, "method", "simclr"));
-    const struct ctr_optim *o =
-        ctr_optim_find(early(c, argc, argv, config, "optimizer", e ? e->optimizer : "sgd"));
-    CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
-    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->augment));
-    if (m) {
-        describe(&c->method, m->options);
-        CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
-    }
-    if (o) {
-        describe(&c->optim, o->options);
-        CTR_TRY(opt_add(&c->set, "Optimizer", c->optim.rows, c->optim.value));
-    }
-out:
-    return rc;
-}
-
-static int fill(struct ctr_train_params *p, const struct train_command *c)
-{
-    const struct train_options *o = &c->o;
-    *p = (struct ctr_train_params){
-        .data = o->data,
-        .limit = o->limit,
-        .image_size = o->image_size,
-        .threads = o->threads,
-        .stream = o->stream,
-        .encoder = o->encoder,
-        .method = o->method,
-        .optimizer = o->optimizer,
-        .stem = (enum ctr_stem)o->stem,
-        .width = o->width,
-        .head_hidden = o->head_hidden,
-        .head_out = o->head_out,
-        .head_bn = o->head_bn,
-        .epochs = o->epochs,
-        .max_steps = o->steps,
-        .batch = o->batch,
-        .seed = o->seed,
-        .learning_rate = o->learning_rate,
-        .weight_decay = o->weight_decay,
-        .warmup_epochs = o->warmup,
-        .schedule = (enum ctr_schedule_kind)o->schedule,
-        .out = o->plan ? NULL : o->out,
-        .resume = o->resume && !o->plan,
-        .checkpoint_steps = o->checkpoint_steps,
-        .log_steps = o->log_steps,
-        .keep = o->keep,
-        .device = o->device,
-        .kernels = o->kernel,
-        .quirks = o->quirk,
-        .profile = o->profile,
-        .sync = o->sync,
-        .config = c->config.s,
-    };
-    memcpy(p->method_option, c->method.value, sizeof p->method_option);
-    memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
-    int rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
-    return rc ? rc
-              : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
-}
 
 /* ---- what a person sees ---- */
 
@@ -378,7 +183,7 @@ static int run_training(const struct train_command *c)
     ctr_trainer *t = NULL;
     char took[24];
     double start = ctr_now();
-    int rc = fill(&params, c);
+    int rc = train_params(&params, c);
     if (rc == 0)
         rc = ctr_trainer_create(&t, &params, &events);
     if (rc != 0) {
@@ -421,26 +226,6 @@ static void default_out(struct train_command *c)
     c->o.out = c->out;
 }
 
-/* A data set is found again from any directory: its path, also that of DRIVER:PATH, is kept from
- * the root. What is not there is left as it is: the reader will say. */
-static int absolute_data(struct train_command *c)
-{
-    const char *data = c->o.data, *colon = data ? strchr(data, ':') : NULL;
-    char *path = data ? realpath(data, NULL) : NULL;
-    struct ctr_str full = {0};
-    if (!path && colon && colon[1] && (path = realpath(colon + 1, NULL)) != NULL)
-        ctr_str_add(&full, data, (size_t)(colon + 1 - data));
-    if (!path)
-        return 0;
-    ctr_str_add(&full, path, strlen(path));
-    free(path);
-    if (!full.failed)
-        c->o.data = ctr_arena_strdup(&c->arena, full.s);
-    int failed = full.failed || !c->o.data;
-    ctr_str_free(&full);
-    return failed ? CTR_E_FAIL : 0;
-}
-
 /* What the command line says against the run's own configuration. */
 static int check_resume(struct train_command *c)
 {
@@ -470,8 +255,7 @@ static int run(int argc, char **argv)
         return CTR_E_FAIL;
     if (resume && !(config = ctr_path_join(resume, "config.toml")))
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(cmd_options(&c->set, &cmd_train, &c->o));
-    CTR_TRY(add_tables(c, argc, argv, config));
+    CTR_TRY(train_tables(c, &cmd_train, argc, argv, config));
     CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
     if (c->o.resume) {
         CTR_TRY(check_resume(c));
@@ -485,11 +269,8 @@ static int run(int argc, char **argv)
     } else if (!c->o.out) {
         default_out(c);
     }
-    if (!c->o.resume) {
-        CTR_TRY(absolute_data(c));
-        if (ctr_method_find(c->o.method)) /* else its options are not there; the trainer will say */
-            CTR_TRY(recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data)));
-    }
+    if (!c->o.resume)
+        CTR_TRY(train_settle(c));
     config_write(&c->config, &c->set);
     catch_signals();
     rc = run_training(c);
@@ -499,10 +280,7 @@ static int run(int argc, char **argv)
     }
 out:
     free(config);
-    opt_finish(&c->set);
-    ctr_str_free(&c->config);
-    ctr_arena_free(&c->arena);
-    free(c);
+    train_finish(c);
     return rc;
 }
 

@@ -40,7 +40,7 @@ int recipe_apply(struct opt_set *set, const char *name)
         if (strcmp(recipes[i].name, name) != 0)
             continue;
         for (const struct value *v = recipes[i].values; v->option; v++) {
-            int rc = opt_assign(set, v->option, v->text, OPT_CONFIG);
+            int rc = opt_find(set, v->option) ? opt_assign(set, v->option, v->text, OPT_CONFIG) : 0;
             if (rc != 0)
                 return rc;
         }

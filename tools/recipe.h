@@ -1,5 +1,5 @@
-/* recipe.h -- named sets of option values for `clcontrast train`, each with its source. A recipe sets
- * what the command line leaves open. To add one: a row in recipe.c. */
+/* recipe.h -- named sets of option values for `clcontrast train`, each with its source. A recipe
+ * sets what the command line leaves open. To add one: a row in recipe.c. */
 #ifndef CTR_TOOLS_RECIPE_H
 #define CTR_TOOLS_RECIPE_H
 
@@ -7,8 +7,8 @@
 
 /* The recipe for a data set when none is named: drawings are not photographs. */
 const char *recipe_default(const char *data);
-/* Gives the recipe's values to options that have not been given. CTR_E_USAGE for an unknown name,
- * with those there are. */
+/* Gives the recipe's values to options that the set has and that have not been given. CTR_E_USAGE
+ * for an unknown name, with those there are. */
 int recipe_apply(struct opt_set *set, const char *name);
 
 #endif

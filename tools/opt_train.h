@@ -1,0 +1,51 @@
+/* opt_train.h -- the options that say what a training step is, for each command that makes one
+ * (train, tune): images, device, network, method, augmentation, optimiser. What else a command has
+ * to ask stands in a table of its own. */
+#ifndef CTR_TOOLS_OPT_TRAIN_H
+#define CTR_TOOLS_OPT_TRAIN_H
+
+#include "base/mem.h"
+#include "cmd.h"
+#include "opt.h"
+#include "opt_augment.h"
+#include "train/train.h"
+
+/* What the tables of both opt_train.c and cmd_train.c fill. */
+struct train_options {
+    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
+        *recipe;
+    uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
+    uint64_t checkpoint_steps, keep, log_steps;
+    int stream, head_bn, stem, schedule, profile, plan, sync;
+    double width, learning_rate, weight_decay, warmup;
+};
+
+/* Options that methods and optimisers describe themselves. */
+struct described {
+    struct opt rows[CTR_MAX_OPTIONS + 1];
+    char init[CTR_MAX_OPTIONS][32];
+    double value[CTR_MAX_OPTIONS];
+};
+
+/* Everything one invocation owns. */
+struct train_command {
+    struct train_options o;
+    struct augment_options augment;
+    struct described method, optim;
+    struct opt_set set;
+    struct ctr_arena arena;
+    struct ctr_str config;
+    char out[64];
+};
+
+/* Adds the tables: images and device, the command's own, network, then those of the method and
+ * optimiser chosen, on the command line or in the configuration file `config` (NULL: none). */
+int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
+                 const char *config);
+/* After parsing: gives what is still open the recipe's values, and makes the data's path absolute.
+ */
+int train_settle(struct train_command *c);
+int train_params(struct ctr_train_params *p, const struct train_command *c);
+void train_finish(struct train_command *c);
+
+#endif

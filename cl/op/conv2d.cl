@@ -1,21 +1,12 @@
-/* conv2d.cl -- convolution: packed weights, masked gradients, second-stage sums, and the general
- * variant, an implicit GEMM with tiles in local memory.
+/* conv2d.cl -- convolution: what its variants share: packed weights, masked gradients, pooling,
+ * second-stage sums.
  *
  * Activations NHWC, weights w[O][I][KH][KW] as in PyTorch. Packed: P[O/32][tap][I][32], zero where
  * o >= O, with I zeros behind (what a tap outside the image reads). The same P read as
- * [O/32][K = tap * I + i][32] is the right operand of the GEMM. DGRAD=1: the data gradient, where
- * `in` is dy and the packed weights are transposed; STRIDE is the convolution's. */
+ * [O/32][K = tap * I + i][32] is the right operand of a matrix product. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
-
-#ifndef STRIDE
-#define STRIDE 1
-#endif
-#ifndef DGRAD
-#define DGRAD 0
-#endif
-#define STEP (DGRAD ? STRIDE : 1)
 
 /* w(o, i, tap) = w[o * so + i * si + tap]. An item is 16 out channels of one in channel. */
 kernel void conv2d_pack(global float *P, global const float *w, int I, int O, int taps, int so,
@@ -134,124 +125,4 @@ kernel void conv2d_bwd_unpool(global float *out, global const float *dy, global 
     }
     if (sums)
         store_lanes(out + to + (size_t)block * O + o, sum, left);
-}
-
-/* ---- the general variant: 64 x 64 tiles, 16 x 16 work-items with 4 x 4 results each ---- */
-
-#define BM    64
-#define BK    16
-#define GROUP __attribute__((reqd_work_group_size(16, 16, 1)))
-
-/* r[4][4] += A[BK][4 of BM] B[BK][4 of BM]; this work-item's rows are ty + 16 i, columns tx + 16 j.
- */
-inline void multiply(float *r, local const float *A, local const float *B, int tx, int ty)
-{
-    for (int k = 0; k < BK; k++) {
-        float a[4], b[4];
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            a[i] = A[k * (BM + 1) + ty + 16 * i];
-            b[i] = B[k * (BM + 1) + tx + 16 * i];
-        }
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-#pragma unroll
-            for (int j = 0; j < 4; j++)
-                r[i * 4 + j] = fma(a[i], b[j], r[i * 4 + j]);
-    }
-}
-
-/* out[N,OH,OW,OC] from in[N,H,W,C]: rows are the pixels of a phase (they share their taps), columns
- * the out channels, the depth is (tap, in channel). Groups (blocks of 64 out channels, fastest, times
- * blocks of 64 pixels; 1; phase): the first dimension alone may have more than 65,535 groups. */
-kernel GROUP void conv2d_tile(global float *out, global const float *in, global const float *P,
-                              global const float *bias, int use_bias, float low, int N, int H,
-                              int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
-{
-    local float A[BK * (BM + 1)], B[BK * (BM + 1)];
-    int tx = get_local_id(0), ty = get_local_id(1), lid = ty * 16 + tx;
-    int py = get_group_id(2) / STEP, px = get_group_id(2) % STEP;
-    int wide = (OC + BM - 1) / BM, o0 = get_group_id(0) % wide * BM;
-    int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP, total = N * PH * PW;
-    int ky0 = DGRAD ? (py + pad) % STRIDE : 0, kx0 = DGRAD ? (px + pad) % STRIDE : 0;
-    int ny = max(0, (KH - ky0 + STEP - 1) / STEP), nx = max(0, (KW - kx0 + STEP - 1) / STEP);
-    int m0 = get_group_id(0) / wide * BM, K = ny * nx * C;
-    size_t image[4];
-    int row[4], col[4];
-    float r[16];
-    if (m0 >= total) /* the whole group */
-        return;
-    for (int i = 0; i < 16; i++)
-        r[i] = 0;
-    for (int i = 0; i < 4; i++) { /* the pixels whose inputs this work-item loads */
-        int q = m0 + ty + 16 * i, n = min(q, total - 1) / (PH * PW), p = q - n * PH * PW;
-        image[i] = (size_t)n * H * W * C;
-        row[i] =
-            q < total ? (DGRAD ? p / PW : p / PW * STRIDE - pad) : H + KH; /* beyond: outside */
-        col[i] = DGRAD ? p % PW : p % PW * STRIDE - pad;
-    }
-    for (int k0 = 0; k0 < K; k0 += BK) {
-        int k = k0 + tx, t = k / C, c = k - t * C;
-        int ky = ky0 + t / nx * STEP, down = DGRAD ? (py + pad - ky) / STRIDE : ky;
-        int kx = kx0 + t % nx * STEP, right = DGRAD ? (px + pad - kx) / STRIDE : kx;
-        for (int i = 0; i < 4; i++) {
-            int y = row[i] + down, x = col[i] + right;
-            int inside = k < K && (uint)y < (uint)H && (uint)x < (uint)W;
-            size_t at = image[i] + (size_t)(y * W + x) * C + c;
-            A[tx * (BM + 1) + ty + 16 * i] = inside ? in[at] : 0;
-        }
-        for (int i = 0; i < 4; i++) {
-            int o = o0 + lid % BM, kb = k0 + lid / BM + 4 * i, tb = kb / C;
-            int tap = (ky0 + tb / nx * STEP) * KW + kx0 + tb % nx * STEP;
-            size_t at = (((size_t)(o / 32) * KH * KW + tap) * C + kb - tb * C) * 32 + o % 32;
-            B[(lid / BM + 4 * i) * (BM + 1) + lid % BM] = kb < K && o < OC ? P[at] : 0;
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        multiply(r, A, B, tx, ty);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    for (int i = 0; i < 4; i++) {
-        int q = m0 + ty + 16 * i, n = q / (PH * PW), p = q - n * PH * PW;
-        int y = p / PW * STEP + py, x = p % PW * STEP + px;
-        for (int j = 0; j < 4; j++) {
-            int o = o0 + tx + 16 * j;
-            if (q < total && o < OC) {
-                float v = r[i * 4 + j] + (use_bias ? bias[o] : 0);
-                out[(((size_t)n * OH + y) * OW + x) * OC + o] = v < low ? low : v;
-            }
-        }
-    }
-}
-
-/* part[S][KH*KW*C][O]: rows are (tap, in channel), columns the out channels, the depth is the
- * pixels [split * per, (split + 1) * per). Groups (64 out channels, 64 rows, S). */
-kernel GROUP void conv2d_tile_bwd_dw(global float *part, global const float *x,
-                                     global const float *dy, int N, int H, int W, int C, int OH,
-                                     int OW, int OC, int KH, int KW, int pad, int per)
-{
-    local float A[BK * (BM + 1)], B[BK * (BM + 1)];
-    int tx = get_local_id(0), ty = get_local_id(1), lid = ty * 16 + tx, K = KH * KW * C;
-    int o0 = get_group_id(0) * BM, m0 = get_group_id(1) * BM, split = get_group_id(2);
-    int q1 = min(N * OH * OW, (split + 1) * per), m = m0 + lid % BM, t = m / C;
-    int top = t / KW - pad, left = t % KW - pad, o = o0 + lid % BM;
-    float r[16];
-    for (int i = 0; i < 16; i++)
-        r[i] = 0;
-    for (int q0 = split * per; q0 < q1; q0 += BK) {
-        for (int i = 0; i < 4; i++) {
-            int k = lid / BM + 4 * i, q = q0 + k, n = q / (OH * OW), p = q - n * OH * OW;
-            int iy = p / OW * STRIDE + top, ix = p % OW * STRIDE + left;
-            int inside = q < q1 && m < K && (uint)iy < (uint)H && (uint)ix < (uint)W;
-            size_t at = (((size_t)n * H + iy) * W + ix) * C + m - t * C;
-            A[k * (BM + 1) + lid % BM] = inside ? x[at] : 0;
-            B[k * (BM + 1) + lid % BM] = q < q1 && o < OC ? dy[(size_t)q * OC + o] : 0;
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        multiply(r, A, B, tx, ty);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++)
-            if (m0 + ty + 16 * i < K && o0 + tx + 16 * j < OC)
-                part[((size_t)split * K + m0 + ty + 16 * i) * OC + o0 + tx + 16 * j] = r[i * 4 + j];
 }

@@ -1,6 +1,5 @@
 /* conv2d.c -- convolution: y[n,p,q,k] = sum over (c,r,s) of x[n, p st - pad + r, q st - pad + s, c]
- * w[k,c,r,s] (+ b[k]) (then max(., 0)) (then 2x2 max pooling), its gradients by x, w and b, and
- * their general variants.
+ * w[k,c,r,s] (+ b[k]) (then max(., 0)) (then 2x2 max pooling), and its gradients by x, w and b.
  *
  * In: x [N,H,W,C], w [K,C,R,S] as PyTorch keeps it, b [K] or NULL. Out: y [N,P,Q,K].
  * Weights are repacked on the device in each step, into scratch of the node that reads them.
@@ -8,11 +7,8 @@
 #include "op/conv2d.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-#define TILE 64 /* of the general variant: pixels, channels (cl/op/conv2d.cl) */
 
 /* ---- shared helpers ---- */
 
@@ -168,128 +164,6 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
     return rc != 0 || !db ? rc : conv2d_emit_db_sum(g, c, db, out, at, blocks);
 }
 
-/* ---- the general variants: implicit GEMM, 16 x 16 work-items a group ---- */
-
-static int tile_fwd_prepare(ctr_graph *g, ctr_node *node)
-{
-    int rc = conv2d_prepare_full(g, node);
-    if (rc != 0)
-        return rc;
-    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 0)) ? 0 : CTR_E_FAIL;
-}
-
-static int tile_fwd_lower(ctr_graph *g, ctr_node *node)
-{
-    int rc = 0;
-    const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = conv2d_full(node);
-    ctr_tensor *packed = conv2d_last_scratch(node);
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d.cl",
-        .kernel = "conv2d_tile",
-        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->K, TILE) *
-                       conv2d_ceil((size_t)c->N * (size_t)c->P * (size_t)c->Q, TILE) * 16,
-                   16, 1},
-        .local = {16, 16, 1},
-        .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
-    conv2d_ints(&spec, 1, (int[]){b != NULL});
-    spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
-    conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
-    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
-    CTR_TRY(ctr_emit(g, &spec));
-    CTR_TRY(conv2d_emit_pool(g, node));
-out:
-    return rc;
-}
-
-static int tile_dx_prepare(ctr_graph *g, ctr_node *node)
-{
-    int rc = conv2d_prepare_gated(g, node, 0);
-    if (rc != 0)
-        return rc;
-    return ctr_node_scratch(g, node, conv2d_packed_bytes(conv2d_of(node), 1)) ? 0 : CTR_E_FAIL;
-}
-
-static int tile_dx_lower(ctr_graph *g, ctr_node *node)
-{
-    int rc = 0;
-    const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *dy, *w = node->in[1], *dx = node->out[0];
-    ctr_tensor *packed = conv2d_last_scratch(node);
-    size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
-    size_t pixels = (size_t)c->N * high * conv2d_ceil((size_t)c->W, st); /* of the largest phase */
-    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
-    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 1));
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d.cl",
-        .kernel = "conv2d_tile",
-        .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->C, TILE) * conv2d_ceil(pixels, TILE) * 16, 16, st * st},
-        .local = {16, 16, 1},
-        .flops = conv2d_flops(c),
-        .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
-    conv2d_ints(&spec, 1, (int[]){0});
-    spec.args[spec.n_args++] = CTR_F32(-INFINITY);
-    conv2d_ints(&spec, 10, (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad});
-    CTR_TRY(ctr_emit(g, &spec));
-out:
-    return rc;
-}
-
-/* Parts of the depth (all output pixels): enough groups for the device, at least 256 pixels each,
- * at most 64 MiB of partial sums. */
-static size_t tile_dw_splits(size_t *per, const struct ctr_caps *caps, const struct conv2d *c)
-{
-    size_t rows = (size_t)(c->R * c->S) * (size_t)c->C,
-           pixels = (size_t)c->N * (size_t)(c->P * c->Q);
-    size_t groups = conv2d_ceil(rows, TILE) * conv2d_ceil((size_t)c->K, TILE);
-    size_t splits = conv2d_ceil(4 * (size_t)caps->compute_units, groups);
-    splits = conv2d_min(splits, conv2d_ceil(pixels, 256));
-    splits = conv2d_min(splits, conv2d_max(1, ((size_t)64 << 20) / (rows * (size_t)c->K * 4)));
-    *per = conv2d_ceil(pixels, splits);
-    return conv2d_ceil(pixels, *per);
-}
-
-static int tile_dw_prepare(ctr_graph *g, ctr_node *node)
-{
-    const struct conv2d *c = conv2d_of(node);
-    size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
-    int rc = conv2d_prepare_gated(g, node, c->bias);
-    if (rc != 0)
-        return rc;
-    return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
-}
-
-static int tile_dw_lower(ctr_graph *g, ctr_node *node)
-{
-    int rc = 0;
-    const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *dy, *dw = node->out[0];
-    ctr_tensor *part = conv2d_last_scratch(node);
-    size_t per, splits = tile_dw_splits(&per, ctr_graph_caps(g), c);
-    size_t rows = (size_t)(c->R * c->S) * (size_t)c->C;
-    CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d.cl",
-        .kernel = "conv2d_tile_bwd_dw",
-        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->K, TILE) * 16, conv2d_ceil(rows, TILE) * 16, splits},
-        .local = {16, 16, 1},
-        .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + node->in[1]->bytes + part->bytes)};
-    conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
-    conv2d_ints(&spec, 11,
-                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)per});
-    CTR_TRY(ctr_emit(g, &spec));
-    CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, splits));
-out:
-    return rc;
-}
-
 /* ---- recording ---- */
 
 #define VARIANT(n, v)                                                                              \
@@ -301,6 +175,10 @@ out:
         .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower,               \
         .configs = v##_configs                                                                     \
     }
+#define GENERAL(v)                                                                                 \
+    {                                                                                              \
+        .name = "general", .prepare = v##_prepare, .lower = v##_lower, .configs = v##_configs      \
+    }
 
 static const struct ctr_op conv2d_bwd_dx = {
     .name = "conv2d_bwd_dx",
@@ -308,7 +186,7 @@ static const struct ctr_op conv2d_bwd_dx = {
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_dx),
             VARIANT("direct", conv2d_direct_dx),
-            {.name = "general", .prepare = tile_dx_prepare, .lower = tile_dx_lower},
+            GENERAL(conv2d_tile_dx),
             {0}},
 };
 
@@ -319,7 +197,7 @@ static const struct ctr_op conv2d_bwd_dw = {
             VARIANT("winograd", conv2d_winograd_dw),
             VARIANT("thin", conv2d_thin_dw),
             VARIANT("direct", conv2d_direct_dw),
-            {.name = "general", .prepare = tile_dw_prepare, .lower = tile_dw_lower},
+            GENERAL(conv2d_tile_dw),
             {0}},
 };
 
@@ -356,7 +234,7 @@ static const struct ctr_op conv2d = {
             CONFIGURED("winograd", conv2d_winograd_fwd),
             VARIANT("thin", conv2d_thin_fwd),
             VARIANT("direct", conv2d_direct_fwd),
-            {.name = "general", .prepare = tile_fwd_prepare, .lower = tile_fwd_lower},
+            GENERAL(conv2d_tile_fwd),
             {0}},
 };
 

@@ -1,6 +1,6 @@
 /* conv2d.h -- what the files of the convolution share: its shape, and helpers to describe launches.
- * conv2d.c holds shape rule, gradient rule and the general variants; conv2d_cpu.c the direct
- * variants and conv2d_winograd.c the Winograd variants for CPUs. */
+ * conv2d.c holds shape rule and gradient rule; conv2d_tile.c the general variants, which GPUs use;
+ * conv2d_cpu.c the direct variants and conv2d_winograd.c the Winograd variants for CPUs. */
 #ifndef CTR_OP_CONV2D_H
 #define CTR_OP_CONV2D_H
 
@@ -14,7 +14,7 @@
  * The gate decides which of dy count: `at` when `pool`, else y when `relu`. */
 struct conv2d {
     int N, H, W, C, P, Q, K, R, S, stride, pad, relu, bias, pool;
-    char options[96]; /* of the node's main kernel; launches only borrow their text */
+    char options[128]; /* of the node's main kernel; launches only borrow their text */
 };
 
 static inline const struct conv2d *conv2d_of(const ctr_node *node)
@@ -103,6 +103,10 @@ static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
 #define CONV2D_CONFIGS(name)                                                                       \
     size_t name##_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,        \
                           const ctr_node *node)
+#define CONV2D_GENERAL(name)                                                                       \
+    int name##_prepare(ctr_graph *g, ctr_node *node);                                              \
+    int name##_lower(ctr_graph *g, ctr_node *node);                                                \
+    CONV2D_CONFIGS(name)
 CONV2D_VARIANT(conv2d_winograd_fwd);
 CONV2D_VARIANT(conv2d_winograd_dx);
 CONV2D_VARIANT(conv2d_winograd_dw);
@@ -113,5 +117,8 @@ CONV2D_VARIANT(conv2d_direct_dx);
 CONV2D_VARIANT(conv2d_direct_dw);
 CONV2D_CONFIGS(conv2d_winograd_fwd);
 CONV2D_CONFIGS(conv2d_winograd_dx);
+CONV2D_GENERAL(conv2d_tile_fwd);
+CONV2D_GENERAL(conv2d_tile_dx);
+CONV2D_GENERAL(conv2d_tile_dw);
 
 #endif

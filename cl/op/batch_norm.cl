@@ -28,7 +28,7 @@ inline float rows_of(uint chunk, uint per, uint rows)
 #if CTR_CPU
 /* Row by row, so that memory is read in order; the statistics so far lie in cache. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-batch_norm_fwd_sums(global float *part, global const float *x, const uint per, const uint rows,
+batch_norm_fwd_sums(global float *part, global const act_t *x, const uint per, const uint rows,
                     const uint C)
 {
     size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
@@ -37,7 +37,7 @@ batch_norm_fwd_sums(global float *part, global const float *x, const uint per, c
         const float before = r - first, share = 1.0f / (before + 1);
         CTR_LANE_LOOP(c, C)
         {
-            vfloat mean = 0, m2 = 0, d = load_part(x + r * C + c, C - c);
+            vfloat mean = 0, m2 = 0, d = load_act_part(x + r * C + c, C - c);
             if (r > first) {
                 mean = load_part(means + c, C - c);
                 m2 = load_part(squares + c, C - c);
@@ -49,7 +49,7 @@ batch_norm_fwd_sums(global float *part, global const float *x, const uint per, c
     }
 }
 #else
-kernel void batch_norm_fwd_sums(global float *part, global const float *x, const uint per,
+kernel void batch_norm_fwd_sums(global float *part, global const act_t *x, const uint per,
                                 const uint rows, const uint C)
 {
     local vfloat means[SUM_GROUP], squares[SUM_GROUP];
@@ -60,7 +60,7 @@ kernel void batch_norm_fwd_sums(global float *part, global const float *x, const
     vfloat mean = 0, m2 = 0, about = 0;
     float n = 0;
     for (size_t r = first + get_local_id(1); r < end && c < C; r += get_local_size(1)) {
-        vfloat v = load_part(x + r * C + c, C - c);
+        vfloat v = load_act_part(x + r * C + c, C - c);
         if (n == 0)
             about = v; /* sums about the first value: no cancellation */
         mean += v - about;
@@ -141,9 +141,9 @@ ALWAYS_INLINE vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
 }
 
 /* residual is read only with add_residual. Grid: rows.clh. */
-kernel void batch_norm_fwd_apply(global float *y, global const float *x, global const float *saved,
+kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global const float *saved,
                                  global const float *gamma, global const float *beta,
-                                 global const float *residual, const int add_residual,
+                                 global const act_t *residual, const int add_residual,
                                  const int use_relu, const uint per, const uint rows, const uint C)
 {
     CTR_ROW_LOOP(r, rows, per)
@@ -151,11 +151,11 @@ kernel void batch_norm_fwd_apply(global float *y, global const float *x, global 
     {
         const int n = C - c;
         vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-        vfloat v = normalise(load_part(x + r * C + c, n), load_part(saved + c, n), scale,
+        vfloat v = normalise(load_act_part(x + r * C + c, n), load_part(saved + c, n), scale,
                              load_part(beta + c, n));
         if (add_residual)
-            v += load_part(residual + r * C + c, n);
-        store_part(y + r * C + c, use_relu ? relu(v) : v, n);
+            v += load_act_part(residual + r * C + c, n);
+        store_act_part(y + r * C + c, use_relu ? relu(v) : v, n);
     }
 }
 
@@ -173,17 +173,17 @@ kernel void batch_norm_fwd_apply(global float *y, global const float *x, global 
 #endif
 
 ALWAYS_INLINE vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vfloat beta,
-                     global const float *y, int n)
+                     global const act_t *y, int n)
 {
     if (MASK == MASK_X)
         return relu_mask(dy, normalise(x, mean, scale, beta));
-    return MASK == MASK_NONE ? dy : relu_mask(dy, load_part(y, n));
+    return MASK == MASK_NONE ? dy : relu_mask(dy, load_act_part(y, n));
 }
 
 #if CTR_CPU
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
-                    global const float *x, global const float *y, global const float *saved,
+batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t *dy,
+                    global const act_t *x, global const act_t *y, global const float *saved,
                     global const float *gamma, global const float *beta, const uint per,
                     const uint rows, const uint C)
 {
@@ -194,12 +194,12 @@ batch_norm_bwd_sums(global float *part, global float *g_out, global const float 
         {
             const int n = C - c;
             const size_t at = r * C + c;
-            vfloat mean = load_part(saved + c, n), v = load_part(x + at, n), sum = 0, dot = 0;
+            vfloat mean = load_part(saved + c, n), v = load_act_part(x + at, n), sum = 0, dot = 0;
             vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-            vfloat g = masked(load_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
+            vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
                               n);
             if (MASK == MASK_KEEP)
-                store_part(g_out + at, g, n);
+                store_act_part(g_out + at, g, n);
             if (r > first) {
                 sum = load_part(sums + c, n);
                 dot = load_part(dots + c, n);
@@ -209,8 +209,8 @@ batch_norm_bwd_sums(global float *part, global float *g_out, global const float 
         }
 }
 #else
-kernel void batch_norm_bwd_sums(global float *part, global float *g_out, global const float *dy,
-                                global const float *x, global const float *y,
+kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t *dy,
+                                global const act_t *x, global const act_t *y,
                                 global const float *saved, global const float *gamma,
                                 global const float *beta, const uint per, const uint rows, const uint C)
 {
@@ -227,10 +227,10 @@ kernel void batch_norm_bwd_sums(global float *part, global float *g_out, global 
     }
     for (size_t r = first + get_local_id(1); r < end && n > 0; r += get_local_size(1)) {
         size_t at = r * C + c;
-        vfloat v = load_part(x + at, n);
-        vfloat g = masked(load_part(dy + at, n), v, mean, scale, b, y + at, n);
+        vfloat v = load_act_part(x + at, n);
+        vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, b, y + at, n);
         if (MASK == MASK_KEEP)
-            store_part(g_out + at, g, n);
+            store_act_part(g_out + at, g, n);
         sum += g;
         dot = fma(g, v - mean, dot);
     }
@@ -292,8 +292,8 @@ kernel void batch_norm_bwd_totals(global float *dgamma, global float *dbeta, glo
 }
 
 /* Grid: rows.clh. */
-kernel void batch_norm_bwd_dx(global float *dx, global const float *dy, global const float *x,
-                              global const float *y, global const float *saved,
+kernel void batch_norm_bwd_dx(global act_t *dx, global const act_t *dy, global const act_t *x,
+                              global const act_t *y, global const float *saved,
                               global const float *coef, global const float *gamma,
                               global const float *beta, const uint per, const uint rows, const uint C)
 {
@@ -302,11 +302,11 @@ kernel void batch_norm_bwd_dx(global float *dx, global const float *dy, global c
     {
         const int n = C - c;
         size_t at = r * C + c;
-        vfloat mean = load_part(saved + c, n), v = load_part(x + at, n);
+        vfloat mean = load_part(saved + c, n), v = load_act_part(x + at, n);
         vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-        vfloat g = masked(load_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
+        vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
                           n);
         vfloat d = fma(load_part(coef + C + c, n), v - mean, load_part(coef + 2 * C + c, n));
-        store_part(dx + at, fma(load_part(coef + c, n), g, d), n);
+        store_act_part(dx + at, fma(load_part(coef + c, n), g, d), n);
     }
 }

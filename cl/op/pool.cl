@@ -37,7 +37,7 @@ ALWAYS_INLINE void keep_larger(vfloat *best, vint *at, vfloat v, int offset)
     *at = select(*at, (vint)(offset), take);
 }
 
-kernel void pool_fwd_max(global float *y, global uchar *at, global const float *x, const uint per,
+kernel void pool_fwd_max(global act_t *y, global uchar *at, global const act_t *x, const uint per,
                          const int size, const int stride, const int pad, const uint N, const int H,
                          const int W, const uint C, const uint P, const uint Q)
 {
@@ -47,7 +47,7 @@ kernel void pool_fwd_max(global float *y, global uchar *at, global const float *
         int top = (int)(np - n * P) * stride - pad, left = (int)((uint)i - np * Q) * stride - pad;
         int y_lo = max(0, -top), y_hi = min(size, H - top);
         int x_lo = max(0, -left), x_hi = min(size, W - left);
-        global const float *image = x + (size_t)n * H * W * C;
+        global const act_t *image = x + (size_t)n * H * W * C;
         CTR_LANE_LOOP(c, C)
         {
             vfloat best = -INFINITY;
@@ -55,32 +55,32 @@ kernel void pool_fwd_max(global float *y, global uchar *at, global const float *
             for (int ky = y_lo; ky < y_hi; ky++)
                 for (int kx = x_lo; kx < x_hi; kx++) {
                     size_t pixel = (size_t)(top + ky) * W + left + kx;
-                    keep_larger(&best, &where, load_part(image + pixel * C + c, C - c),
+                    keep_larger(&best, &where, load_act_part(image + pixel * C + c, C - c),
                                 ky * size + kx);
                 }
-            store_part(y + i * C + c, best, C - c);
+            store_act_part(y + i * C + c, best, C - c);
             store_bytes(at + i * C + c, where, C - c);
         }
     }
 }
 
 /* size 2, stride 2, no padding. */
-kernel void pool_fwd_max_2x2(global float *y, global uchar *at, global const float *x,
+kernel void pool_fwd_max_2x2(global act_t *y, global uchar *at, global const act_t *x,
                              const uint per, const uint N, const uint H, const uint W, const uint C)
 {
     const uint P = H / 2, Q = W / 2;
     CTR_ROW_LOOP(i, N * P * Q, per)
     {
         const uint np = (uint)i / Q, q = (uint)i - np * Q; /* np: row, over all images */
-        global const float *s = x + ((size_t)np * 2 * W + q * 2) * C; /* H = 2 P */
+        global const act_t *s = x + ((size_t)np * 2 * W + q * 2) * C; /* H = 2 P */
         CTR_LANE_LOOP(c, C)
         {
-            vfloat best = load_part(s + c, C - c);
+            vfloat best = load_act_part(s + c, C - c);
             vint where = 0;
-            keep_larger(&best, &where, load_part(s + C + c, C - c), 1);
-            keep_larger(&best, &where, load_part(s + (size_t)W * C + c, C - c), 2);
-            keep_larger(&best, &where, load_part(s + (size_t)W * C + C + c, C - c), 3);
-            store_part(y + i * C + c, best, C - c);
+            keep_larger(&best, &where, load_act_part(s + C + c, C - c), 1);
+            keep_larger(&best, &where, load_act_part(s + (size_t)W * C + c, C - c), 2);
+            keep_larger(&best, &where, load_act_part(s + (size_t)W * C + C + c, C - c), 3);
+            store_act_part(y + i * C + c, best, C - c);
             store_bytes(at + i * C + c, where, C - c);
         }
     }
@@ -90,7 +90,7 @@ kernel void pool_fwd_max_2x2(global float *y, global uchar *at, global const flo
 #define FIRST_WINDOW(at) ((at) < size ? 0 : ((at) - size) / stride + 1)
 #define LAST_WINDOW(at, count) min((at) / stride, (int)(count) - 1)
 
-kernel void pool_bwd_max(global float *dx, global const float *dy, global const uchar *at,
+kernel void pool_bwd_max(global act_t *dx, global const act_t *dy, global const uchar *at,
                          const uint per, const int size, const int stride, const int pad,
                          const uint N, const int H, const int W, const uint C, const uint P,
                          const uint Q)
@@ -109,35 +109,35 @@ kernel void pool_bwd_max(global float *dx, global const float *dy, global const 
                 for (int q = q_lo; q <= q_hi; q++) {
                     size_t from = (image + (size_t)p * Q + q) * C + c;
                     int offset = (row - p * stride) * size + column - q * stride;
-                    sum += select((vfloat)(0), load_part(dy + from, C - c),
+                    sum += select((vfloat)(0), load_act_part(dy + from, C - c),
                                   load_bytes(at + from, C - c) == offset);
                 }
-            store_part(dx + i * C + c, sum, C - c);
+            store_act_part(dx + i * C + c, sum, C - c);
         }
     }
 }
 
-kernel void pool_bwd_max_2x2(global float *dx, global const float *dy, global const uchar *at,
+kernel void pool_bwd_max_2x2(global act_t *dx, global const act_t *dy, global const uchar *at,
                              const uint per, const uint N, const uint H, const uint W, const uint C)
 {
     const uint P = H / 2, Q = W / 2;
     CTR_ROW_LOOP(i, N * P * Q, per)
     {
         const uint np = (uint)i / Q, q = (uint)i - np * Q;
-        global float *d = dx + ((size_t)np * 2 * W + q * 2) * C;
+        global act_t *d = dx + ((size_t)np * 2 * W + q * 2) * C;
         CTR_LANE_LOOP(c, C)
         {
-            vfloat v = load_part(dy + i * C + c, C - c), zero = 0;
+            vfloat v = load_act_part(dy + i * C + c, C - c), zero = 0;
             vint where = load_bytes(at + i * C + c, C - c);
-            store_part(d + c, select(zero, v, where == 0), C - c);
-            store_part(d + C + c, select(zero, v, where == 1), C - c);
-            store_part(d + (size_t)W * C + c, select(zero, v, where == 2), C - c);
-            store_part(d + (size_t)W * C + C + c, select(zero, v, where == 3), C - c);
+            store_act_part(d + c, select(zero, v, where == 0), C - c);
+            store_act_part(d + C + c, select(zero, v, where == 1), C - c);
+            store_act_part(d + (size_t)W * C + c, select(zero, v, where == 2), C - c);
+            store_act_part(d + (size_t)W * C + C + c, select(zero, v, where == 3), C - c);
         }
     }
 }
 
-kernel void pool_fwd_avg(global float *y, global const float *x, const uint per, const int size,
+kernel void pool_fwd_avg(global act_t *y, global const act_t *x, const uint per, const int size,
                          const int stride, const int pad, const uint N, const int H, const int W,
                          const uint C, const uint P, const uint Q)
 {
@@ -146,19 +146,19 @@ kernel void pool_fwd_avg(global float *y, global const float *x, const uint per,
     {
         const uint np = (uint)i / Q, n = np / P; /* row of the output, over all images */
         int top = (int)(np - n * P) * stride - pad, left = (int)((uint)i - np * Q) * stride - pad;
-        global const float *image = x + (size_t)n * H * W * C;
+        global const act_t *image = x + (size_t)n * H * W * C;
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;
             for (int h = max(0, top); h < min(H, top + size); h++)
                 for (int w = max(0, left); w < min(W, left + size); w++)
-                    sum += load_part(image + ((size_t)h * W + w) * C + c, C - c);
-            store_part(y + i * C + c, sum * scale, C - c);
+                    sum += load_act_part(image + ((size_t)h * W + w) * C + c, C - c);
+            store_act_part(y + i * C + c, sum * scale, C - c);
         }
     }
 }
 
-kernel void pool_bwd_avg(global float *dx, global const float *dy, const uint per, const int size,
+kernel void pool_bwd_avg(global act_t *dx, global const act_t *dy, const uint per, const int size,
                          const int stride, const int pad, const uint N, const int H, const int W,
                          const uint C, const uint P, const uint Q)
 {
@@ -175,31 +175,31 @@ kernel void pool_bwd_avg(global float *dx, global const float *dy, const uint pe
             vfloat sum = 0;
             for (int p = p_lo; p <= p_hi; p++)
                 for (int q = q_lo; q <= q_hi; q++)
-                    sum += load_part(dy + (image + (size_t)p * Q + q) * C + c, C - c);
-            store_part(dx + i * C + c, sum * scale, C - c);
+                    sum += load_act_part(dy + (image + (size_t)p * Q + q) * C + c, C - c);
+            store_act_part(dx + i * C + c, sum * scale, C - c);
         }
     }
 }
 
 /* y[N,C] = mean of x[N,pixels,C] over the pixels. Eight pixels at a time meet all channels, so that x
- * is read nearly in order; y holds the sums meanwhile. */
+ * is read nearly in order; y, which is fp32, holds the sums meanwhile. */
 #define TILE 8
-kernel void pool_fwd_global(global float *y, global const float *x, const uint per, const uint N,
+kernel void pool_fwd_global(global float *y, global const act_t *x, const uint per, const uint N,
                             const uint pixels, const uint C)
 {
     CTR_ROW_LOOP(n, N, per)
     for (uint first = 0; first < pixels; first += TILE)
         CTR_LANE_LOOP(c, C)
         {
-            global const float *p = x + (n * pixels + first) * C + c;
+            global const act_t *p = x + (n * pixels + first) * C + c;
             vfloat sum = 0;
             if (first + TILE <= pixels) {
                 #pragma unroll
                 for (uint i = 0; i < TILE; i++)
-                    sum += load_part(p + i * C, C - c);
+                    sum += load_act_part(p + i * C, C - c);
             } else {
                 for (uint i = 0; i < pixels - first; i++)
-                    sum += load_part(p + i * C, C - c);
+                    sum += load_act_part(p + i * C, C - c);
             }
             if (first > 0)
                 sum += load_part(y + n * C + c, C - c);
@@ -209,10 +209,10 @@ kernel void pool_fwd_global(global float *y, global const float *x, const uint p
         }
 }
 
-kernel void pool_bwd_global(global float *dx, global const float *dy, const uint per, const uint N,
+kernel void pool_bwd_global(global act_t *dx, global const float *dy, const uint per, const uint N,
                             const uint pixels, const uint C)
 {
     CTR_ROW_LOOP(i, N * pixels, per)
     CTR_LANE_LOOP(c, C)
-    store_part(dx + i * C + c, load_part(dy + (uint)i / pixels * (size_t)C + c, C - c) / (float)pixels, C - c);
+    store_act_part(dx + i * C + c, load_part(dy + (uint)i / pixels * (size_t)C + c, C - c) / (float)pixels, C - c);
 }

@@ -186,7 +186,7 @@ static const struct ctr_op batch_norm_bwd = {
     .name = "batch_norm_bwd",
     .variants =
         (const struct ctr_variant[]){
-            {.name = "general", .prepare = bwd_prepare, .lower = bwd_lower}, {0}},
+            {.name = "general", .prepare = bwd_prepare, .lower = bwd_lower, .half = 1}, {0}},
 };
 
 static int batch_norm_grad(ctr_graph *g, ctr_node *node)
@@ -201,8 +201,8 @@ static int batch_norm_grad(ctr_graph *g, ctr_node *node)
     ctr_node *bwd = ctr_node_add(g, &batch_norm_bwd, &a, sizeof a, B_N_IN, in, 1);
     ctr_tensor *dgamma = ctr_node_out(g, bwd, CTR_F32, 1, &a.C);
     ctr_tensor *dbeta = ctr_node_out(g, bwd, CTR_F32, 1, &a.C);
-    ctr_tensor *dx = a.dx ? ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim) : NULL;
-    ctr_tensor *dresidual = a.dresidual ? ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim) : y->grad;
+    ctr_tensor *dx = a.dx ? ctr_node_out(g, bwd, x->dtype, x->rank, x->dim) : NULL;
+    ctr_tensor *dresidual = a.dresidual ? ctr_node_out(g, bwd, x->dtype, x->rank, x->dim) : y->grad;
     if (ctr_needs_grad(node->in[GAMMA]))
         ctr_grad_add(g, node->in[GAMMA], dgamma);
     if (ctr_needs_grad(node->in[BETA]))
@@ -224,7 +224,7 @@ static const struct ctr_op batch_norm = {
     .grad = batch_norm_grad,
     .variants =
         (const struct ctr_variant[]){
-            {.name = "general", .prepare = fwd_prepare, .lower = fwd_lower}, {0}},
+            {.name = "general", .prepare = fwd_prepare, .lower = fwd_lower, .half = 1}, {0}},
 };
 
 static int shapes_fit(ctr_graph *g, const ctr_tensor *x, const struct ctr_batch_norm *bn, size_t C)
@@ -236,8 +236,8 @@ static int shapes_fit(ctr_graph *g, const ctr_tensor *x, const struct ctr_batch_
                            each[i]->name, each[i]->count, C);
             return 0;
         }
-    if (bn->residual && bn->residual->count != x->count) {
-        ctr_graph_fail(g, CTR_E_USAGE, "batch_norm: the residual '%s' is not shaped like '%s'",
+    if (bn->residual && (bn->residual->count != x->count || bn->residual->dtype != x->dtype)) {
+        ctr_graph_fail(g, CTR_E_USAGE, "batch_norm: the residual '%s' is not shaped and stored like '%s'",
                        bn->residual->name, x->name);
         return 0;
     }
@@ -272,7 +272,7 @@ ctr_tensor *ctr_batch_norm(ctr_graph *g, ctr_tensor *x, const struct ctr_batch_n
     if (!shapes_fit(g, x, bn, C))
         return NULL;
     ctr_node *node = ctr_node_add(g, &batch_norm, &a, sizeof a, N_IN, in, 1);
-    ctr_tensor *y = ctr_node_out(g, node, CTR_F32, x->rank, x->dim);
+    ctr_tensor *y = ctr_node_out(g, node, x->dtype, x->rank, x->dim);
     ctr_node_out(g, node, CTR_F32, 2, (size_t[]){2, C});
     return y;
 }

@@ -1,5 +1,6 @@
 /* pool.c -- max, average and global average pooling of x[N,H,W,C].
- * In: x. Out: y[N,P,Q,C], P = (H + 2 pad - size) / stride + 1 (rounded down), or y[N,C] (global).
+ * In: x. Out: y[N,P,Q,C], P = (H + 2 pad - size) / stride + 1 (rounded down), or y[N,C] (global),
+ * which is fp32 however x is stored.
  * max keeps in one byte where each maximum lay; its gradient gathers, so no atomics are needed and
  * runs repeat to the bit. Ties go to the first, a NaN wins, as in PyTorch. */
 #include "op/op.h"
@@ -97,8 +98,8 @@ static int max_bwd_general(ctr_graph *g, ctr_node *node)
 static const struct ctr_op max_pool_bwd = {
     .name = "max_pool_bwd",
     .variants =
-        (const struct ctr_variant[]){{.name = "2x2", .usable = is_2x2, .lower = max_bwd_2x2},
-                                     {.name = "general", .lower = max_bwd_general},
+        (const struct ctr_variant[]){{.name = "2x2", .usable = is_2x2, .lower = max_bwd_2x2, .half = 1},
+                                     {.name = "general", .lower = max_bwd_general, .half = 1},
                                      {0}},
 };
 
@@ -107,15 +108,15 @@ static int max_pool_grad(ctr_graph *g, ctr_node *node)
     ctr_tensor *x = node->in[0], *y = node->out[0], *at = node->out[1];
     ctr_node *bwd = ctr_node_add(g, &max_pool_bwd, node->attr, sizeof(struct window), 2,
                                  (ctr_tensor *[]){y->grad, at}, 0);
-    return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 4, x->dim));
+    return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
 static const struct ctr_op max_pool = {
     .name = "max_pool",
     .grad = max_pool_grad,
     .variants =
-        (const struct ctr_variant[]){{.name = "2x2", .usable = is_2x2, .lower = max_fwd_2x2},
-                                     {.name = "general", .lower = max_fwd_general},
+        (const struct ctr_variant[]){{.name = "2x2", .usable = is_2x2, .lower = max_fwd_2x2, .half = 1},
+                                     {.name = "general", .lower = max_fwd_general, .half = 1},
                                      {0}},
 };
 
@@ -149,7 +150,7 @@ static int avg_bwd(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op avg_pool_bwd = {
     .name = "avg_pool_bwd",
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = avg_bwd}, {0}},
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = avg_bwd, .half = 1}, {0}},
 };
 
 static int avg_pool_grad(ctr_graph *g, ctr_node *node)
@@ -157,13 +158,13 @@ static int avg_pool_grad(ctr_graph *g, ctr_node *node)
     ctr_tensor *x = node->in[0], *y = node->out[0];
     ctr_node *bwd = ctr_node_add(g, &avg_pool_bwd, node->attr, sizeof(struct window), 1,
                                  (ctr_tensor *[]){y->grad}, 0);
-    return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 4, x->dim));
+    return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
 static const struct ctr_op avg_pool = {
     .name = "avg_pool",
     .grad = avg_pool_grad,
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = avg_fwd}, {0}},
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = avg_fwd, .half = 1}, {0}},
 };
 
 /* ---- global average ---- */
@@ -198,20 +199,20 @@ static int global_bwd(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op global_avg_pool_bwd = {
     .name = "global_avg_pool_bwd",
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = global_bwd}, {0}},
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = global_bwd, .half = 1}, {0}},
 };
 
 static int global_avg_pool_grad(ctr_graph *g, ctr_node *node)
 {
     ctr_tensor *x = node->in[0], *y = node->out[0];
     ctr_node *bwd = ctr_node_add(g, &global_avg_pool_bwd, NULL, 0, 1, (ctr_tensor *[]){y->grad}, 0);
-    return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 4, x->dim));
+    return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
 static const struct ctr_op global_avg_pool = {
     .name = "global_avg_pool",
     .grad = global_avg_pool_grad,
-    .variants = (const struct ctr_variant[]){{.name = "general", .lower = global_fwd}, {0}},
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = global_fwd, .half = 1}, {0}},
 };
 
 /* ---- recording ---- */
@@ -248,7 +249,7 @@ ctr_tensor *ctr_max_pool(ctr_graph *g, ctr_tensor *x, size_t size, size_t stride
     if (!x || !shape_rule(g, &w, "max_pool", x))
         return NULL;
     ctr_node *node = ctr_node_add(g, &max_pool, &w, sizeof w, 1, &x, 0);
-    ctr_tensor *y = ctr_node_out(g, node, CTR_F32, 4, w.out);
+    ctr_tensor *y = ctr_node_out(g, node, x->dtype, 4, w.out);
     ctr_node_out(g, node, CTR_U8, 4, w.out);
     return y;
 }
@@ -259,7 +260,7 @@ ctr_tensor *ctr_avg_pool(ctr_graph *g, ctr_tensor *x, size_t size, size_t stride
     if (!x || !shape_rule(g, &w, "avg_pool", x))
         return NULL;
     ctr_node *node = ctr_node_add(g, &avg_pool, &w, sizeof w, 1, &x, 0);
-    return ctr_node_out(g, node, CTR_F32, 4, w.out);
+    return ctr_node_out(g, node, x->dtype, 4, w.out);
 }
 
 ctr_tensor *ctr_global_avg_pool(ctr_graph *g, ctr_tensor *x)

@@ -1,5 +1,6 @@
 /* Cases of batch_norm: in = x, gamma, beta, running mean, running variance [, residual];
- * attr = {training, relu}. Wide means (|mean| >> sigma) must not cancel. */
+ * attr = {training, relu}. Wide means (|mean| >> sigma) must not cancel, in
+ * fp32: stored as bf16 such an x has lost its deviations. */
 #include <stdlib.h>
 
 #include "opcheck.h"
@@ -79,19 +80,20 @@ static void fwd_running(double *y, const double *const *x, const struct opcase *
     free(mean);
 }
 
-#define INPUTS(x_lo, x_hi, channels, ...)                                                          \
+#define INPUTS(stored, x_lo, x_hi, channels, ...)                                                    \
     {                                                                                              \
         {.rank = sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t),                                 \
          .dim = {__VA_ARGS__},                                                                     \
          .lo = x_lo,                                                                               \
          .hi = x_hi,                                                                               \
-         .grad = 1},                                                                               \
+         .grad = 1,                                                                                \
+         .act = stored},                                                                             \
             {.rank = 1, .dim = {channels}, .lo = 0.5, .hi = 1.5, .grad = 1},                       \
             {.rank = 1, .dim = {channels}, .grad = 1}, {.rank = 1, .dim = {channels}},             \
             {.rank = 1, .dim = {channels}, .lo = 0.2, .hi = 2},                                    \
         {                                                                                          \
             .rank = sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), .dim = {__VA_ARGS__},        \
-            .grad = 1                                                                              \
+            .grad = 1, .act = stored                                                                  \
         }                                                                                          \
     }
 
@@ -100,7 +102,7 @@ static void fwd_running(double *y, const double *const *x, const struct opcase *
         .name = "batch_norm " text ", relu " #with_relu ", residual " #residual,                   \
         .n_in = 5 + (residual), .build = build, .fwd = fwd, .bwd = bwd,                            \
         .attr = {training, with_relu}, .tol = 2e-6, .grad_tol = 5e-6,                              \
-        .in = INPUTS(-1, 1, channels, __VA_ARGS__),                                                \
+        .in = INPUTS(1, -1, 1, channels, __VA_ARGS__),                                                \
     }
 
 /* Where a ReLU is in play sizes are small: a value within rounding of its kink fails the gradient.
@@ -126,12 +128,12 @@ const struct opcase opcases_batch_norm[] = {
      .attr = {1, 1},
      .tol = 2e-6,
      .grad_tol = 5e-6,
-     .in = {{.rank = 2, .dim = {40, 18}, .grad = 1},
+     .in = {{.rank = 2, .dim = {40, 18}, .grad = 1, .act = 1},
             {.rank = 1, .dim = {18}, .lo = 0.5, .hi = 1.5, .grad = 1},
             {.rank = 1, .dim = {18}},
             {.rank = 1, .dim = {18}},
             {.rank = 1, .dim = {18}, .lo = 0.2, .hi = 2},
-            {.rank = 2, .dim = {40, 18}}}},
+            {.rank = 2, .dim = {40, 18}, .act = 1}}},
     {.name = "batch_norm, x without gradient",
      .n_in = 5,
      .build = build,
@@ -140,7 +142,7 @@ const struct opcase opcases_batch_norm[] = {
      .attr = {1, 1},
      .tol = 2e-6,
      .grad_tol = 5e-6,
-     .in = {{.rank = 2, .dim = {40, 18}},
+     .in = {{.rank = 2, .dim = {40, 18}, .act = 1},
             {.rank = 1, .dim = {18}, .lo = 0.5, .hi = 1.5, .grad = 1},
             {.rank = 1, .dim = {18}, .grad = 1},
             {.rank = 1, .dim = {18}},
@@ -154,13 +156,13 @@ const struct opcase opcases_batch_norm[] = {
      .tol = 1e-4, /* x itself has 24 bits */
      .grad_tol = 1e-4,
      .no_gradcheck = 1,
-     .in = INPUTS(576, 578, 20, 3000, 20)},
+     .in = INPUTS(0, 576, 578, 20, 3000, 20)},
     {.name = "batch_norm, running statistics",
      .n_in = 5,
      .build = build_running,
      .fwd = fwd_running,
      .tol = 2e-6,
-     .in = {{.rank = 2, .dim = {300, 40}, .lo = -3, .hi = 5},
+     .in = {{.rank = 2, .dim = {300, 40}, .lo = -3, .hi = 5, .act = 1},
             {.rank = 1, .dim = {40}},
             {.rank = 1, .dim = {40}},
             {.rank = 1, .dim = {40}},

@@ -56,7 +56,7 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
     {                                                                                              \
         .name = "pool " #kind " " #N "x" #H "x" #W "x" #C ", " #size "/" #stride "/" #pad,         \
         .n_in = 1, .build = build, .fwd = fwd, .bwd = bwd, .attr = {kind, size, stride, pad},      \
-        .in = {{.rank = 4, .dim = {N, H, W, C}, .grad = 1}},                                       \
+        .in = {{.rank = 4, .dim = {N, H, W, C}, .grad = 1, .act = 1}},                                       \
     }
 
 const struct opcase opcases_pool[] = {

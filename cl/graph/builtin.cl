@@ -1,6 +1,7 @@
 /* builtin.cl -- y = value;  y = a;  y = a + b.
  * Any shape, contiguous, n values. Grid: 1-D, a work-item does `chunk` values (prelude.clh). */
 #include "lib/prelude.clh"
+#include "lib/rows.clh"
 
 kernel void builtin_fill(global float *y, const float value, const ulong n, const uint chunk)
 {
@@ -12,9 +13,11 @@ kernel void builtin_copy(global act_t *y, global const act_t *a, const ulong n, 
     CTR_CHUNK_LOOP(i, n, chunk, vstore(vload(0, a + i), 0, y + i), y[i] = a[i])
 }
 
-kernel void builtin_sum(global act_t *y, global const act_t *a, global const act_t *b, const ulong n,
-                        const uint chunk)
+kernel void builtin_sum(global act_t *y, global const act_t *a, global const act_t *b,
+                        const int stream, const ulong n, const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, store_act(load_act(a + i) + load_act(b + i), y + i),
+    CTR_CHUNK_LOOP(i, n, chunk,
+                   stream_act_part(y + i, load_act_part(a + i, VW) + load_act_part(b + i, VW), VW,
+                                   stream),
                    put_act(get_act(a + i) + get_act(b + i), y + i))
 }

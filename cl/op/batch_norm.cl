@@ -140,11 +140,12 @@ ALWAYS_INLINE vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
     return fma(x - mean, scale, beta);
 }
 
-/* residual is read only with add_residual. Grid: rows.clh. */
+/* residual is read only with add_residual. stream: rows.clh, as the grid. */
 kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global const float *saved,
                                  global const float *gamma, global const float *beta,
                                  global const act_t *residual, const int add_residual,
-                                 const int use_relu, const uint per, const uint rows, const uint C)
+                                 const int use_relu, const int stream, const uint per,
+                                 const uint rows, const uint C)
 {
     CTR_ROW_LOOP(r, rows, per)
     CTR_LANE_LOOP(c, C)
@@ -155,7 +156,7 @@ kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global 
                              load_part(beta + c, n));
         if (add_residual)
             v += load_act_part(residual + r * C + c, n);
-        store_act_part(y + r * C + c, use_relu ? relu(v) : v, n);
+        stream_act_part(y + r * C + c, use_relu ? relu(v) : v, n, stream);
     }
 }
 
@@ -184,8 +185,8 @@ ALWAYS_INLINE vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vflo
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t *dy,
                     global const act_t *x, global const act_t *y, global const float *saved,
-                    global const float *gamma, global const float *beta, const uint per,
-                    const uint rows, const uint C)
+                    global const float *gamma, global const float *beta, const int stream,
+                    const uint per, const uint rows, const uint C)
 {
     size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
     global float *sums = part + get_group_id(1) * (size_t)(2 * C), *dots = sums + C;
@@ -199,7 +200,7 @@ batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t 
             vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
                               n);
             if (MASK == MASK_KEEP)
-                store_act_part(g_out + at, g, n);
+                stream_act_part(g_out + at, g, n, stream);
             if (r > first) {
                 sum = load_part(sums + c, n);
                 dot = load_part(dots + c, n);
@@ -212,7 +213,8 @@ batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t 
 kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t *dy,
                                 global const act_t *x, global const act_t *y,
                                 global const float *saved, global const float *gamma,
-                                global const float *beta, const uint per, const uint rows, const uint C)
+                                global const float *beta, const int stream, const uint per,
+                                const uint rows, const uint C)
 {
     local vfloat sums[SUM_GROUP], dots[SUM_GROUP];
     const uint lanes = get_local_size(0), c = get_global_id(0) * VW;
@@ -230,7 +232,7 @@ kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global 
         vfloat v = load_act_part(x + at, n);
         vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, b, y + at, n);
         if (MASK == MASK_KEEP)
-            store_act_part(g_out + at, g, n);
+            stream_act_part(g_out + at, g, n, stream);
         sum += g;
         dot = fma(g, v - mean, dot);
     }
@@ -295,7 +297,8 @@ kernel void batch_norm_bwd_totals(global float *dgamma, global float *dbeta, glo
 kernel void batch_norm_bwd_dx(global act_t *dx, global const act_t *dy, global const act_t *x,
                               global const act_t *y, global const float *saved,
                               global const float *coef, global const float *gamma,
-                              global const float *beta, const uint per, const uint rows, const uint C)
+                              global const float *beta, const int stream, const uint per,
+                              const uint rows, const uint C)
 {
     CTR_ROW_LOOP(r, rows, per)
     CTR_LANE_LOOP(c, C)
@@ -307,6 +310,6 @@ kernel void batch_norm_bwd_dx(global act_t *dx, global const act_t *dy, global c
         vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
                           n);
         vfloat d = fma(load_part(coef + C + c, n), v - mean, load_part(coef + 2 * C + c, n));
-        store_act_part(dx + at, fma(load_part(coef + c, n), g, d), n);
+        stream_act_part(dx + at, fma(load_part(coef + c, n), g, d), n, stream);
     }
 }

@@ -37,8 +37,10 @@ static int sum_lower(ctr_graph *g, ctr_node *node)
     unsigned n = 0;
     spec.args[n++] = CTR_BUF(y->buf);
     spec.args[n++] = CTR_BUF(a->buf);
-    if (b)
+    if (b) {
         spec.args[n++] = CTR_BUF(b->buf);
+        spec.args[n++] = CTR_I32(ctr_stream(y));
+    }
     spec.args[n++] = CTR_U64(y->count);
     spec.args[n++] = CTR_U32(ctr_grid_chunks(g, &spec, y->count));
     spec.n_args = n;

@@ -202,6 +202,10 @@ uint32_t ctr_grid_chunks(const ctr_graph *g, struct ctr_launch_spec *spec, size_
  * on GPUs groups of `group` (kernels check get_global_id(0) < n). */
 void ctr_grid_items(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n, size_t group);
 
+/* Whether kernels that do little with each value better store this tensor past a CPU's caches: it
+ * would be fetched first to be overwritten, a third of a copy's traffic. */
+int ctr_stream(const ctr_tensor *t);
+
 /* Host access between replays. bytes must equal the tensor's. */
 int ctr_tensor_write(ctr_tensor *t, const void *src, size_t bytes);
 int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes);

@@ -334,6 +334,11 @@ void ctr_grid_items(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n, 
     spec->global[0] = (n + group - 1) / group * group;
 }
 
+int ctr_stream(const ctr_tensor *t)
+{
+    return t->bytes >= (size_t)8 << 20;
+}
+
 int ctr_graph_replay(ctr_graph *g)
 {
     for (size_t i = 0; i < g->n_launches; i++) {

@@ -75,7 +75,7 @@ static int fwd_lower(ctr_graph *g, ctr_node *node)
         return rc;
     struct ctr_launch_spec spec = {.file = BATCH_NORM_FILE,
                                    .kernel = "batch_norm_fwd_apply",
-                                   .n_args = 11,
+                                   .n_args = 12,
                                    .flops = 4.0 * (double)x->count,
                                    .bytes = (residual ? 3.0 : 2.0) * (double)x->bytes};
     spec.args[0] = CTR_BUF(y->buf);
@@ -86,9 +86,10 @@ static int fwd_lower(ctr_graph *g, ctr_node *node)
     spec.args[5] = CTR_BUF(residual ? residual->buf : x->buf);
     spec.args[6] = CTR_I32(residual != NULL);
     spec.args[7] = CTR_I32(a->relu);
-    spec.args[8] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
-    spec.args[9] = CTR_U32(a->rows);
-    spec.args[10] = CTR_U32(a->C);
+    spec.args[8] = CTR_I32(ctr_stream_rows(y, a->C));
+    spec.args[9] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
+    spec.args[10] = CTR_U32(a->rows);
+    spec.args[11] = CTR_U32(a->C);
     return ctr_emit(g, &spec);
 }
 
@@ -127,9 +128,9 @@ static int emit_bwd_sums(ctr_graph *g, const ctr_node *node, const struct attr *
         .args = {CTR_BUF(part->buf),
                  CTR_BUF(a->dresidual ? node->out[a->dresidual]->buf : part->buf), CTR_BUF(dy),
                  CTR_BUF(x->buf), CTR_BUF(mask >= MASK_Y ? node->in[B_Y]->buf : x->buf),
-                 CTR_BUF(saved), CTR_BUF(gamma), CTR_BUF(beta), CTR_U32(split.per),
-                 CTR_U32(a->rows), CTR_U32(a->C)},
-        .n_args = 11,
+                 CTR_BUF(saved), CTR_BUF(gamma), CTR_BUF(beta), CTR_I32(ctr_stream_rows(x, a->C)),
+                 CTR_U32(split.per), CTR_U32(a->rows), CTR_U32(a->C)},
+        .n_args = 12,
         .flops = 4.0 * (double)x->count,
         .bytes = (2.0 + (mask >= MASK_Y) + (mask == MASK_KEEP)) * (double)x->bytes};
     struct ctr_launch_spec totals = {.file = BATCH_NORM_FILE,
@@ -164,7 +165,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
     }
     struct ctr_launch_spec spec = {.file = BATCH_NORM_FILE,
                                    .kernel = "batch_norm_bwd_dx",
-                                   .n_args = 11,
+                                   .n_args = 12,
                                    .flops = 4.0 * (double)x->count,
                                    .bytes = (mask == MASK_Y ? 4.0 : 3.0) * (double)x->bytes};
     spec.args[0] = CTR_BUF(node->out[a->dx]->buf);
@@ -175,9 +176,10 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
     spec.args[5] = CTR_BUF(node->scratch->buf);
     spec.args[6] = CTR_BUF(node->in[B_GAMMA]->buf);
     spec.args[7] = CTR_BUF(node->in[B_BETA]->buf);
-    spec.args[8] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
-    spec.args[9] = CTR_U32(a->rows);
-    spec.args[10] = CTR_U32(a->C);
+    spec.args[8] = CTR_I32(ctr_stream_rows(x, a->C));
+    spec.args[9] = CTR_U32(ctr_grid_rows(g, &spec, a->rows, a->C));
+    spec.args[10] = CTR_U32(a->rows);
+    spec.args[11] = CTR_U32(a->C);
     spec.options = bwd_options(mask, a->C);
     return ctr_emit(g, &spec);
 }

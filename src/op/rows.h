@@ -12,6 +12,12 @@
  * of 16); returns its argument `per`. */
 uint32_t ctr_grid_rows(const ctr_graph *g, struct ctr_launch_spec *spec, size_t rows, size_t C);
 
+/* ctr_stream for kernels over rows: 16 channels are a line of the cache. */
+static inline int ctr_stream_rows(const ctr_tensor *t, size_t C)
+{
+    return C % 16 == 0 && ctr_stream(t);
+}
+
 struct ctr_row_split {
     uint32_t chunks, per; /* chunks * per >= rows */
 };

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "data/data.h"
 #include "opt_train.h"
+#include "profile.h"
 #include "term.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
@@ -130,22 +131,24 @@ static void print_plan(ctr_trainer *t)
            (unsigned long long)ctr_trainer_total(t));
 }
 
+/* A device of its own measures the peaks: the run's may be full. Without them there are no floors. */
+static int measure_peaks(struct ctr_peaks *peaks, const struct train_options *o)
+{
+    ctr_dev *dev = NULL;
+    int rc = ctr_dev_open(&dev, o->device, &(struct ctr_dev_params){.quirks = o->quirk});
+    if (rc == 0)
+        rc = ctr_dev_measure(peaks, dev);
+    ctr_dev_destroy(&dev);
+    return rc;
+}
+
 static void print_profile(ctr_dev *dev)
 {
     struct ctr_profile_row *rows = NULL;
     unsigned n = 0;
-    double sum = 0;
     if (ctr_dev_profile(&rows, &n, dev) != 0)
         return;
-    for (unsigned i = 0; i < n; i++)
-        sum += rows[i].seconds;
-    printf("%-36s %9s %10s %7s %9s %8s\n", "kernel", "runs", "seconds", "share", "GFLOP/s", "GB/s");
-    for (unsigned i = 0; i < n; i++) {
-        double s = rows[i].seconds > 0 ? rows[i].seconds : 1e-9; /* a coarse clock may say 0 */
-        printf("%-36s %9llu %10.4f %6.1f%% %9.1f %8.1f\n", rows[i].name,
-               (unsigned long long)rows[i].runs, rows[i].seconds, sum > 0 ? 100 * s / sum : 0.0,
-               rows[i].flops / s * 1e-9, rows[i].bytes / s * 1e-9);
-    }
+    profile_print(rows, n, 0);
     free(rows);
 }
 
@@ -183,7 +186,10 @@ static int run_training(const struct train_command *c)
     ctr_trainer *t = NULL;
     char took[24];
     double start = ctr_now();
+    struct ctr_peaks peaks = {0};
     int rc = train_params(&params, c);
+    if (rc == 0 && c->o.profile && !c->o.plan)
+        rc = measure_peaks(&peaks, &c->o);
     if (rc == 0)
         rc = ctr_trainer_create(&t, &params, &events);
     if (rc != 0) {
@@ -198,6 +204,7 @@ static int run_training(const struct train_command *c)
         ctr_trainer_destroy(&t);
         return 0;
     }
+    ctr_dev_set_peaks(ctr_trainer_dev(t), &peaks);
     say_start(t, c->o.batch);
     rc = ctr_trainer_run(t);
     term_progress_end();

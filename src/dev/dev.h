@@ -117,7 +117,10 @@ struct ctr_launch_spec {
     size_t local[3];     /* work-group; must divide global. Fixed, since drivers compile per size */
     struct ctr_arg args[CTR_MAX_ARGS];
     unsigned n_args;
-    double flops, bytes; /* of one run, for --profile; 0 when unknown */
+    /* Of one run: arithmetic of the op as its formula has it, the least traffic with memory (each
+     * operand once; what is read again from caches does not count), and the arithmetic that the
+     * algorithm chosen needs where that differs (Winograd; 0: flops). For --profile and bench. */
+    double flops, bytes, work;
 };
 
 /* Row-major C[M,N] = alpha * op(A)[M,K] * op(B)[K,N] + beta * C, fp32, leading dimensions in
@@ -161,10 +164,30 @@ struct ctr_dev_stats ctr_dev_stats(const ctr_dev *dev);
 struct ctr_profile_row {
     const char *name; /* kernel, borrowed */
     uint64_t runs;
-    double seconds, flops, bytes; /* summed over the runs */
+    double seconds, flops, bytes, floor_s; /* summed over the runs; floor_s 0 without peaks */
 };
 /* Rows by falling time; *rows is freed with free(). Empty unless opened with profile. */
 int ctr_dev_profile(struct ctr_profile_row **rows, unsigned *n, const ctr_dev *dev);
 void ctr_dev_profile_reset(ctr_dev *dev);
+
+/* ---- what it could do ---- */
+
+/* Measured: fp32 operations a second (a multiply-add is two), bytes a second of a read-only stream and
+ * of y += s x, on buffers far larger than caches. */
+struct ctr_peaks {
+    double flops, read, update;
+};
+/* Takes about half a second and two buffers of 128 MiB at most. */
+int ctr_dev_measure(struct ctr_peaks *out, ctr_dev *dev);
+/* From now on launches know their floors. */
+void ctr_dev_set_peaks(ctr_dev *dev, const struct ctr_peaks *peaks);
+/* Seconds below which `work` operations and `bytes` of traffic cannot be: the larger of the two
+ * shares, by the better bandwidth. What stays in caches from an earlier run may be below. */
+double ctr_floor(const struct ctr_peaks *peaks, double work, double bytes);
+/* What a launch states and its floor, 0 without peaks. */
+struct ctr_launch_cost {
+    double flops, work, bytes, floor_s;
+};
+struct ctr_launch_cost ctr_launch_cost(const ctr_launch *launch);
 
 #endif

@@ -105,6 +105,7 @@ struct ctr_dev {
     struct ctr_dev_stats stats;
     struct ctr_profile_row *rows; /* names owned */
     size_t n_rows, cap_rows;
+    struct ctr_peaks peaks; /* zeros until they are set */
 };
 
 /* 0, or CTR_E_DEVICE when the device is lost or belongs to the parent of this process. */

@@ -216,6 +216,15 @@ const char *ctr_launch_name(const ctr_launch *launch)
     return launch->name;
 }
 
+struct ctr_launch_cost ctr_launch_cost(const ctr_launch *l)
+{
+    double work = l->spec.work > 0 ? l->spec.work : l->spec.flops;
+    return (struct ctr_launch_cost){.flops = l->spec.flops,
+                                    .work = work,
+                                    .bytes = l->spec.bytes,
+                                    .floor_s = ctr_floor(&l->dev->peaks, work, l->spec.bytes)};
+}
+
 /* ---- building ---- */
 
 /* Drivers that compile at the first enqueue do so per kernel, local size, and whether the grid is
@@ -307,6 +316,7 @@ int ctr_launch_run(ctr_launch *launch)
         row->seconds += seconds;
         row->flops += launch->spec.flops;
         row->bytes += launch->spec.bytes;
+        row->floor_s += ctr_launch_cost(launch).floor_s;
     } else if (dev->sync) {
         rc = dev->backend->finish(dev);
         if (rc)

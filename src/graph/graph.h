@@ -104,6 +104,7 @@ struct ctr_node {
     const struct ctr_variant *variant; /* chosen, with its configuration, when planned */
     struct ctr_config config;
     int number;
+    size_t launch; /* the first of its launches, once lowered */
 };
 
 /* ---- recording ---- */
@@ -190,6 +191,8 @@ int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params);
  * warm build leaves all temporaries and the store undefined. */
 int ctr_graph_lower(ctr_graph *g);
 int ctr_graph_replay(ctr_graph *g);
+/* The launches of nodes [first, end), *n of them, to time them alone. */
+ctr_launch *const *ctr_graph_launches(const ctr_graph *g, size_t first, size_t end, size_t *n);
 
 /* For lower(): describes one launch of this node, one matrix product. */
 int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *spec);

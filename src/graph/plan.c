@@ -251,12 +251,21 @@ int ctr_graph_lower(ctr_graph *g)
                                                 : "the graph is not planned: call ctr_graph_plan");
     for (size_t i = 0; i < g->n_nodes; i++) {
         g->lowering = g->nodes[i];
+        g->nodes[i]->launch = g->n_launches;
         int rc = g->nodes[i]->variant->lower(g, g->nodes[i]);
         if (rc != 0)
             return rc;
     }
     g->report.launches = g->n_launches;
     return 0;
+}
+
+/* The launch just created becomes the next one. */
+static void add_launch(ctr_graph *g)
+{
+    struct ctr_launch_cost cost = ctr_launch_cost(g->launches[g->n_launches++]);
+    g->report.flops += cost.flops;
+    g->report.traffic_bytes += cost.bytes;
 }
 
 /* The spec's compiler options, and behind them how the node's activations are stored. */
@@ -283,12 +292,9 @@ int ctr_emit(ctr_graph *g, const struct ctr_launch_spec *plain)
         0)
         return CTR_E_FAIL;
     int rc = ctr_launch_create(&g->launches[g->n_launches], g->dev, spec);
-    if (rc != 0)
-        return rc;
-    g->n_launches++;
-    g->report.flops += spec->flops;
-    g->report.traffic_bytes += spec->bytes;
-    return 0;
+    if (rc == 0)
+        add_launch(g);
+    return rc;
 }
 
 int ctr_emit_gemm(ctr_graph *g, const struct ctr_gemm *gemm)
@@ -297,13 +303,9 @@ int ctr_emit_gemm(ctr_graph *g, const struct ctr_gemm *gemm)
         0)
         return CTR_E_FAIL;
     int rc = ctr_launch_create_gemm(&g->launches[g->n_launches], g->dev, gemm);
-    if (rc != 0)
-        return rc;
-    g->n_launches++;
-    double m = (double)gemm->M, n = (double)gemm->N, k = (double)gemm->K;
-    g->report.flops += 2 * m * n * k;
-    g->report.traffic_bytes += 4 * (m * k + k * n + m * n * (gemm->beta != 0.0f ? 2 : 1));
-    return 0;
+    if (rc == 0)
+        add_launch(g);
+    return rc;
 }
 
 uint32_t ctr_grid_chunks(const ctr_graph *g, struct ctr_launch_spec *spec, size_t n)
@@ -347,6 +349,14 @@ int ctr_graph_replay(ctr_graph *g)
             return rc;
     }
     return 0;
+}
+
+ctr_launch *const *ctr_graph_launches(const ctr_graph *g, size_t first, size_t end, size_t *n)
+{
+    size_t from = first < g->n_nodes ? g->nodes[first]->launch : g->n_launches;
+    size_t to = end < g->n_nodes ? g->nodes[end]->launch : g->n_launches;
+    *n = to > from ? to - from : 0;
+    return g->launches + from;
 }
 
 /* ---- looking in ---- */

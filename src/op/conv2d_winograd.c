@@ -16,6 +16,13 @@ static size_t tiles(size_t n, size_t h, size_t w)
     return n * conv2d_ceil(h, 4) * conv2d_ceil(w, 4);
 }
 
+/* Operations of a tile: 36 products a channel pair, Bt d B of an input channel and At m A (A dY At in
+ * the weight gradient) of an output channel, as the kernel file has them; each transform once. */
+static double tile_work(const struct conv2d *c, double in, double out)
+{
+    return 2.0 * POINTS * c->C * c->K + 12 * 19 * in + 10 * 13 * out;
+}
+
 /* A tile costs 36 products a channel pair, plus transforms of about half as much again. */
 static int pays(const struct conv2d *c, int h, int w)
 {
@@ -113,6 +120,7 @@ static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_te
                                    .kernel = "conv2d_winograd_pack",
                                    .global = {(size_t)out / 16, (size_t)in, 1},
                                    .local = {1, 1, 1},
+                                   .flops = 9.0 * 13 * c->C * c->K, /* G g Gt */
                                    .bytes = (double)(U->bytes + w->bytes)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){U, w});
     conv2d_ints(&spec, 6,
@@ -144,7 +152,9 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
         .global = {conv2d_ceil(n_tiles, f.T), out->dim[3] / f.G, 1},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .bytes = (double)(in->bytes + out->bytes + U->bytes + (d->gate ? d->gate->bytes : 0))};
+        .work = (double)n_tiles * tile_work(c, (double)in->dim[3], (double)out->dim[3]),
+        .bytes = (double)(in->bytes + out->bytes + U->bytes + (d->gate ? d->gate->bytes : 0) +
+                          (d->max_at ? d->max_at->bytes : 0))};
     conv2d_bufs(&spec, 6,
                 (ctr_tensor *[]){out, d->max_at ? d->max_at : out, in, d->gate ? d->gate : in, U,
                                  d->bias ? d->bias : U});
@@ -302,6 +312,9 @@ int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
         .global = {p.splits, (size_t)c->C / p.CI, (size_t)c->K / p.CO},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
+        .work = (double)tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c)) *
+                    tile_work(c, c->C, c->K) +
+                (double)p.splits * 9 * 15 * c->C * c->K, /* Gt d G of each part */
         .bytes = (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0) + part->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CI));

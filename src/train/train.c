@@ -167,6 +167,19 @@ static int list_skipped(const ctr_trainer *t)
     return rc;
 }
 
+int ctr_trainer_step(ctr_trainer *t)
+{
+    int rc = 0;
+    if (t->done == t->started_at || t->done % t->steps_per_epoch == 0)
+        CTR_TRY(begin_epoch(t));
+    if (t->loader)
+        CTR_TRY(feed(t));
+    CTR_TRY(ctr_graph_replay(t->g));
+    t->done++;
+out:
+    return rc;
+}
+
 int ctr_trainer_run(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
@@ -176,12 +189,7 @@ int ctr_trainer_run(ctr_trainer *t)
     t->started = ctr_now();
     t->started_at = t->fetched = t->done;
     while (t->done < t->total_steps && !t->stopped) {
-        if (t->done == t->started_at || t->done % t->steps_per_epoch == 0)
-            CTR_TRY(begin_epoch(t));
-        if (t->loader)
-            CTR_TRY(feed(t));
-        CTR_TRY(ctr_graph_replay(t->g));
-        t->done++;
+        CTR_TRY(ctr_trainer_step(t));
         t->stopped = t->events.stop && t->events.stop(t->events.user);
         int epoch_ends = t->done % t->steps_per_epoch == 0;
         int save_due = epoch_ends || t->done == t->total_steps || t->stopped ||

@@ -75,6 +75,8 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
 void ctr_trainer_destroy(ctr_trainer **trainer);
 /* CTR_E_DIVERGED when the loss is no longer finite; the last checkpoint stays. */
 int ctr_trainer_run(ctr_trainer *trainer);
+/* One step, enqueued and not waited for; nothing is looked at, logged or saved. For timing. */
+int ctr_trainer_step(ctr_trainer *trainer);
 
 ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);

@@ -259,6 +259,8 @@ static void collect(void *user, ctr_graph *g)
                 continue;
             if (v != node->variant)
                 add_choice(all, node, v, &(struct ctr_config){{0}});
+            if (ctr_node_storage(node) != CTR_F32) /* configurations share what reads and writes */
+                continue;
             size_t n = ctr_variant_configs(configs, 64, g, node, v);
             for (size_t k = 0; k < n; k++)
                 add_choice(all, node, v, &configs[k]);

@@ -56,11 +56,10 @@ kernel void conv2d_bwd_db_sum(global float *db, global const float *part, ulong 
     store_lanes(db + o, sum, O - o);
 }
 
-/* out[rows][O] = dy where y > 0, else 0, when `mask`; part[blocks][O], `at` floats into out, = sums
- * of that over `per` rows, when `sums`. NaN stays NaN. An item is 16 channels of a block of rows.
- */
-kernel void conv2d_bwd_mask(global float *out, global const float *dy, global const float *y,
-                            ulong at, int mask, int sums, int rows, int O, int per)
+/* out[rows][O] = dy where y > 0, else 0, when `mask`; part[blocks][O] = sums of that over `per` rows,
+ * when `sums`. NaN stays NaN. An item is 16 channels of a block of rows. */
+kernel void conv2d_bwd_mask(global act_t *out, global float *part, global const act_t *dy,
+                            global const act_t *y, int mask, int sums, int rows, int O, int per)
 {
     int wide = (O + 15) / 16, o = get_global_id(0) % wide * 16, block = get_global_id(0) / wide;
     float16 sum = 0;
@@ -68,20 +67,20 @@ kernel void conv2d_bwd_mask(global float *out, global const float *dy, global co
         return;
     for (int r = block * per; r < min(rows, (block + 1) * per); r++) {
         size_t i = (size_t)r * O + o;
-        float16 d = load_lanes(dy + i, O - o);
+        float16 d = load_act_lanes(dy + i, O - o);
         if (mask) {
-            d = select(d, (float16)(0), load_lanes(y + i, O - o) <= 0.0f);
-            store_lanes(out + i, d, O - o);
+            d = select(d, (float16)(0), load_act_lanes(y + i, O - o) <= 0.0f);
+            store_act_lanes(out + i, d, O - o);
         }
         sum += d;
     }
     if (sums)
-        store_lanes(out + at + (size_t)block * O + o, sum, O - o);
+        store_lanes(part + (size_t)block * O + o, sum, O - o);
 }
 
 /* y[N,OH/2,OW/2,O] and `at` from full[N,OH,OW,O], after bias and ReLU (`relu`: a maximum of 0 lets
  * no gradient pass). An item is 16 channels of a pooled row. */
-kernel void conv2d_pool(global float *y, global uchar *at, global const float *full, int relu,
+kernel void conv2d_pool(global act_t *y, global uchar *at, global const float *full, int relu,
                         int N, int OH, int OW, int O)
 {
     int wide = (O + 15) / 16, o = get_global_id(0) % wide * 16, row = get_global_id(0) / wide;
@@ -99,11 +98,11 @@ kernel void conv2d_pool(global float *y, global uchar *at, global const float *f
 }
 
 /* The reverse for gradients: out[N,OH,OW,O] = dy[N,OH/2,OW/2,O] where the maximum was, else 0;
- * part[blocks][O], `to` floats into out, = sums over `per` pooled pixels, when `sums`. An item is
- * 16 channels of a block of pooled pixels; the last of a row or column also zeroes what no window
- * covers. */
-kernel void conv2d_bwd_unpool(global float *out, global const float *dy, global const uchar *at,
-                              ulong to, int sums, int N, int OH, int OW, int O, int per)
+ * part[blocks][O] = sums over `per` pooled pixels, when `sums`. An item is 16 channels of a block of
+ * pooled pixels; the last of a row or column also zeroes what no window covers. */
+kernel void conv2d_bwd_unpool(global act_t *out, global float *part, global const act_t *dy,
+                              global const uchar *at, int sums, int N, int OH, int OW, int O,
+                              int per)
 {
     int wide = (O + 15) / 16, o = get_global_id(0) % wide * 16, block = get_global_id(0) / wide;
     int PH = OH / 2, PW = OW / 2, rows = N * PH * PW, left = O - o;
@@ -113,16 +112,16 @@ kernel void conv2d_bwd_unpool(global float *out, global const float *dy, global 
     for (int r = block * per; r < min(rows, (block + 1) * per); r++) {
         int n = r / (PH * PW), p = r / PW % PH, q = r % PW;
         int h = p == PH - 1 ? OH - 2 * p : 2, w = q == PW - 1 ? OW - 2 * q : 2;
-        float16 d = load_lanes(dy + (size_t)r * O + o, left);
+        float16 d = load_act_lanes(dy + (size_t)r * O + o, left);
         int16 corner = load_bytes16(at + (size_t)r * O + o, left);
-        global float *f = out + (((size_t)n * OH + p * 2) * OW + q * 2) * O + o;
+        global act_t *f = out + (((size_t)n * OH + p * 2) * OW + q * 2) * O + o;
         for (int i = 0; i < h; i++)
             for (int j = 0; j < w; j++) {
                 int16 here = i < 2 && j < 2 ? corner == i * 2 + j : (int16)(0);
-                store_lanes(f + ((size_t)i * OW + j) * O, select((float16)(0), d, here), left);
+                store_act_lanes(f + ((size_t)i * OW + j) * O, select((float16)(0), d, here), left);
             }
         sum += select((float16)(0), d, corner < 4);
     }
     if (sums)
-        store_lanes(out + to + (size_t)block * O + o, sum, left);
+        store_lanes(part + (size_t)block * O + o, sum, left);
 }

@@ -18,6 +18,23 @@
 #define PIX  8 /* pixels of a tile: 16 accumulators, which hides the FMA latency */
 #define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
 
+/* The inner loops take inputs one value at a time. Where they are not fp32, a block of each pixel's
+ * channels is widened first. */
+#if ACT == 0
+#define INPUT(i, c) s[i][c]
+#else
+#define BLOCK 64
+#define INPUT(i, c) wide[i][(c) - c0]
+CTR_ACT_VECTOR_(8)
+inline void widen_block(float wide[PIX][BLOCK], global const act_t *const *s, int c0, int n)
+{
+#pragma unroll
+    for (int i = 0; i < PIX; i++)
+        for (int c = 0; c < n; c += 16)
+            vstore16(load_act_lanes(s[i] + c0 + c, n - c), 0, &wide[i][c]);
+}
+#endif
+
 /* What pixel q of a phase needs: offset of its image, its first row and column in the input. */
 inline size_t locate(int *row, int *col, int q, int PH, int PW, int H, int W, int C, int pad)
 {
@@ -32,7 +49,7 @@ inline size_t locate(int *row, int *col, int q, int PH, int PW, int H, int W, in
  * cache while it meets all out channels. The pixels of a phase share their taps, so that a phase of
  * the gather is a plain convolution. `stream`: out is too large for the caches, OC a multiple
  * of 16. */
-kernel TILE void conv2d_direct(global float *out, global const float *in, global const float *P,
+kernel TILE void conv2d_direct(global out_t *out, global const act_t *in, global const float *P,
                                global const float *bias, int use_bias, float low, int N, int H,
                                int W, int C, int OH, int OW, int OC, int KH, int KW, int pad,
                                int stream)
@@ -57,28 +74,39 @@ kernel TILE void conv2d_direct(global float *out, global const float *in, global
         for (int kx = DGRAD ? (px + pad) % STRIDE : 0; kx < KW; kx += STEP) {
             int down = DGRAD ? (py + pad - ky) / STRIDE : ky;
             int right = DGRAD ? (px + pad - kx) / STRIDE : kx;
-            global const float *s[PIX];
+            global const act_t *s[PIX];
 #pragma unroll
             for (int i = 0; i < PIX; i++) {
                 int y = row[i] + down, x = col[i] + right;
                 int inside = (uint)y < (uint)H && (uint)x < (uint)W;
-                s[i] = inside ? in + image[i] + (size_t)(y * W + x) * C : zeros;
+                s[i] = inside ? in + image[i] + (size_t)(y * W + x) * C
+                              : (global const act_t *)zeros;
             }
             global const float *w = P + (((size_t)get_group_id(1) * KH + ky) * KW + kx) * C * 32;
+#if ACT
+            for (int c0 = 0; c0 < C; c0 += BLOCK) {
+                float wide[PIX][BLOCK];
+                const int end = min(C, c0 + BLOCK);
+                widen_block(wide, s, c0, end - c0);
+#else
+            {
+                const int c0 = 0, end = C;
+#endif
 #pragma unroll 4
-            for (int c = 0; c < C; c++) {
-                float16 w0 = vload16(0, w + c * 32), w1 = vload16(0, w + c * 32 + 16);
+                for (int c = c0; c < end; c++) {
+                    float16 w0 = vload16(0, w + c * 32), w1 = vload16(0, w + c * 32 + 16);
 #pragma unroll
-                for (int i = 0; i < PIX; i++) {
-                    a[i] = fma((float16)(s[i][c]), w0, a[i]);
-                    b[i] = fma((float16)(s[i][c]), w1, b[i]);
+                    for (int i = 0; i < PIX; i++) {
+                        a[i] = fma((float16)(INPUT(i, c)), w0, a[i]);
+                        b[i] = fma((float16)(INPUT(i, c)), w1, b[i]);
+                    }
                 }
             }
         }
     for (int i = 0; i < PIX && q0 + i < total; i++) {
         int q = q0 + i, n = q / (PH * PW), r = q - n * PH * PW;
         int y = r / PW * STEP + py, x = r % PW * STEP + px;
-        global float *o = out + (((size_t)n * OH + y) * OW + x) * OC + o0;
+        global out_t *o = out + (((size_t)n * OH + y) * OW + x) * OC + o0;
         store_clamped(o, a[i], low, OC - o0, stream);
         if (OC - o0 > 16)
             store_clamped(o + 16, b[i], low, OC - o0 - 16, stream);
@@ -89,8 +117,8 @@ kernel TILE void conv2d_direct(global float *out, global const float *in, global
  * dw[ky,kx,c,o] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,o]. C >= 8.
  * The sums acc[KH*KW][8][32] live in local memory while a few images (`pass`) meet all taps, so
  * that those images are read from cache. Work size (blocks of 8 in, blocks of 32 out, S). */
-kernel TILE void conv2d_direct_bwd_dw(global float *part, global const float *x,
-                                      global const float *dy, local float *acc, int N, int H, int W,
+kernel TILE void conv2d_direct_bwd_dw(global float *part, global const act_t *x,
+                                      global const act_t *dy, local float *acc, int N, int H, int W,
                                       int C, int OH, int OW, int OC, int KH, int KW, int pad,
                                       int per, int pass)
 {
@@ -116,15 +144,21 @@ kernel TILE void conv2d_direct_bwd_dw(global float *part, global const float *x,
             for (int n = n0; n < min(n_end, n0 + pass); n++)
                 for (int oy = y_lo; oy < y_hi; oy++) {
                     size_t row = ((size_t)n * H + oy * STRIDE + top) * W;
-                    global const float *xp = x + (row + x_lo * STRIDE + left) * C + c0;
-                    global const float *yp = dy + (((size_t)n * OH + oy) * OW + x_lo) * OC + o0;
+                    global const act_t *xp = x + (row + x_lo * STRIDE + left) * C + c0;
+                    global const act_t *yp = dy + (((size_t)n * OH + oy) * OW + x_lo) * OC + o0;
                     for (int ox = x_lo; ox < x_hi; ox++, xp += STRIDE * C, yp += OC) {
-                        float16 y0 = load_lanes(yp, OC - o0),
-                                y1 = load_lanes(yp + 16, OC - o0 - 16);
+                        float16 y0 = load_act_lanes(yp, OC - o0),
+                                y1 = load_act_lanes(yp + 16, OC - o0 - 16);
+#if ACT
+                        float v[8];
+                        vstore8(load_act8(xp), 0, v);
+#else
+                        global const float *v = xp;
+#endif
 #pragma unroll
                         for (int i = 0; i < 8; i++) {
-                            a[i] = fma((float16)(xp[i]), y0, a[i]);
-                            b[i] = fma((float16)(xp[i]), y1, b[i]);
+                            a[i] = fma((float16)(v[i]), y0, a[i]);
+                            b[i] = fma((float16)(v[i]), y1, b[i]);
                         }
                     }
                 }

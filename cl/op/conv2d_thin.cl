@@ -36,7 +36,7 @@
 
 /* rows[n][pitch] = image rows top .. top + n - 1, pad columns of zeros before each, zeros behind.
  */
-inline void copy_rows(local float *rows, global const float *image, int top, int n, int pitch,
+inline void copy_rows(local float *rows, global const act_t *image, int top, int n, int pitch,
                       int H, int W, int pad)
 {
     for (int i = 0; i < n * pitch; i++)
@@ -46,16 +46,16 @@ inline void copy_rows(local float *rows, global const float *image, int top, int
         local float *to = rows + r * pitch + pad * C;
         if (y < 0 || y >= H)
             continue;
-        global const float *from = image + (size_t)y * W * C;
+        global const act_t *from = image + (size_t)y * W * C;
         for (; i + 16 <= len; i += 16)
-            store16_local(vload16(0, from + i), 0, to + i);
+            store16_local(load_act16(from + i), 0, to + i);
         for (; i < len; i++)
-            to[i] = from[i];
+            to[i] = get_act(from + i);
     }
 }
 
 /* Output pixels ox.. of row oy (a tile) to y and at, channels o0.. */
-inline __attribute__((always_inline)) void store_tile(global float *y, global uchar *at, const float16 *v, float low, int OW,
+inline __attribute__((always_inline)) void store_tile(global act_t *y, global uchar *at, const float16 *v, float low, int OW,
                        int O, int o, int ox, int stream)
 {
     if (POOL) { /* OW: pixels of a pooled row */
@@ -75,7 +75,7 @@ inline __attribute__((always_inline)) void store_tile(global float *y, global uc
 /* y[N,OH,OW,O] and, with POOL, max_at, both pooled; work size (blocks of `high` output rows before
  * pooling, N). `pitch` floats a copied row: enough for OW rounded up to tiles.
  * `stream`: y is too large for the caches, O a multiple of 16. */
-kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const float *x,
+kernel TILE void conv2d_thin(global act_t *y, global uchar *max_at, global const act_t *x,
                              global const float *P, global const float *bias, local float *rows,
                              int use_bias, float low, int H, int W, int OH, int OW, int O, int KH,
                              int pad, int high, int pitch, int stream)
@@ -118,7 +118,7 @@ kernel TILE void conv2d_thin(global float *y, global uchar *max_at, global const
 
 /* dyl[tall * OW][32] = channels o0.. of output rows y0.., those that count; adds their sums to *s0,
  * *s1. dy and gate point to channel o0 of the image's first value. */
-inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const float *dy,
+inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const act_t *dy,
                     global const gate_t *gate, int y0, int tall, int OW, int O, int left)
 {
     const int shrink = GATE == 2;
@@ -138,8 +138,8 @@ inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0
 /* part[S][KH*KW][C][O] and, behind them, part_b[S][O] = sum of dy: images [split * per, ...).
  * OH and OW are the sizes before pooling. Work size (blocks of 32 out, S).
  * acc[KH][SPAN rounded up to RUN][32]. */
-kernel TILE void conv2d_thin_bwd_dw(global float *part, global const float *x,
-                                    global const float *dy, global const gate_t *gate,
+kernel TILE void conv2d_thin_bwd_dw(global float *part, global const act_t *x,
+                                    global const act_t *dy, global const gate_t *gate,
                                     local float *rows, local float *dyl, local float *acc, int N,
                                     int H, int W, int OH, int OW, int O, int KH, int pad, int high,
                                     int pitch, int per)

@@ -29,16 +29,18 @@ struct taps {
 };
 
 /* in at depth k of the pixel whose filter begins at (row, col); 0 outside. */
-inline float one_input(global const float *image, int row, int col, int H, int W, int C, int K,
+inline float one_input(global const act_t *image, int row, int col, int H, int W, int C, int K,
                        const struct taps *t, int k)
 {
     int tap = k / C, y = row + t->down, x = col + t->right;
     y += DGRAD ? -(tap / t->nx) : tap / t->nx;
     x += DGRAD ? -(tap % t->nx) : tap % t->nx;
-    return k < K && (uint)y < (uint)H && (uint)x < (uint)W ? image[(y * W + x) * C + k - tap * C] : 0;
+    return k < K && (uint)y < (uint)H && (uint)x < (uint)W
+               ? get_act(image + (y * W + x) * C + k - tap * C)
+               : 0;
 }
 
-inline float4 four_inputs(global const float *image, int row, int col, int H, int W, int C, int K,
+inline float4 four_inputs(global const act_t *image, int row, int col, int H, int W, int C, int K,
                           const struct taps *t, int k)
 {
 #if EVEN_C
@@ -46,7 +48,7 @@ inline float4 four_inputs(global const float *image, int row, int col, int H, in
     y += DGRAD ? -(tap / t->nx) : tap / t->nx;
     x += DGRAD ? -(tap % t->nx) : tap % t->nx;
     return k < K && (uint)y < (uint)H && (uint)x < (uint)W
-               ? QUAD_AT(image + (y * W + x) * C + k - tap * C)
+               ? ACT_QUAD_AT(image + (y * W + x) * C + k - tap * C)
                : (float4)(0);
 #else
     return (float4)(one_input(image, row, col, H, W, C, K, t, k),
@@ -68,7 +70,7 @@ inline int packed_depth(const struct taps *t, int C, int KW, int k)
 /* out[N,OH,OW,OC] from in[N,H,W,C]: rows are the pixels of a phase (they share their taps), columns
  * the out channels, the depth is (tap, in channel). Groups (blocks of BN out channels, fastest, times
  * blocks of BM pixels; 1; phase): the first dimension alone may have more than 65,535 groups. */
-kernel TILE_GROUP void conv2d_tile(global float *out, global const float *in, global const float *P,
+kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, global const float *P,
                                   global const float *bias, int use_bias, float low, int N, int H,
                                   int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
 {
@@ -84,7 +86,7 @@ kernel TILE_GROUP void conv2d_tile(global float *out, global const float *in, gl
     t.down = DGRAD ? (py + pad - t.ky0) / STRIDE : 0;
     t.right = DGRAD ? (px + pad - t.kx0) / STRIDE : 0;
     const int K = ny * nx * C, deep = KH * KW * C;
-    global const float *image[A_QUADS];
+    global const act_t *image[A_QUADS];
     int row[A_QUADS], col[A_QUADS];
     float r[TM * TN];
     if (m0 >= total) /* the whole group */
@@ -116,7 +118,7 @@ kernel TILE_GROUP void conv2d_tile(global float *out, global const float *in, gl
         for (int j = 0; j < TN; j += TILE_RUN) {
             const int o = o0 + TILE_COL(j);
             if (o < OC)
-                finish_run(out + (((size_t)n * OH + y) * OW + x) * OC + o, r + i * TN + j,
+                finish_out_run(out + (((size_t)n * OH + y) * OW + x) * OC + o, r + i * TN + j,
                            use_bias ? bias + o : 0, low, EVEN_O, OC - o);
         }
     }
@@ -125,8 +127,8 @@ kernel TILE_GROUP void conv2d_tile(global float *out, global const float *in, gl
 /* part[S][KH*KW*C][O]: rows are (tap, in channel), columns the out channels, the depth is the
  * pixels [split * per, (split + 1) * per). Groups (blocks of BN out channels, fastest, times blocks of
  * BM rows; 1; split). */
-kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const float *x,
-                                         global const float *dy, int N, int H, int W, int C, int OH,
+kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const act_t *x,
+                                         global const act_t *dy, int N, int H, int W, int C, int OH,
                                          int OW, int OC, int KH, int KW, int pad, int per)
 {
     TILE_LOCALS;
@@ -145,12 +147,12 @@ kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const float
     }
 #define ONE_X(j)                                                                                   \
     ((uint)(iy + top[j]) < (uint)H && (uint)(ix + left[j]) < (uint)W                               \
-         ? image[((iy + top[j]) * W + ix + left[j]) * C + c[j]]                                    \
+         ? get_act(image + ((iy + top[j]) * W + ix + left[j]) * C + c[j])                                \
          : 0)
 #if EVEN_C
 #define FOUR_X                                                                                     \
     ((uint)(iy + top[0]) < (uint)H && (uint)(ix + left[0]) < (uint)W                               \
-         ? QUAD_AT(image + ((iy + top[0]) * W + ix + left[0]) * C + c[0])                          \
+         ? ACT_QUAD_AT(image + ((iy + top[0]) * W + ix + left[0]) * C + c[0])                          \
          : (float4)(0))
 #else
 #define FOUR_X ((float4)(ONE_X(0), ONE_X(1), ONE_X(2), ONE_X(3)))
@@ -160,7 +162,7 @@ kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const float
     {                                                                                              \
         int q = (k) + ACROSS_K(lid, BM, i), n = q / (OH * OW), p = q - n * OH * OW;                \
         int iy = p / OW * STRIDE, ix = p % OW * STRIDE;                                            \
-        global const float *image = x + (size_t)n * H * W * C;                                     \
+        global const act_t *image = x + (size_t)n * H * W * C;                                     \
         qa[i] = q < q1 ? FOUR_X : (float4)(0);                                                     \
     }
 #define LOAD_DY(k)                                                                                 \

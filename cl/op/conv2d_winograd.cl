@@ -106,7 +106,7 @@ inline void place(int *at, int n, int y, int x, int H, int W, int C, int shrink,
 
 /* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. `odd`: whether row and column
  * of its first value are odd, which the gate of a pooled gradient must know. */
-inline void input_tile(local float *v, int apart, global const float *x, global const gate_t *gate,
+inline void input_tile(local float *v, int apart, global const act_t *x, global const gate_t *gate,
                        const int *at, int odd, int gated)
 {
     float16 t[6][6], d[6], o[6];
@@ -115,7 +115,7 @@ inline void input_tile(local float *v, int apart, global const float *x, global 
 #pragma unroll
         for (int i = 0; i < 6; i++)
             d[i] = gated ? gated16(x, gate, at[i * 6 + j], CORNER(i + odd, j + odd))
-                         : load16_or_0(x, at[i * 6 + j]);
+                         : load_act16_or_0(x, at[i * 6 + j]);
         MUL_BT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
     }
 #pragma unroll
@@ -160,7 +160,7 @@ inline void multiply(local float *M, local const float *V, global const float *U
 
 /* y (rows `row` floats apart, nh x nw of 4 x 4 pixels, 2 x 2 with POOL) = At m A of 16 channels,
  * plus bias, clamped from below. m[36], each M_POINT floats from the last. */
-inline void output_tile(global float *y, global uchar *at, local const float *m, float16 bias,
+inline void output_tile(global act_t *y, global uchar *at, local const float *m, float16 bias,
                         float low, int row, int C, int nh, int nw, int stream)
 {
     float16 t[6][4], d[6], o[4][4];
@@ -194,7 +194,7 @@ inline void output_tile(global float *y, global uchar *at, local const float *m,
  * before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
  * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
  * tiles an image. */
-kernel TILE void conv2d_winograd(global float *y, global uchar *max_at, global const float *x,
+kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,
                                  int use_bias, float low, int N, int H, int W, int I, int OH,
@@ -231,7 +231,7 @@ kernel TILE void conv2d_winograd(global float *y, global uchar *max_at, global c
 
 /* v[36] (each `apart` floats from the last) = A dY At of 16 channels; returns the sum over the
  * tile. */
-inline float16 gradient_tile(local float *v, int apart, global const float *dy,
+inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
                              global const gate_t *gate, const int *at)
 {
     float16 t[4][6], d[4], o[6], sum = 0;
@@ -307,8 +307,8 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
 /* part[S][9][I][O] and, behind them, part_b[S][O] = sums of dy: tiles [split * per, (split + 1) *
  * per) with per a multiple of T. OH and OW are the sizes before pooling. Work size (S, I / CI, O /
  * CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold [T][CI], [T][CO], [CI][CO]. */
-kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const float *x,
-                                        global const float *dy, global const gate_t *gate,
+kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const act_t *x,
+                                        global const act_t *dy, global const gate_t *gate,
                                         local float *V, local float *E, local float *D, int N,
                                         int H, int W, int I, int OH, int OW, int O, int pad, int th,
                                         int tw, int per)

@@ -132,8 +132,11 @@ int conv2d_prepare_gated(ctr_graph *g, ctr_node *node, int sums)
     const struct conv2d *c = conv2d_of(node);
     size_t blocks, full = (size_t)c->N * (size_t)(c->P * c->Q) * (size_t)c->K;
     gated_pixels(&blocks, ctr_graph_caps(g), c);
-    size_t floats = (conv2d_gate(c) ? full : 0) + (sums ? blocks * (size_t)c->K : 0);
-    return floats && !ctr_node_scratch(g, node, floats * sizeof(float)) ? CTR_E_FAIL : 0;
+    if (conv2d_gate(c) &&
+        !ctr_node_scratch(g, node, full * ctr_dtype_bytes(ctr_node_storage(node))))
+        return CTR_E_FAIL;
+    return sums && !ctr_node_scratch(g, node, blocks * (size_t)c->K * sizeof(float)) ? CTR_E_FAIL
+                                                                                     : 0;
 }
 
 int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ctr_tensor *dy,
@@ -143,15 +146,13 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
     *gated = dy;
     if (!gate && !db)
         return 0;
-    ctr_tensor *out = conv2d_scratch(node, 0);
+    ctr_tensor *out = conv2d_scratch(node, 0), *part = db && gate ? conv2d_scratch(node, 1) : out;
     size_t blocks, per = gated_pixels(&blocks, ctr_graph_caps(g), c);
-    size_t at = gate ? (size_t)c->N * (size_t)(c->P * c->Q) * (size_t)c->K : 0;
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
                                    .kernel = c->pool ? "conv2d_bwd_unpool" : "conv2d_bwd_mask",
                                    .flops = 2.0 * (double)dy->count,
                                    .bytes = (gate ? 3.0 : 1.0) * (double)dy->bytes};
-    conv2d_bufs(&spec, 3, (ctr_tensor *[]){out, dy, gate ? gate : dy});
-    spec.args[spec.n_args++] = CTR_U64(at);
+    conv2d_bufs(&spec, 4, (ctr_tensor *[]){out, part, dy, gate ? gate : dy});
     if (c->pool)
         conv2d_ints(&spec, 6, (int[]){db != NULL, c->N, c->P, c->Q, c->K, (int)per});
     else
@@ -161,32 +162,30 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
     int rc = ctr_emit(g, &spec);
     if (gate)
         *gated = out;
-    return rc != 0 || !db ? rc : conv2d_emit_db_sum(g, c, db, out, at, blocks);
+    return rc != 0 || !db ? rc : conv2d_emit_db_sum(g, c, db, part, 0, blocks);
 }
 
 /* ---- recording ---- */
 
-#define VARIANT(n, v)                                                                              \
+/* What may follow: .half = 1 for kernels that take fp16 and bf16. */
+#define VARIANT(n, v, ...)                                                                         \
     {                                                                                              \
-        .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower                \
+        .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower, __VA_ARGS__   \
     }
-#define CONFIGURED(n, v)                                                                           \
+#define CONFIGURED(n, v, ...) VARIANT(n, v, .configs = v##_configs, __VA_ARGS__)
+#define GENERAL(v, ...)                                                                            \
     {                                                                                              \
-        .name = n, .usable = v##_usable, .prepare = v##_prepare, .lower = v##_lower,               \
-        .configs = v##_configs                                                                     \
-    }
-#define GENERAL(v)                                                                                 \
-    {                                                                                              \
-        .name = "general", .prepare = v##_prepare, .lower = v##_lower, .configs = v##_configs      \
+        .name = "general", .prepare = v##_prepare, .lower = v##_lower, .configs = v##_configs,     \
+        __VA_ARGS__                                                                                \
     }
 
 static const struct ctr_op conv2d_bwd_dx = {
     .name = "conv2d_bwd_dx",
     .variants =
         (const struct ctr_variant[]){
-            CONFIGURED("winograd", conv2d_winograd_dx),
-            VARIANT("direct", conv2d_direct_dx),
-            GENERAL(conv2d_tile_dx),
+            CONFIGURED("winograd", conv2d_winograd_dx, .half = 1),
+            VARIANT("direct", conv2d_direct_dx, .half = 1),
+            GENERAL(conv2d_tile_dx, .half = 1),
             {0}},
 };
 
@@ -194,10 +193,10 @@ static const struct ctr_op conv2d_bwd_dw = {
     .name = "conv2d_bwd_dw",
     .variants =
         (const struct ctr_variant[]){
-            VARIANT("winograd", conv2d_winograd_dw),
-            VARIANT("thin", conv2d_thin_dw),
-            VARIANT("direct", conv2d_direct_dw),
-            GENERAL(conv2d_tile_dw),
+            VARIANT("winograd", conv2d_winograd_dw, .half = 1),
+            VARIANT("thin", conv2d_thin_dw, .half = 1),
+            VARIANT("direct", conv2d_direct_dw, .half = 1),
+            GENERAL(conv2d_tile_dw, .half = 1),
             {0}},
 };
 
@@ -210,7 +209,7 @@ static int conv2d_grad(ctr_graph *g, ctr_node *node)
     if (ctr_needs_grad(x)) {
         ctr_node *bwd =
             ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
-        CTR_TRY(ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim)));
+        CTR_TRY(ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim)));
     }
     if (ctr_needs_grad(w) || ctr_needs_grad(b)) {
         ctr_node *bwd =
@@ -231,10 +230,10 @@ static const struct ctr_op conv2d = {
     .grad = conv2d_grad,
     .variants =
         (const struct ctr_variant[]){
-            CONFIGURED("winograd", conv2d_winograd_fwd),
-            VARIANT("thin", conv2d_thin_fwd),
-            VARIANT("direct", conv2d_direct_fwd),
-            GENERAL(conv2d_tile_fwd),
+            CONFIGURED("winograd", conv2d_winograd_fwd, .half = 1),
+            VARIANT("thin", conv2d_thin_fwd, .half = 1),
+            VARIANT("direct", conv2d_direct_fwd, .half = 1),
+            GENERAL(conv2d_tile_fwd, .half = 1),
             {0}},
 };
 
@@ -308,7 +307,7 @@ static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor
         return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: a map of %zu x %zu is too small to pool", P,
                               Q);
     ctr_node *node = ctr_node_add(g, &conv2d, &c, sizeof c, 3, (ctr_tensor *[]){x, w, b}, 1);
-    ctr_tensor *y = ctr_node_out(g, node, CTR_F32, 4, dim);
+    ctr_tensor *y = ctr_node_out(g, node, x->dtype, 4, dim);
     return !pool || ctr_node_out(g, node, CTR_U8, 4, dim) ? y : NULL;
 }
 

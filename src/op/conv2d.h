@@ -60,6 +60,13 @@ static inline int conv2d_gate(const struct conv2d *c)
     return c->pool ? 2 : c->relu ? 1 : 0;
 }
 
+/* The kernels' FULL: whether what a variant without pooling writes (conv2d_full) is fp32 though
+ * activations are not. */
+static inline int conv2d_writes_full(const ctr_node *node)
+{
+    return conv2d_of(node)->pool && ctr_node_storage(node) != CTR_F32;
+}
+
 /* Multiply-adds of the direct algorithm, twice: what every variant states as its work. */
 double conv2d_flops(const struct conv2d *c);
 /* Formats the node's compiler options and returns them. */

@@ -49,7 +49,10 @@ int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_launch_spec spec = {.file = "op/conv2d_cpu.cl",
                                    .kernel = "conv2d_direct",
-                                   .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
+                                   .options = conv2d_options(
+                                       node, conv2d_writes_full(node) ? "-DSTRIDE=%d -DFULL=1"
+                                                                      : "-DSTRIDE=%d",
+                                       c->stride),
                                    .flops = conv2d_flops(c),
                                    .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});

@@ -8,9 +8,10 @@
 
 static const char *options(ctr_node *node, const struct ctr_tile *t, int dgrad, int in, int out)
 {
-    return conv2d_options(node, "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d " CTR_TILE_OPTIONS,
+    return conv2d_options(node,
+                          "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d%s " CTR_TILE_OPTIONS,
                           conv2d_of(node)->stride, dgrad, in % 4 == 0, out % 4 == 0,
-                          CTR_TILE_VALUES(*t));
+                          !dgrad && conv2d_writes_full(node) ? " -DFULL=1" : "", CTR_TILE_VALUES(*t));
 }
 
 /* ---- forward and data gradient ---- */

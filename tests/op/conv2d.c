@@ -52,7 +52,7 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
         .build = build, .fwd = fwd, .bwd = bwd, .tol = 5e-6, .grad_tol = 5e-6,                     \
         .attr = {stride, pad, relu, pool},                                                         \
         .in = {                                                                                    \
-            {.rank = 4, .dim = {N, H, W, C}, .grad = 1},                                           \
+            {.rank = 4, .dim = {N, H, W, C}, .grad = 1, .act = 1},                                           \
             {.rank = 4, .dim = {K, C, R, S}, .grad = 1},                                           \
             {.rank = 1, .dim = {K}, .grad = 1},                                                    \
         },                                                                                         \

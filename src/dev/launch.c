@@ -244,6 +244,25 @@ static int same_code(const ctr_launch *a, const ctr_launch *b)
     return 1;
 }
 
+static int small_grid(const ctr_launch *l)
+{
+    return l->spec.global[0] < 65535 && l->spec.global[1] < 65535 && l->spec.global[2] < 65535;
+}
+
+/* Compiling asks for one work-group only, of a grid that stays what same_code() calls it. */
+static int run_one_group(ctr_dev *dev, ctr_launch *l)
+{
+    size_t global[3];
+    if (l->is_gemm)
+        return dev->backend->gemm_run(l, NULL);
+    memcpy(global, l->spec.global, sizeof global);
+    if (small_grid(l))
+        memcpy(l->spec.global, l->spec.local, sizeof global);
+    int rc = dev->backend->launch_run(l, NULL);
+    memcpy(l->spec.global, global, sizeof global);
+    return rc;
+}
+
 /* Runs each distinct kernel of `fresh` once, on whatever the buffers hold (zeros, when a graph has
  * just planned them, so that indices taken from memory are valid). */
 static int warm_up(ctr_dev *dev, ctr_launch **fresh, size_t n)
@@ -253,10 +272,8 @@ static int warm_up(ctr_dev *dev, ctr_launch **fresh, size_t n)
         size_t j = 0;
         while (j < i && !same_code(fresh[i], fresh[j]))
             j++;
-        if (j < i)
-            continue;
-        CTR_TRY(fresh[i]->is_gemm ? dev->backend->gemm_run(fresh[i], NULL)
-                                  : dev->backend->launch_run(fresh[i], NULL));
+        if (j == i)
+            CTR_TRY(run_one_group(dev, fresh[i]));
     }
     CTR_TRY(dev->backend->finish(dev));
 out:

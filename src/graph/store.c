@@ -1,6 +1,7 @@
 /* store.c -- parameters and states in flat device buffers.
  * Values, gradients and moments have one layout, so that an optimiser is one launch over all of it.
  * Invariant: an entry starts at a multiple of CTR_STORE_BLOCK; the padding stays zero. */
+#include "base/os.h"
 #include "base/rng.h"
 #include "graph/impl.h"
 
@@ -196,26 +197,42 @@ static void draw(float *dst, const struct ctr_store_entry *e, uint64_t seed, siz
         }
 }
 
+/* One parallel call: everything is drawn into two flat arrays, laid out as the device's buffers. */
+struct drawing {
+    const ctr_store *store;
+    uint64_t seed;
+    float *values, *states;
+};
+
+static void draw_one(void *ctx, size_t i)
+{
+    const struct drawing *d = ctx;
+    const struct ctr_store_entry *e = &d->store->entries[i];
+    draw((e->is_state ? d->states : d->values) + e->at, e, d->seed, i);
+}
+
+static int write_flat(ctr_buf *dst, const float *src, size_t count)
+{
+    return dst ? ctr_buf_write(dst, 0, src, count * sizeof *src) : 0;
+}
+
 int ctr_store_init(ctr_store *store, uint64_t seed)
 {
     int rc = 0;
-    float *tmp = NULL;
-    size_t largest = 1;
+    struct drawing d = {.store = store, .seed = seed};
     CTR_TRY(ctr_store_alloc(store));
-    for (unsigned i = 0; i < 2 + store->n_moments; i++) /* padding and moments */
+    for (unsigned i = CTR_STORE_GRADS; i < 2 + store->n_moments; i++)
         if (store->part[i])
             CTR_TRY(ctr_buf_fill(store->part[i], 0, store->flat_count * sizeof(float), 0));
-    for (size_t i = 0; i < store->n; i++)
-        if (store->entries[i].count > largest)
-            largest = store->entries[i].count;
-    tmp = ctr_alloc(largest, sizeof *tmp);
-    if (!tmp)
-        return CTR_E_FAIL;
-    for (size_t i = 0; i < store->n; i++) {
-        draw(tmp, &store->entries[i], seed, i);
-        CTR_TRY(ctr_store_write(store, i, CTR_STORE_VALUES, tmp));
-    }
+    d.values = ctr_alloc(store->flat_count + 1, sizeof *d.values); /* zeros: the padding */
+    d.states = ctr_alloc(store->state_count + 1, sizeof *d.states);
+    if (!d.values || !d.states)
+        CTR_TRY(CTR_E_FAIL);
+    ctr_parallel(0, store->n, draw_one, &d);
+    CTR_TRY(write_flat(store->part[CTR_STORE_VALUES], d.values, store->flat_count));
+    CTR_TRY(write_flat(store->states, d.states, store->state_count));
 out:
-    free(tmp);
+    free(d.values);
+    free(d.states);
     return rc;
 }

@@ -104,18 +104,31 @@ inline void place(int *at, int n, int y, int x, int H, int W, int C, int shrink,
         }
 }
 
+/* The same for what tile `tile` < `end` reads of x[N,H,W,I]; returns where its image begins. */
+inline size_t input_place(int *at, int tile, int end, int H, int W, int I, int pad, int th, int tw,
+                          int shrink)
+{
+    int n = tile / (th * tw), r = tile - n * th * tw;
+    place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, shrink, tile < end);
+    return (size_t)n * (H >> shrink) * (W >> shrink) * I;
+}
+
 /* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. `odd`: whether row and column
- * of its first value are odd, which the gate of a pooled gradient must know. */
+ * of its first value are odd, which the gate of a pooled gradient must know. Meanwhile the values of
+ * the next call, at next + next_at[36], are fetched. */
 inline void input_tile(local float *v, int apart, global const act_t *x, global const gate_t *gate,
-                       const int *at, int odd, int gated)
+                       const int *at, int odd, int gated, global const act_t *next,
+                       const int *next_at)
 {
     float16 t[6][6], d[6], o[6];
 #pragma unroll
     for (int j = 0; j < 6; j++) {
 #pragma unroll
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 6; i++) {
             d[i] = gated ? gated16(x, gate, at[i * 6 + j], CORNER(i + odd, j + odd))
                          : load_act16_or_0(x, at[i * 6 + j]);
+            prefetch_line(next + next_at[i * 6 + j]);
+        }
         MUL_BT(t[j], d[0], d[1], d[2], d[3], d[4], d[5])
     }
 #pragma unroll
@@ -200,16 +213,19 @@ kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global c
                                  int use_bias, float low, int N, int H, int W, int I, int OH,
                                  int OW, int O, int pad, int th, int tw, int G, int stream)
 {
-    const int shrink = GATE == 2, size = POOL ? 2 : 4;
-    int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[36];
+    const int size = POOL ? 2 : 4, shrink = GATE == 2, end = N * th * tw;
+    int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[2][36];
     for (int c0 = 0; c0 < I; c0 += KC) {
+        size_t image = input_place(at[0], t0, end, H, W, I, pad, th, tw, shrink) + c0;
         for (int t = 0; t < T; t++) {
-            int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;
-            place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, shrink, n < N);
-            size_t image = (size_t)n * (H >> shrink) * (W >> shrink) * I + c0;
-            for (int c = 0; c < KC; c += 16)
-                input_tile(V + c * T + t * 16, V_POINT, x + image + c, gate + image + c, at,
-                           pad & 1, GATE);
+            int *here = at[t & 1], *there = at[~t & 1];
+            size_t next = input_place(there, t0 + t + 1, end, H, W, I, pad, th, tw, shrink) + c0;
+            for (int c = 0; c < KC; c += 16) {
+                int last = c + 16 == KC;
+                input_tile(V + c * T + t * 16, V_POINT, x + image + c, gate + image + c, here,
+                           pad & 1, GATE, x + (last ? next : image + c + 16), last ? there : here);
+            }
+            image = next;
         }
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
@@ -229,10 +245,20 @@ kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global c
     }
 }
 
+/* Where the tile's gradients lie in dy[N,OH,OW,O]; returns where its image begins. */
+inline size_t gradient_place(int *at, int tile, int end, int OH, int OW, int O, int th, int tw)
+{
+    const int shrink = GATE == 2;
+    int n = tile / (th * tw), r = tile - n * th * tw;
+    place(at, 4, r / tw * 4, r % tw * 4, OH, OW, O, shrink, tile < end);
+    return (size_t)n * (OH >> shrink) * (OW >> shrink) * O;
+}
+
 /* v[36] (each `apart` floats from the last) = A dY At of 16 channels; returns the sum over the
- * tile. */
+ * tile. Fetches for the next call as input_tile does. */
 inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
-                             global const gate_t *gate, const int *at)
+                             global const gate_t *gate, const int *at, global const act_t *next,
+                             const int *next_at)
 {
     float16 t[4][6], d[4], o[6], sum = 0;
 #pragma unroll
@@ -241,6 +267,7 @@ inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
         for (int i = 0; i < 4; i++) {
             d[i] = gated16(dy, gate, at[i * 4 + j], CORNER(i, j));
             sum += d[i];
+            prefetch_line(next + next_at[i * 4 + j]);
         }
         MUL_A(t[j], d[0], d[1], d[2], d[3])
     }
@@ -313,27 +340,33 @@ kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const act_t *
                                         int H, int W, int I, int OH, int OW, int O, int pad, int th,
                                         int tw, int per)
 {
-    const int shrink = GATE == 2;
     int split = get_group_id(0), S = get_num_groups(0), end = min(N * th * tw, (split + 1) * per);
-    int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, at[36];
+    int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, x_at[2][36], dy_at[2][16];
     float16 sums[CO / 16];
     for (int o = 0; o < CO / 16; o++)
         sums[o] = 0;
     for (int i = 0; i < 36 * D_POINT; i += 16)
         store16_local((float16)(0), 0, D + i);
+    size_t xi = input_place(x_at[0], split * per, end, H, W, I, pad, th, tw, 0) + i0;
+    size_t yi = gradient_place(dy_at[0], split * per, end, OH, OW, O, th, tw) + o0;
     for (int t0 = split * per; t0 < end; t0 += T) {
         for (int t = 0; t < T; t++) {
-            int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw, oy = r / tw * 4,
-                ox = r % tw * 4;
-            size_t image = (size_t)n * H * W * I + i0;
-            size_t grad = (size_t)n * (OH >> shrink) * (OW >> shrink) * O + o0;
-            place(at, 6, oy - pad, ox - pad, H, W, I, 0, t0 + t < end);
-            for (int c = 0; c < CI; c += 16)
-                input_tile(V + t * CI + c, X_POINT, x + image + c, gate, at, 0, 0);
-            place(at, 4, oy, ox, OH, OW, O, shrink, t0 + t < end);
-            for (int c = 0; c < CO; c += 16)
-                sums[c / 16] +=
-                    gradient_tile(E + t * CO + c, E_POINT, dy + grad + c, gate + grad + c, at);
+            int here = t & 1, there = !here;
+            size_t xn = input_place(x_at[there], t0 + t + 1, end, H, W, I, pad, th, tw, 0) + i0;
+            size_t yn = gradient_place(dy_at[there], t0 + t + 1, end, OH, OW, O, th, tw) + o0;
+            for (int c = 0; c < CI; c += 16) {
+                int last = c + 16 == CI;
+                input_tile(V + t * CI + c, X_POINT, x + xi + c, gate, x_at[here], 0, 0,
+                           x + (last ? xn : xi + c + 16), x_at[last ? there : here]);
+            }
+            for (int c = 0; c < CO; c += 16) {
+                int last = c + 16 == CO;
+                sums[c / 16] += gradient_tile(E + t * CO + c, E_POINT, dy + yi + c, gate + yi + c,
+                                              dy_at[here], dy + (last ? yn : yi + c + 16),
+                                              dy_at[last ? there : here]);
+            }
+            xi = xn;
+            yi = yn;
         }
         for (int p = 0; p < 36; p++)
             multiply_dw(D + p * D_POINT, V + p * X_POINT, E + p * E_POINT);

@@ -6,16 +6,17 @@
  * [O/32][K = tap * I + i][32] is the right operand of a matrix product. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
+#include "lib/transpose.clh"
 #include "lib/conv_pool.clh"
 
-/* w(o, i, tap) = w[o * so + i * si + tap]. An item is 16 out channels of one in channel. */
+/* w(o, i, tap) = w[o * so + i * si + tap]. An item is 16 out channels of one in channel; neighbours
+ * have neighbouring in channels, which share lines of w. */
 kernel void conv2d_pack(global float *P, global const float *w, int I, int O, int taps, int so,
                         int si)
 {
-    int blocks = (O + 31) / 32 * 2, item = get_global_id(0), o = item % blocks * 16;
-    int i = item / blocks;
+    int blocks = (O + 31) / 32 * 2, o = get_global_id(0) / I * 16, i = get_global_id(0) % I;
     float t[16];
-    if (i >= I)
+    if (o >= blocks * 16)
         return;
     for (int tap = 0; tap < taps; tap++) {
         for (int l = 0; l < 16; l++)
@@ -26,21 +27,48 @@ kernel void conv2d_pack(global float *P, global const float *w, int I, int O, in
         P[(size_t)(blocks / 2) * taps * I * 32 + i] = 0;
 }
 
-/* dw[O][I][taps] = sum over s of part[s][taps][I][O], in this order. Items as above. */
+/* dw of VW rows from o, value j = i * taps + tap of each, summed over the parts in order. */
+inline vfloat dw_sum(global const float *part, int S, int taps, int I, int O, int o, int j)
+{
+    const size_t plane = (size_t)taps * I * O;
+    int i = j / taps, tap = j - i * taps;
+    global const float *p = part + ((size_t)tap * I + i) * O + o;
+    float t[VW];
+    vfloat sum = 0;
+    for (int s = 0; s < S; s++, p += plane) {
+        if (O - o >= VW) {
+            sum += vload(0, p);
+            continue;
+        }
+        for (int l = 0; l < VW; l++)
+            t[l] = o + l < O ? p[l] : 0;
+        sum += vload(0, t);
+    }
+    return sum;
+}
+
+/* dw[O][I][taps] = sum over s of part[s][taps][I][O]. An item is VW values of each of VW rows of dw. */
 kernel void conv2d_bwd_dw_sum(global float *dw, global const float *part, int S, int taps, int I,
                               int O)
 {
-    int blocks = (O + 15) / 16, o = get_global_id(0) % blocks * 16, i = get_global_id(0) / blocks;
-    if (i >= I)
+    const int row = I * taps, blocks = (O + VW - 1) / VW;
+    int o = get_global_id(0) % blocks * VW, j = get_global_id(0) / blocks * VW;
+    vfloat r[VW];
+    if (j >= row)
         return;
-    for (int tap = 0; tap < taps; tap++) {
-        float t[16];
-        float16 sum = 0;
-        for (int s = 0; s < S; s++)
-            sum += load_lanes(part + (((size_t)s * taps + tap) * I + i) * O + o, O - o);
-        vstore16(sum, 0, t);
-        for (int l = 0; l < min(16, O - o); l++)
-            dw[((size_t)(o + l) * I + i) * taps + tap] = t[l];
+#pragma unroll
+    for (int k = 0; k < VW; k++)
+        r[k] = dw_sum(part, S, taps, I, O, o, min(j + k, row - 1));
+    transpose(r);
+#pragma unroll
+    for (int l = 0; l < VW; l++) {
+        float t[VW];
+        global float *to = dw + (size_t)(o + l) * row + j;
+        if (o + l < O && row - j >= VW)
+            vstore(r[l], 0, to);
+        vstore(r[l], 0, t);
+        for (int k = 0; o + l < O && row - j < VW && k < row - j; k++)
+            to[k] = t[k];
     }
 }
 

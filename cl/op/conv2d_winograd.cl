@@ -18,6 +18,9 @@
 #ifndef KC
 #define KC 32
 #endif
+#ifndef AHEAD
+#define AHEAD 0
+#endif
 #ifndef CI
 #define CI 32
 #endif
@@ -69,11 +72,11 @@
     }
 
 /* U[O/32][36][I][32] = G w Gt; w(o, i, tap) = w[o * so + i * si + tap], taps in reverse if `turn`.
- * `stream`: U is too large to stay in cache. Work size (O / 16, I). */
+ * `stream`: U is too large to stay in cache. Work size (I, O / 16): neighbours share lines of w. */
 kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int O, int so,
                                       int si, int turn, int stream)
 {
-    int o = get_group_id(0) * 16, i = get_group_id(1);
+    int o = get_group_id(1) * 16, i = get_group_id(0);
     float g[9][16];
     for (int l = 0; l < 16; l++)
         for (int tap = 0; tap < 9; tap++)
@@ -140,8 +143,10 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     }
 }
 
-/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. */
-inline void multiply(local float *M, local const float *V, global const float *U, int first)
+/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. With AHEAD=1, for a U too
+ * large to stay in cache, that of the next call is fetched, a line with each of the first 2 KC steps. */
+inline void multiply(local float *M, local const float *V, global const float *U,
+                     global const float *next, int first)
 {
     for (int t = 0; t < T; t += 8) {
         float16 a[8], b[8];
@@ -156,6 +161,8 @@ inline void multiply(local float *M, local const float *V, global const float *U
 #pragma unroll 4
             for (int j = 0; j < 16; j++) {
                 float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
+                if (AHEAD && t < 16)
+                    prefetch_line(next + (t / 8 * KC + k + j) * 16);
 #pragma unroll
                 for (int i = 0; i < 8; i++) {
                     a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);
@@ -230,7 +237,8 @@ kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global c
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
                 multiply(M + (g / 32 * 36 + p) * M_POINT, V + p * V_POINT,
-                         U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32, c0 == 0);
+                         U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32,
+                         U + (((size_t)((o0 + g) / 32) * 36 + p + 1) * I + c0) * 32, c0 == 0);
     }
     for (int t = 0; t < T; t++) {
         int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;

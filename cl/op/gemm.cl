@@ -4,29 +4,11 @@
  * where its rows are contiguous and N a multiple of the panel, else packed (zeros behind N). */
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
+#include "lib/transpose.clh"
 
 #define MR    8 /* with 2 vectors each: 16 accumulators hide the FMA latency */
 #define PANEL (2 * VW)
 #define ONE   __attribute__((reqd_work_group_size(1, 1, 1)))
-
-/* VW rows of VW values, transposed: log2(VW) rounds that interleave row i with row i + VW / 2. */
-ALWAYS_INLINE void transpose(vfloat *r)
-{
-    vfloat t[VW];
-    #pragma unroll
-    for (uint round = 1; round < VW; round *= 2) {
-        #pragma unroll
-        for (uint i = 0; i < VW / 2; i++) {
-            t[2 * i].even = r[i].lo;
-            t[2 * i].odd = r[i + VW / 2].lo;
-            t[2 * i + 1].even = r[i].hi;
-            t[2 * i + 1].odd = r[i + VW / 2].hi;
-        }
-        #pragma unroll
-        for (uint i = 0; i < VW; i++)
-            r[i] = t[i];
-    }
-}
 
 /* VW columns of a panel (N of them exist) for k in [k0, k1) of a B stored [N, K], rows b_n apart.
  * Whole tiles are read a line at a time: rows a power of two apart share few places in a cache. */

@@ -70,7 +70,9 @@ int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr
                                    .bytes = (double)dw->bytes * (double)(splits + 1)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){dw, part});
     conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C, c->K});
-    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, 16) * (size_t)c->C, 64);
+    size_t vw = ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 16 : 4; /* VW of the kernels */
+    size_t row = (size_t)(c->C * c->R * c->S);
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, vw) * conv2d_ceil(row, vw), 64);
     return ctr_emit(g, &spec);
 }
 

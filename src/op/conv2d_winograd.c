@@ -118,7 +118,7 @@ static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_te
     int in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
     struct ctr_launch_spec spec = {.file = "op/conv2d_winograd.cl",
                                    .kernel = "conv2d_winograd_pack",
-                                   .global = {(size_t)out / 16, (size_t)in, 1},
+                                   .global = {(size_t)in, (size_t)out / 16, 1},
                                    .local = {1, 1, 1},
                                    .flops = 9.0 * 13 * c->C * c->K, /* G g Gt */
                                    .bytes = (double)(U->bytes + w->bytes)};
@@ -147,8 +147,8 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd",
-        .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d", (int)f.T, (int)f.KC,
-                                  d->pool, d->gate_kind),
+        .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d -DAHEAD=%d", (int)f.T,
+                                  (int)f.KC, d->pool, d->gate_kind, U->bytes > STREAM_BYTES),
         .global = {conv2d_ceil(n_tiles, f.T), out->dim[3] / f.G, 1},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),

@@ -24,7 +24,7 @@ static inline double storage_widen(uint16_t word, enum ctr_dtype dtype)
     int bits = storage_bits(dtype), least = storage_least(dtype);
     int mantissa = word & ((1 << bits) - 1), exponent = (word & 0x7fff) >> bits;
     double v;
-    if (exponent == 2 - 2 * least - 1)
+    if (exponent == 3 - 2 * least)
         v = mantissa ? NAN : INFINITY;
     else if (exponent == 0)
         v = ldexp(mantissa, least - bits);
@@ -36,7 +36,7 @@ static inline double storage_widen(uint16_t word, enum ctr_dtype dtype)
 static inline uint16_t storage_narrow(double x, enum ctr_dtype dtype)
 {
     int bits = storage_bits(dtype), least = storage_least(dtype);
-    unsigned sign = signbit(x) ? 0x8000 : 0, infinite = (2u - 2u * (unsigned)least - 1u) << bits;
+    unsigned sign = signbit(x) ? 0x8000 : 0, infinite = (3u - 2u * (unsigned)least) << bits;
     if (isnan(x))
         return (uint16_t)(sign | infinite | 1u << (bits - 1));
     if (isinf(x))

@@ -49,6 +49,10 @@ static const struct opt network_rows[] = {
     ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
         .init = "auto",
         .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
+    ROW(CHOICE, precision, .name = "precision", .metavar = "KIND", .choices = "fp32|fp16|bf16",
+        .init = "fp32",
+        .help = "storage of the encoder's activations and their gradients (weights and arithmetic: "
+                "fp32); fp16 scales the loss"),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
         .help = "learning method"),
     ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
@@ -171,6 +175,7 @@ int train_settle(struct train_command *c)
 
 int train_params(struct ctr_train_params *p, const struct train_command *c)
 {
+    static const enum ctr_dtype stored[] = {CTR_F32, CTR_F16, CTR_BF16}; /* fp32|fp16|bf16 */
     const struct train_options *o = &c->o;
     *p = (struct ctr_train_params){
         .data = o->data,
@@ -183,6 +188,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .optimizer = o->optimizer,
         .stem = (enum ctr_stem)o->stem,
         .width = o->width,
+        .precision = stored[o->precision],
         .head_hidden = o->head_hidden,
         .head_out = o->head_out,
         .head_bn = o->head_bn,

@@ -31,16 +31,17 @@ inline float2 group_sum(float2 v, local float2 *sums)
 
 /* Grid: a group takes blocks [group per, (group + 1) per). */
 kernel void lars_squares(global float *squares, global const float *w, global const float *dw,
-                         const uint n_blocks, const uint per)
+                         global const float *scalars, const uint n_blocks, const uint per)
 {
     local float2 sums[LANES];
+    const float factor = gradient_factor(scalars);
     const uint end = min(n_blocks, (uint)(get_group_id(0) + 1) * per);
     for (uint b = get_group_id(0) * per; b < end; b++) {
         size_t at = (size_t)b * CTR_STORE_BLOCK;
         float part_w[VW], part_g[VW];
         vfloat sum_w = 0, sum_g = 0;
         for (uint i = get_local_id(0) * VW; i < CTR_STORE_BLOCK; i += LANES * VW) {
-            vfloat v = vload(0, w + at + i), g = vload(0, dw + at + i);
+            vfloat v = vload(0, w + at + i), g = vload(0, dw + at + i) * factor;
             sum_w = fma(v, v, sum_w);
             sum_g = fma(g, g, sum_g);
         }
@@ -97,17 +98,20 @@ kernel void lars_rates(global float *rates, global const float *squares, global 
     }
 }
 
-/* scalars: {lr, step}. Grid as in sgd.cl. */
+/* scalars: {lr, step} (blocks.clh). Grid as in sgd.cl. */
 kernel void lars_update(global float *w, global float *m, global const float *dw,
                         global const uint *blocks, global const float *rates,
                         global const float *scalars, const float weight_decay,
                         const float momentum, const int nesterov, const ulong n, const uint chunk)
 {
-    const float lr = scalars[0];
+    const float lr = scalars[0], factor = gradient_factor(scalars);
+    if (factor == 0)
+        return;
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
         vfloat v = vload(0, w + i);
-        vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)), vload(0, dw + i));
+        vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)),
+                       vload(0, dw + i) * factor);
         g *= lr * rates[i / CTR_STORE_BLOCK];
         vfloat next = fma(vload(0, m + i), (vfloat)(momentum), g);
         vstore(next, 0, m + i);

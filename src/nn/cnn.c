@@ -7,7 +7,7 @@ ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_
 {
     struct ctr_conv_params conv = {.size = 3, .stride = 1, .bias = 1, .relu = 1, .pool = 1};
     conv.out = ctr_width(params, 32);
-    x = ctr_conv_layer(g, "conv1", x, &conv);
+    x = ctr_conv_layer(g, "conv1", ctr_cast(g, x, params->storage), &conv);
     conv.out = ctr_width(params, 64);
     x = ctr_conv_layer(g, "conv2", x, &conv);
     return ctr_dense_layer(g, "dense", x, ctr_width(params, 64), 1, 0);

@@ -48,7 +48,7 @@ ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_
     ctr_tensor *b = NULL;
     if (bias)
         b = param(g, name, "bias", 1, &out, uniform(in), CTR_PARAM_NO_DECAY);
-    return ctr_dense(g, x, w, b, relu);
+    return ctr_dense(g, ctr_cast(g, x, CTR_F32), w, b, relu);
 }
 
 ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,

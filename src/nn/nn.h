@@ -19,6 +19,7 @@ struct ctr_encoder_params {
     enum ctr_stem stem;
     double width; /* of all layers, see ctr_width; 0 stands for 1 */
     int training; /* batch-norm takes the batch's statistics */
+    enum ctr_dtype storage; /* of the activations up to the features, which are fp32; 0 is fp32 */
 };
 
 /* `channels` times the width: the nearest multiple of 8, 8 at least. */

@@ -68,7 +68,7 @@ static ctr_tensor *stem(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_pa
     first.size = small ? 3 : 7;
     first.stride = small ? 1 : 2;
     first.pad = small ? 1 : 3;
-    x = ctr_conv_layer(g, "conv1", x, &first);
+    x = ctr_conv_layer(g, "conv1", ctr_cast(g, x, params->storage), &first);
     x = ctr_norm_layer(g, "bn1", x, NULL, 1, params->training);
     return small ? x : ctr_max_pool(g, x, 3, 2, 1);
 }

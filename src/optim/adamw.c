@@ -13,6 +13,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     ctr_tensor *w = node->in[CTR_OPTIM_W], *scalars = node->in[node->n_in - 1];
     struct ctr_launch_spec spec = {.file = "optim/adamw.cl",
                                    .kernel = "adamw_update",
+                                   .options = ctr_optim_options(node),
                                    .n_args = 16,
                                    .flops = 14.0 * (double)w->count,
                                    .bytes = 7.0 * (double)w->bytes};

@@ -15,6 +15,9 @@ struct ctr_optim_attr {
 /* Inputs of an optimiser's node: the flat buffers, the moments it keeps, at last the scalars. */
 enum { CTR_OPTIM_W, CTR_OPTIM_DW, CTR_OPTIM_BLOCKS, CTR_OPTIM_MOMENT1, CTR_OPTIM_MOMENT2 };
 
+/* Compiler options of its kernels, for what the scalars hold. */
+const char *ctr_optim_options(const ctr_node *node);
+
 /* Adds the node. `option` has at least CTR_OPTIM_MAX_OPTIONS values. */
 int ctr_optim_add(ctr_graph *g, const struct ctr_op *op, unsigned moments, ctr_tensor *scalars,
                   float weight_decay, const double *option);

@@ -35,10 +35,12 @@ static int emit_rates(ctr_graph *g, const ctr_node *node, const struct ctr_optim
     ctr_buf *squares = node->scratch->buf, *rates = node->scratch->next->buf;
     struct ctr_launch_spec first = {.file = "optim/lars.cl",
                                     .kernel = "lars_squares",
+                                    .options = ctr_optim_options(node),
                                     .args = {CTR_BUF(squares), CTR_BUF(w->buf),
                                              CTR_BUF(node->in[CTR_OPTIM_DW]->buf),
+                                             CTR_BUF(node->in[node->n_in - 1]->buf),
                                              CTR_U32(blocks->count)},
-                                    .n_args = 5,
+                                    .n_args = 6,
                                     .flops = 4.0 * (double)w->count,
                                     .bytes = 2.0 * (double)w->bytes};
     struct ctr_launch_spec second = {.file = "optim/lars.cl",
@@ -47,7 +49,7 @@ static int emit_rates(ctr_graph *g, const ctr_node *node, const struct ctr_optim
                                               CTR_BUF(blocks->buf), CTR_F32(a->option[ETA]),
                                               CTR_F32(a->weight_decay), CTR_U32(blocks->count)},
                                      .n_args = 7};
-    first.args[4] = CTR_U32(grid(g, &first, blocks->count));
+    first.args[5] = CTR_U32(grid(g, &first, blocks->count));
     second.args[6] = CTR_U32(grid(g, &second, blocks->count));
     int rc = ctr_emit(g, &first);
     return rc != 0 ? rc : ctr_emit(g, &second);
@@ -62,6 +64,7 @@ static int lower(ctr_graph *g, ctr_node *node)
         return rc;
     struct ctr_launch_spec spec = {.file = "optim/lars.cl",
                                    .kernel = "lars_update",
+                                   .options = ctr_optim_options(node),
                                    .n_args = 11,
                                    .flops = 7.0 * (double)w->count,
                                    .bytes = 5.0 * (double)w->bytes};

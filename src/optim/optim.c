@@ -14,6 +14,11 @@ const struct ctr_optim *ctr_optim_find(const char *name)
     return NULL;
 }
 
+const char *ctr_optim_options(const ctr_node *node)
+{
+    return node->in[node->n_in - 1]->count == 3 ? "-DSCALED=1" : NULL;
+}
+
 int ctr_optim_add(ctr_graph *g, const struct ctr_op *op, unsigned moments, ctr_tensor *scalars,
                   float weight_decay, const double *option)
 {
@@ -25,8 +30,9 @@ int ctr_optim_add(ctr_graph *g, const struct ctr_op *op, unsigned moments, ctr_t
     for (unsigned i = 0; i < n; i++)
         in[i] = ctr_graph_store_part(g, part[i]);
     in[n] = scalars;
-    if (scalars && (scalars->dtype != CTR_F32 || scalars->count != 2))
-        ctr_graph_fail(g, CTR_E_USAGE, "%s: '%s' is not {rate, step}", op->name, scalars->name);
+    if (scalars && (scalars->dtype != CTR_F32 || (scalars->count != 2 && scalars->count != 3)))
+        ctr_graph_fail(g, CTR_E_USAGE, "%s: '%s' is not {rate, step} or {rate, step, factor}",
+                       op->name, scalars->name);
     memcpy(a.option, option, sizeof a.option);
     ctr_node_add(g, op, &a, sizeof a, n + 1, in, 0);
     return ctr_graph_status(g);

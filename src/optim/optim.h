@@ -16,12 +16,31 @@ struct ctr_optim {
     const struct ctr_option *options; /* ends with a row without a name */
     unsigned moments;                 /* flat buffers it keeps: 0, 1 or 2 */
     /* Records the update, after the gradients. scalars: f32[2] = {learning rate, number of this step
-     * from 1}, read on the device. weight_decay spares entries marked CTR_PARAM_NO_DECAY. */
+     * from 1}, read on the device, or the three of ctr_loss_scale_settle. weight_decay spares entries
+     * marked CTR_PARAM_NO_DECAY. */
     int (*record)(ctr_graph *g, ctr_tensor *scalars, float weight_decay, const double *option);
 };
 /* Ends with NULL. */
 extern const struct ctr_optim *const ctr_optims[];
 const struct ctr_optim *ctr_optim_find(const char *name);
+
+/* Loss scaling, for gradients stored as fp16: the loss's gradient is multiplied by a power of two and
+ * so is every other; the optimiser divides. The scale halves when a parameter's gradient is not
+ * finite, and that step changes nothing; it doubles after CTR_LOSS_SCALE_STEPS good steps in a row.
+ * All of it on the device, and in the store, so that a resumed run goes on with it. Micikevicius et
+ * al., arXiv:1710.03740, section 3.2; numbers as torch.amp.GradScaler's.
+ *
+ *     scale = ctr_loss_scale(g);            after all parameters
+ *     ctr_graph_backward(g, loss, ctr_loss_scale_seed(g, scale, loss));
+ *     optim->record(g, ctr_loss_scale_settle(g, scale, scalars), ...); */
+#define CTR_LOSS_SCALE_FIRST 65536
+#define CTR_LOSS_SCALE_STEPS 2000
+/* The store's state "optimizer.loss_scale": {doublings less halvings, good steps, steps left out}. */
+ctr_tensor *ctr_loss_scale(ctr_graph *g);
+ctr_tensor *ctr_loss_scale_seed(ctr_graph *g, ctr_tensor *scale, const ctr_tensor *loss);
+/* {rate, number of this step among those that were not left out, 1 / scale or 0: leave this one out}.
+ */
+ctr_tensor *ctr_loss_scale_settle(ctr_graph *g, ctr_tensor *scale, ctr_tensor *scalars);
 
 enum ctr_schedule_kind { CTR_SCHEDULE_COSINE, CTR_SCHEDULE_CONSTANT, CTR_SCHEDULE_STEP };
 /* Linear warm-up from base / warmup over `warmup` steps, then from base down to base * final_fraction

@@ -10,6 +10,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     ctr_tensor *w = node->in[CTR_OPTIM_W], *scalars = node->in[node->n_in - 1];
     struct ctr_launch_spec spec = {.file = "optim/sgd.cl",
                                    .kernel = "sgd_update",
+                                   .options = ctr_optim_options(node),
                                    .n_args = 10,
                                    .flops = 6.0 * (double)w->count,
                                    .bytes = 5.0 * (double)w->bytes};

@@ -90,6 +90,22 @@ static int open_data(ctr_trainer *t)
     return t->order && t->rates ? 0 : CTR_E_FAIL;
 }
 
+/* Gradients and the optimiser. Those stored as fp16 would vanish below 6e-8: the loss is scaled. */
+static int record_update(ctr_trainer *t, ctr_tensor *loss)
+{
+    ctr_graph *g = t->g;
+    ctr_tensor *scalars = t->batch.scalars, *scale = NULL, *seed = NULL;
+    if (t->params->precision == CTR_F16) {
+        scale = ctr_loss_scale(g);
+        seed = ctr_loss_scale_seed(g, scale, loss);
+    }
+    int rc = ctr_graph_backward(g, loss, seed);
+    if (rc == 0 && scale)
+        scalars = ctr_loss_scale_settle(g, scale, scalars);
+    return rc != 0 ? rc
+                   : t->optim->record(g, scalars, (float)t->weight_decay, t->params->optim_option);
+}
+
 /* The whole step as a graph. */
 static int record(ctr_trainer *t)
 {
@@ -101,7 +117,7 @@ static int record(ctr_trainer *t)
         .N = p->batch,
         .V = t->method->views,
         .encoder = t->encoder,
-        .encoder_params = {.stem = p->stem, .width = p->width, .training = 1},
+        .encoder_params = {.stem = p->stem, .width = p->width, .training = 1, .storage = p->precision},
         .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
         .option = p->method_option,
     };
@@ -114,9 +130,7 @@ static int record(ctr_trainer *t)
     if (rc == 0)
         rc = t->method->build(&io);
     if (rc == 0)
-        rc = ctr_graph_backward(g, io.loss, NULL);
-    if (rc == 0)
-        rc = t->optim->record(g, t->batch.scalars, (float)t->weight_decay, p->optim_option);
+        rc = record_update(t, io.loss);
     t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
     t->has_top1 = io.top1 != NULL;
     t->has_similarity = io.similarity != NULL;

@@ -6,6 +6,7 @@ CTR_TEST_KILLS is how many times a run is killed at a random moment (default 5).
 import json
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -155,6 +156,37 @@ class Train(unittest.TestCase):
             self.assertEqual(json.loads(done.out)["features"], 64)
         self.assertIn("width = 0.125", open(self.path("whole", "config.toml")).read())
         self.assertIn("--width", self.train("--resume", self.path("whole"), "--width", "1", code=2).err)
+
+    def test_precision(self):
+        for kind in "fp16", "bf16":
+            args = [*SMALL, "--precision", kind]
+            self.train(*args, "--out", self.path(kind))
+            state, metrics = self.checkpoint(kind, 10), self.metrics(kind)
+            self.assertEqual(b"optimizer.loss_scale" in state, kind == "fp16")
+            again = kind + "-again"
+            process = self.start(*args, "--checkpoint-steps", "5", "--out", self.path(again))
+            self.wait_for(again, 5, process)
+            process.kill()
+            process.wait()
+            self.train("--resume", self.path(again))
+            self.assertEqual(self.checkpoint(again, 10), state)
+            self.assertEqual(self.metrics(again), metrics)
+            for line, exact in zip(metrics, self.whole()[1]):
+                self.assertNotEqual(line["loss"], exact["loss"])
+                self.assertAlmostEqual(line["loss"], exact["loss"], delta=0.02 * exact["loss"])
+            done = run("eval", self.path(kind), "--limit", "60", "--no-probe", "--json")
+            self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn('precision = "bf16"', open(self.path("bf16", "config.toml")).read())
+        self.assertIn("--precision", self.train("--resume", self.path("bf16"), "--precision", "fp32", code=2).err)
+
+    def activations(self, *args):
+        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "16", *args)
+        return float(re.search(r"activations, scratch +([0-9.]+)", done.out).group(1))
+
+    def test_precision_saves_memory(self):
+        whole = self.activations()
+        for kind in "fp16", "bf16":
+            self.assertLess(self.activations("--precision", kind), 0.7 * whole)
 
     def test_refusals(self):
         os.makedirs(self.path("full"))

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +50,17 @@ char *ctr_path_join(const char *dir, const char *name)
         p[n++] = '/';
     memcpy(p + n, name, m + 1);
     return p;
+}
+
+void ctr_huge_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)2 << 20;
+    uintptr_t first = ((uintptr_t)p + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)p + bytes) / page * page;
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* it works without, too */
+#endif
 }
 
 int ctr_mkdirs(const char *path)

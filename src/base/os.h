@@ -11,6 +11,10 @@ double ctr_wall_time(void);
 /* Processors this process may run on, at least 1. */
 unsigned ctr_cpu_count(void);
 
+/* Asks for pages of 2 MiB under the memory at p, where it covers whole ones; best before it is first
+ * touched. Only a wish. */
+void ctr_huge_pages(void *p, size_t bytes);
+
 /* Creates `path` and its parents. Existing directories are fine. */
 int ctr_mkdirs(const char *path);
 /* "dir/name" in a new string, or NULL (failure recorded). */

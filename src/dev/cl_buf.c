@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
+
 #define STAGING_BYTES ((size_t)8 << 20)
+#define HUGE_BYTES    ((size_t)4 << 20) /* buffers from here on are worth pages of 2 MiB */
 
 static int no_memory(ctr_buf *buf, cl_int err, const char *call)
 {
@@ -31,6 +34,20 @@ static int buf_fail(ctr_buf *buf, cl_int err, const char *call)
     return ctr_cl_fail(buf->dev, err, call, buf->what);
 }
 
+/* Where buffers are the host's own memory, mapping one tells where it lies. Elsewhere the mapping is a
+ * copy, and asking is in vain. */
+static void want_huge_pages(ctr_buf *buf)
+{
+    cl_int err;
+    cl_command_queue queue = cl_of(buf->dev)->queue;
+    void *p = clEnqueueMapBuffer(queue, buf->impl, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                 buf->bytes, 0, NULL, NULL, &err);
+    if (err != CL_SUCCESS)
+        return;
+    ctr_huge_pages(p, buf->bytes);
+    clEnqueueUnmapMemObject(queue, buf->impl, p, 0, NULL, NULL);
+}
+
 int ctr_cl_buf_create(ctr_buf *buf)
 {
     cl_int err;
@@ -39,6 +56,8 @@ int ctr_cl_buf_create(ctr_buf *buf)
     if (err != CL_SUCCESS)
         return buf_fail(buf, err, "clCreateBuffer");
     buf->impl = mem;
+    if (buf->dev->caps.family == CTR_FAMILY_CPU && buf->bytes >= HUGE_BYTES)
+        want_huge_pages(buf);
     return 0;
 }
 

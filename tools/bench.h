@@ -1,7 +1,7 @@
 /* bench.h -- what the files of `clcontrast bench` share.
  *
- * A family (bench_ops.c, bench_gemm.c) is a way to record an op and a table of shapes; each shape gives
- * a row per pass. bench_time.c builds and times one row, bench_step.c a whole training step;
+ * A family (bench_ops.c, bench_gemm.c) is a way to record an op and a table of shapes; each shape
+ * gives a row per pass. bench_time.c builds and times one row, bench_step.c a whole training step;
  * bench_print.c and bench_svg.c show rows. To add a shape: a line in a table. To add an op: a
  * struct bench_family and its row in bench_families. Encoders come from src/nn's own list. */
 #ifndef CTR_TOOLS_BENCH_H

@@ -1,5 +1,5 @@
-/* bench_gemm.c -- C[M,N] = op(A) op(B) as an op of its own, to time products apart from layers: our register
- * tiles (op/gemm.h) and the BLAS. */
+/* bench_gemm.c -- C[M,N] = op(A) op(B) as an op of its own, to time products apart from layers: our
+ * register tiles (op/gemm.h) and the BLAS. */
 #include "bench.h"
 #include "op/gemm.h"
 
@@ -58,14 +58,13 @@ static int blas_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op op = {
     .name = "gemm",
-    .variants = (const struct ctr_variant[]){{.name = "tiles",
-                                              .usable = ctr_gemm_tiles_usable,
-                                              .prepare = tiles_prepare,
-                                              .lower = tiles_lower},
-                                             {.name = "blas",
-                                              .prepare = blas_prepare,
-                                              .lower = blas_lower},
-                                             {0}},
+    .variants =
+        (const struct ctr_variant[]){{.name = "tiles",
+                                      .usable = ctr_gemm_tiles_usable,
+                                      .prepare = tiles_prepare,
+                                      .lower = tiles_lower},
+                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
+                                     {0}},
 };
 
 static int record(struct bench_graph *b, const size_t *v, enum bench_pass pass)

@@ -42,7 +42,7 @@ static int conv2d(struct bench_graph *b, const size_t *v, enum bench_pass pass)
 
 #define CASE(label, which, ...)                                                                    \
     {                                                                                              \
-        .name = label, .passes = which, .v = {__VA_ARGS__}                                         \
+        .name = label, .passes = which, .v = { __VA_ARGS__ }                                       \
     }
 #define ALL (BENCH_FWD | BENCH_DX | BENCH_DW)
 /* CIFAR ResNet-18 with 64 pairs: its four stages, first layer, one that halves the map, a shortcut;
@@ -232,6 +232,7 @@ static const struct bench_family augment_family = {
 };
 
 const struct bench_family *const bench_families[] = {
-    &conv2d_family, &bench_gemm,       &dense_family,   &batch_norm_family, &pool_family,
-    &ntxent_family, &optimizer_family, &augment_family, NULL,
+    &conv2d_family,     &bench_gemm,     &dense_family,
+    &batch_norm_family, &pool_family,    &ntxent_family,
+    &optimizer_family,  &augment_family, NULL,
 };

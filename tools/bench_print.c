@@ -1,5 +1,5 @@
-/* bench_print.c -- rows as a table on standard output, or as one JSON object (docs/BENCHMARKS.md has
- * its schema). */
+/* bench_print.c -- rows as a table on standard output, or as one JSON object (docs/BENCHMARKS.md
+ * has its schema). */
 #include "bench.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* bench_step.c -- a whole training step: batch, augmentation, forward, loss, backward, update, as
- * `clcontrast train` runs it on the built-in drawings, with its defaults.
+ * `clcontrast train` runs it, on the built-in drawings with the defaults of SimCLR.
  *
- * In: an encoder and a number of pairs. Out: times of steps, each waited for; memory; and, from a second
- * trainer that times each kernel by events, what the kernels took. */
+ * In: an encoder and a number of pairs. Out: times of steps, each waited for; memory; and, from a
+ * second trainer that times each kernel by events, what the kernels took. */
 #include "bench.h"
 
 #include <stdlib.h>

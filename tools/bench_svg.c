@@ -1,5 +1,5 @@
-/* bench_svg.c -- a roofline (Williams, Waterman and Patterson, CACM 52(4), 2009): what each row reached
- * over its arithmetic intensity, below the measured roofs; both axes logarithmic.
+/* bench_svg.c -- a roofline (Williams, Waterman and Patterson, CACM 52(4), 2009): what each row
+ * reached over its arithmetic intensity, below the measured roofs; both axes logarithmic.
  *
  * In: rows with arithmetic and traffic, measured peaks. Out: a self-contained SVG. Points are
  * numbered and listed at the side, since names would cover each other. */
@@ -8,10 +8,19 @@
 #include <math.h>
 #include <string.h>
 
-enum { LEFT = 70, TOP = 60, WIDTH = 760, HEIGHT = 520, LIST = 330, LINE_H = 15 };
+enum {
+    LEFT = 70,
+    TOP = 60,
+    WIDTH = 760,
+    LEAST_HEIGHT = 520,
+    MOST_HEIGHT = 720,
+    LIST = 370,
+    LINE_H = 15
+};
 
 struct axes {
     double x0, x1, y0, y1; /* decades shown: log10 of FLOP/byte and FLOP/s */
+    int height;
 };
 
 static const char *const colours[] = {"#1f5fb4", "#c4500f", "#2a7f3f", "#7b3fa0", "#b3202c",
@@ -34,7 +43,7 @@ static double px(const struct axes *a, double lx)
 
 static double py(const struct axes *a, double ly)
 {
-    return TOP + HEIGHT - (ly - a->y0) / (a->y1 - a->y0) * HEIGHT;
+    return TOP + a->height - (ly - a->y0) / (a->y1 - a->y0) * a->height;
 }
 
 static double bandwidth(const struct ctr_peaks *p)
@@ -42,10 +51,10 @@ static double bandwidth(const struct ctr_peaks *p)
     return p->read > p->update ? p->read : p->update;
 }
 
-static struct axes fit(const struct bench_result *r)
+static struct axes fit(const struct bench_result *r, int height)
 {
     double ridge = log10(r->peaks->flops / bandwidth(r->peaks)), top = log10(r->peaks->flops);
-    struct axes a = {ridge - 1, ridge + 1, top - 1, top};
+    struct axes a = {ridge - 1, ridge + 1, top - 1, top, height};
     for (size_t i = 0; i < r->n; i++) {
         if (!drawn(&r->rows[i]))
             continue;
@@ -57,29 +66,48 @@ static struct axes fit(const struct bench_result *r)
         a.y1 = fmax(a.y1, y);
     }
     return (struct axes){floor(a.x0 - 0.05), ceil(a.x1 + 0.05), floor(a.y0 - 0.05),
-                         fmax(a.y1, top) + 0.25};
+                         fmax(a.y1, top) + 0.15, height};
 }
 
-static void grid(struct ctr_str *out, const struct axes *a)
+/* Lines at 1, 2 and 5 of each decade. */
+static void grid_x(struct ctr_str *out, const struct axes *a)
 {
-    for (double d = a->x0; d <= a->x1; d++) {
-        ctr_str_addf(out, "<path d=\"M%.1f %d v%d\" class=\"grid\"/>\n", px(a, d), TOP, HEIGHT);
-        ctr_str_addf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", px(a, d),
-                     TOP + HEIGHT + 18, pow(10, d));
-    }
-    for (double d = a->y0; d <= a->y1; d++) {
-        ctr_str_addf(out, "<path d=\"M%d %.1f h%d\" class=\"grid\"/>\n", LEFT, py(a, d), WIDTH);
-        ctr_str_addf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT - 8,
-                     py(a, d) + 4, pow(10, d - 9));
-    }
-    ctr_str_addf(out,
-                 "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">arithmetic done per byte that must "
-                 "be moved, FLOP/byte</text>\n",
-                 LEFT + WIDTH / 2, TOP + HEIGHT + 40);
-    ctr_str_addf(out,
-                 "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">arithmetic "
-                 "done, GFLOP/s</text>\n",
-                 TOP + HEIGHT / 2);
+    static const double steps[] = {1, 2, 5};
+    for (double d = a->x0; d < a->x1 + 0.01; d++)
+        for (int i = 0; i < 3; i++) {
+            double at = d + log10(steps[i]);
+            if (at > a->x1 + 0.01)
+                break;
+            ctr_str_addf(out, "<path d=\"M%.1f %d v%d\" class=\"%s\"/>\n", px(a, at), TOP,
+                         a->height, i ? "minor" : "grid");
+            ctr_str_addf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n",
+                         px(a, at), TOP + a->height + 18, steps[i] * pow(10, d));
+        }
+    ctr_str_addf(
+        out,
+        "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">arithmetic done per byte that must "
+        "be moved, FLOP/byte</text>\n",
+        LEFT + WIDTH / 2, TOP + a->height + 40);
+}
+
+static void grid_y(struct ctr_str *out, const struct axes *a)
+{
+    static const double steps[] = {1, 2, 5};
+    for (double d = a->y0; d < a->y1; d++)
+        for (int i = 0; i < 3; i++) {
+            double at = d + log10(steps[i]);
+            if (at > a->y1)
+                break;
+            ctr_str_addf(out, "<path d=\"M%d %.1f h%d\" class=\"%s\"/>\n", LEFT, py(a, at), WIDTH,
+                         i ? "minor" : "grid");
+            ctr_str_addf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT - 8,
+                         py(a, at) + 4, steps[i] * pow(10, d - 9));
+        }
+    ctr_str_addf(
+        out,
+        "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">arithmetic "
+        "done, GFLOP/s</text>\n",
+        TOP + a->height / 2);
 }
 
 static void roofs(struct ctr_str *out, const struct bench_result *r, const struct axes *a)
@@ -91,9 +119,9 @@ static void roofs(struct ctr_str *out, const struct bench_result *r, const struc
     ctr_str_addf(out,
                  "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" class=\"b\">%.0f GFLOP/s</text>\n",
                  LEFT + WIDTH - 6, py(a, top) - 7, r->peaks->flops * 1e-9);
-    double at = (from + ridge) / 2;
-    double tilt = -atan2((double)HEIGHT / (a->y1 - a->y0), (double)WIDTH / (a->x1 - a->x0)) * 180 /
-                  3.14159265358979;
+    double at = from + (ridge - from) * 0.72;
+    double tilt = -atan2((double)a->height / (a->y1 - a->y0), (double)WIDTH / (a->x1 - a->x0)) *
+                  180 / 3.14159265358979;
     ctr_str_addf(out,
                  "<text transform=\"translate(%.1f %.1f) rotate(%.1f)\" text-anchor=\"middle\" "
                  "class=\"b\">%.1f GB/s</text>\n",
@@ -120,14 +148,15 @@ struct label {
 };
 
 /* A place near (x, y) that no earlier label or point covers; the nearest of rings of candidates. */
-static struct label free_place(double x, double y, const struct label *taken, size_t n)
+static struct label free_place(const struct axes *a, double x, double y, const struct label *taken,
+                               size_t n)
 {
     for (double ring = 13; ring < 120; ring += 9)
         for (int k = 0; k < 12; k++) {
             double angle = (k * 5 % 12) * 3.14159265358979 / 6 - 0.8;
             struct label at = {x + ring * cos(angle), y + ring * sin(angle)};
             int clear = at.x > LEFT + 8 && at.x < LEFT + WIDTH - 8 && at.y > TOP + 8 &&
-                        at.y < TOP + HEIGHT - 8;
+                        at.y < TOP + a->height - 8;
             for (size_t i = 0; i < n && clear; i++)
                 clear = fabs(at.x - taken[i].x) > 17 || fabs(at.y - taken[i].y) > 12;
             if (clear)
@@ -152,7 +181,7 @@ static void points(struct ctr_str *out, const struct bench_result *r, const stru
     for (size_t i = 0; i < r->n && number < all; i++) {
         if (!drawn(&r->rows[i]))
             continue;
-        struct label p = taken[number++], at = free_place(p.x, p.y, taken, n);
+        struct label p = taken[number++], at = free_place(a, p.x, p.y, taken, n);
         taken[n++] = at;
         ctr_str_addf(out, "<path d=\"M%.1f %.1f L%.1f %.1f\" class=\"lead\"/>", p.x, p.y, at.x,
                      at.y);
@@ -173,36 +202,37 @@ static void list(struct ctr_str *out, const struct bench_result *r)
                  "<text x=\"%d\" y=\"%d\" class=\"b\">row</text><text x=\"%d\" y=\"%d\" "
                  "text-anchor=\"end\" class=\"b\">GFLOP/s</text><text x=\"%d\" y=\"%d\" "
                  "text-anchor=\"end\" class=\"b\">of roof</text>\n",
-                 x + 24, TOP - 6, x + 250, TOP - 6, x + 302, TOP - 6);
+                 x + 24, TOP - 6, x + 285, TOP - 6, x + 340, TOP - 6);
     for (size_t i = 0; i < r->n; i++) {
         const struct bench_row *row = &r->rows[i];
         if (!drawn(row))
             continue;
         int y = TOP + 10 + LINE_H * (int)number++;
-        ctr_str_addf(out,
-                     "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" class=\"b\" fill=\"%s\">%zu</text>"
-                     "<text x=\"%d\" y=\"%d\">%s</text>"
-                     "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.1f</text>"
-                     "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f%%</text>\n",
-                     x + 18, y, colour(r, i), number, x + 24, y, row->name, x + 250, y,
-                     row->work / row->median_s * 1e-9, x + 302, y,
-                     100 * row->floor_s / row->median_s);
+        ctr_str_addf(
+            out,
+            "<text x=\"%d\" y=\"%d\" text-anchor=\"end\" class=\"b\" fill=\"%s\">%zu</text>"
+            "<text x=\"%d\" y=\"%d\">%s</text>"
+            "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.1f</text>"
+            "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f%%</text>\n",
+            x + 18, y, colour(r, i), number, x + 24, y, row->name, x + 285, y,
+            row->work / row->median_s * 1e-9, x + 340, y, 100 * row->floor_s / row->median_s);
     }
 }
 
 void bench_svg(struct ctr_str *out, const struct bench_result *r)
 {
-    struct axes a = fit(r);
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++)
         n += drawn(&r->rows[i]);
-    int height = TOP + HEIGHT + 60, listed = TOP + LINE_H * (int)n + 30;
-    height = listed > height ? listed : height;
+    int listed = LINE_H * (int)n + 30, plot = listed - 60;
+    plot = plot < LEAST_HEIGHT ? LEAST_HEIGHT : plot > MOST_HEIGHT ? MOST_HEIGHT : plot;
+    struct axes a = fit(r, plot);
+    int height = TOP + (listed > plot + 60 ? listed : plot + 60);
     ctr_str_addf(out,
                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                 "height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                 "<style>text{fill:#222}.b{font-weight:bold}.n{font-size:11px;font-weight:bold;"
-                 "paint-order:stroke;stroke:#fff;stroke-width:3px}.grid{stroke:#ddd;fill:none}"
+                 "height=\"%d\" fill=\"#222\" font-family=\"sans-serif\" font-size=\"12\">\n"
+                 "<style>.b{font-weight:bold}.n{font-size:11px;font-weight:bold}.grid{stroke:#ccc}."
+                 "minor{stroke:#eee}"
                  ".roof{stroke:#222;stroke-width:2;fill:none}.lead{stroke:#bbb}</style>\n"
                  "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
                  LEFT + WIDTH + LIST + 20, height, LEFT + WIDTH + LIST + 20, height);
@@ -213,9 +243,13 @@ void bench_svg(struct ctr_str *out, const struct bench_result *r)
         else
             ctr_str_addf(out, "%c", *c);
     }
-    ctr_str_addf(out, "</text>\n<text x=\"%d\" y=\"44\">clcontrast " CTR_VERSION
-                      ", measured roofs; medians</text>\n", LEFT);
-    grid(out, &a);
+    ctr_str_addf(
+        out,
+        "</text>\n<text x=\"%d\" y=\"44\">clcontrast " CTR_VERSION
+        ", measured roofs; medians; what lies above the slope found its data in caches</text>\n",
+        LEFT);
+    grid_x(out, &a);
+    grid_y(out, &a);
     roofs(out, r, &a);
     points(out, r, &a);
     list(out, r);

@@ -1,9 +1,9 @@
 /* bench_time.c -- one row: an op recorded, built, and timed as a step would run it.
  *
  * In: a family's case. Out: times of everything the op launches, packing, padding and sums
- * included, enqueued in a row without waiting in between; the wait at the end is shared by as many runs as
- * take 5 ms. Inputs are uniform in [-1, 1), so that no denormals or zeros make it faster or slower;
- * small tensors are found in caches, as they are by whom it is compared with. */
+ * included, enqueued in a row without waiting in between; the wait at the end is shared by as many
+ * runs as take 5 ms. Inputs are uniform in [-1, 1), so that no denormals or zeros make it faster or
+ * slower; small tensors are found in caches, as they are by whom it is compared with. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -47,8 +47,7 @@ int bench_sample(struct bench_row *row, ctr_dev *dev, const struct bench_options
     CTR_TRY(run_times(&once, dev, run, user, 1));
     CTR_TRY(run_times(&once, dev, run, user, 1));
     unsigned runs = once < SAMPLE_S ? (unsigned)(SAMPLE_S / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
-    while (n < MAX_SAMPLES &&
-           (o->repeat ? n < o->repeat : n < MIN_SAMPLES || spent < o->seconds)) {
+    while (n < MAX_SAMPLES && (o->repeat ? n < o->repeat : n < MIN_SAMPLES || spent < o->seconds)) {
         CTR_TRY(run_times(&t[n], dev, run, user, runs));
         spent += t[n];
         t[n++] /= runs;

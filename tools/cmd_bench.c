@@ -1,5 +1,5 @@
-/* cmd_bench.c -- `clcontrast bench`: how fast the ops and whole training steps are on a device, beside what
- * the device could do at most.
+/* cmd_bench.c -- `clcontrast bench`: how fast the ops and whole training steps are on a device,
+ * beside what the device could do at most.
  *
  * In: names of what to time. Out: a table as it is measured, or one JSON object; a drawing on
  * demand. bench.h tells who does what. */
@@ -189,9 +189,9 @@ static int check_kernels(const struct bench *b)
     for (unsigned k = 0; list && *list; k++) {
         size_t n = strcspn(list, ",");
         if (n && !(b->used >> (k < 31 ? k : 31) & 1))
-            return ctr_hint(ctr_fail(CTR_E_USAGE, "--kernel %.*s: nothing timed uses such an op",
-                                     (int)n, list),
-                            "the last column of the table names ops and their variants");
+            return ctr_hint(
+                ctr_fail(CTR_E_USAGE, "--kernel %.*s: nothing timed uses such an op", (int)n, list),
+                "the last column of the table names ops and their variants");
         list += n + (list[n] == ',');
     }
     return 0;
@@ -236,8 +236,8 @@ static int write_svg(const struct bench_result *r, const char *path)
 {
     struct ctr_str text = {0};
     bench_svg(&text, r);
-    int rc = text.failed ? ctr_fail(CTR_E_FAIL, "out of memory")
-                         : ctr_file_write(path, text.s, text.n);
+    int rc =
+        text.failed ? ctr_fail(CTR_E_FAIL, "out of memory") : ctr_file_write(path, text.s, text.n);
     if (rc == 0)
         term_note("wrote %s", path);
     ctr_str_free(&text);
@@ -329,8 +329,10 @@ const struct cmd cmd_bench = {
     .args = "[NAME...]",
     .max_args = 64,
     .about =
-        "Measures the device's peak arithmetic and bandwidth, then ops with the networks' shapes and "
-        "whole training steps. GFLOP/s are those of the direct algorithm and GB/s count each operand once; "
+        "Measures the device's peak arithmetic and bandwidth, then ops with the networks' shapes "
+        "and "
+        "whole training steps. GFLOP/s are those of the direct algorithm and GB/s count each "
+        "operand once; "
         "flop% and mem% are shares of the measured peaks, of the arithmetic really done; x floor "
         "is the time over what the peaks allow. Nothing else should run beside it.",
     .examples = examples,

@@ -51,7 +51,9 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
         .file = "op/dense.cl",
         .kernel = "dense_bwd_db_total",
         .args = {CTR_BUF(db->buf), CTR_BUF(part), CTR_U32(split.chunks), CTR_U32(C)},
-        .n_args = 4};
+        .n_args = 4,
+        .flops = (double)split.chunks * (double)C,
+        .bytes = 4.0 * (double)(split.chunks + 1) * (double)C};
     ctr_grid_row_sums(g, &sums, split, C);
     ctr_grid_row_totals(g, &total, C);
     int rc = ctr_emit(g, &sums);

@@ -153,7 +153,8 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
                                    .kernel = c->pool ? "conv2d_bwd_unpool" : "conv2d_bwd_mask",
                                    .flops = 2.0 * (double)dy->count,
-                                   .bytes = (gate ? 3.0 : 1.0) * (double)dy->bytes};
+                                   .bytes = (double)dy->bytes +
+                                            (gate ? (double)(gate->bytes + out->bytes) : 0.0)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){out, part, dy, gate ? gate : dy});
     if (c->pool)
         conv2d_ints(&spec, 6, (int[]){db != NULL, c->N, c->P, c->Q, c->K, (int)per});

@@ -95,7 +95,7 @@ int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
         .kernel = "conv2d_direct",
         .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
         .flops = conv2d_flops(c),
-        .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};
+        .bytes = (double)(dx->bytes + dy->bytes + packed->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
     conv2d_ints(&spec, 1, (int[]){0});
     spec.args[spec.n_args++] = CTR_F32(-INFINITY);
@@ -157,7 +157,7 @@ int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
         .global = {conv2d_ceil((size_t)c->C, 8), conv2d_ceil((size_t)c->K, 32), splits},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + node->in[1]->bytes + part->bytes)};
+        .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
     conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
     spec.args[spec.n_args++] = CTR_LOCAL(direct_acc_bytes(c));
     conv2d_ints(
@@ -243,7 +243,7 @@ int conv2d_thin_fwd_lower(ctr_graph *g, ctr_node *node)
         .global = {conv2d_ceil((size_t)conv2d_rows(c), t.high), (size_t)c->N, 1},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
+        .bytes = (double)(x->bytes + y->bytes + packed->bytes + (c->pool ? y->count : 0))};
     conv2d_bufs(&spec, 5,
                 (ctr_tensor *[]){y, c->pool ? node->out[1] : y, x, packed, b ? b : packed});
     spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
@@ -286,7 +286,8 @@ int conv2d_thin_dw_lower(ctr_graph *g, ctr_node *node)
                                    .local = {1, 1, 1},
                                    .flops = conv2d_flops(c),
                                    .bytes =
-                                       (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0))};
+                                       (double)(x->bytes + dy->bytes + part->bytes +
+                                                (gate ? gate->bytes : 0))};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_LOCAL(t.rows_bytes);
     spec.args[spec.n_args++] = CTR_LOCAL(t.dy_bytes);

@@ -107,7 +107,7 @@ int conv2d_tile_dx_lower(ctr_graph *g, ctr_node *node)
         .kernel = "conv2d_tile",
         .options = options(node, &t, 1, c->K, c->C),
         .flops = conv2d_flops(c),
-        .bytes = (double)(dx->bytes + node->in[0]->bytes + packed->bytes)};
+        .bytes = (double)(dx->bytes + dy->bytes + packed->bytes)};
     grid(&spec, &t, product_dx(c));
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
     conv2d_ints(&spec, 1, (int[]){0});
@@ -175,7 +175,7 @@ int conv2d_tile_dw_lower(ctr_graph *g, ctr_node *node)
         .kernel = "conv2d_tile_bwd_dw",
         .options = options(node, &t, 0, c->C, c->K),
         .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + node->in[1]->bytes + part->bytes)};
+        .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
     grid(&spec, &t, product_dw(c));
     spec.global[2] = parts.splits;
     conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});

@@ -16,11 +16,20 @@ static size_t tiles(size_t n, size_t h, size_t w)
     return n * conv2d_ceil(h, 4) * conv2d_ceil(w, 4);
 }
 
-/* Operations of a tile: 36 products a channel pair, Bt d B of an input channel and At m A (A dY At in
- * the weight gradient) of an output channel, as the kernel file has them; each transform once. */
-static double tile_work(const struct conv2d *c, double in, double out)
+/* Operations of the transforms, as the kernel file has them: of a row or column, times their
+ * number. */
+enum {
+    PACK_OPS = 9 * 14,
+    IN_OPS = 12 * 19,
+    OUT_OPS = 10 * 13,
+    GRAD_OPS = 10 * 11,
+    DW_OPS = 9 * 15
+};
+
+/* Of a tile: 36 products a channel pair, and each transform once. */
+static double tile_work(const struct conv2d *c, double in, double out, double out_ops)
 {
-    return 2.0 * POINTS * c->C * c->K + 12 * 19 * in + 10 * 13 * out;
+    return 2.0 * POINTS * c->C * c->K + IN_OPS * in + out_ops * out;
 }
 
 /* A tile costs 36 products a channel pair, plus transforms of about half as much again. */
@@ -120,7 +129,8 @@ static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_te
                                    .kernel = "conv2d_winograd_pack",
                                    .global = {(size_t)in, (size_t)out / 16, 1},
                                    .local = {1, 1, 1},
-                                   .flops = 9.0 * 13 * c->C * c->K, /* G g Gt */
+                                   .work = (double)PACK_OPS * c->C *
+                                           c->K, /* none of the direct algorithm's */
                                    .bytes = (double)(U->bytes + w->bytes)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){U, w});
     conv2d_ints(&spec, 6,
@@ -152,7 +162,7 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
         .global = {conv2d_ceil(n_tiles, f.T), out->dim[3] / f.G, 1},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
-        .work = (double)n_tiles * tile_work(c, (double)in->dim[3], (double)out->dim[3]),
+        .work = (double)n_tiles * tile_work(c, (double)in->dim[3], (double)out->dim[3], OUT_OPS),
         .bytes = (double)(in->bytes + out->bytes + U->bytes + (d->gate ? d->gate->bytes : 0) +
                           (d->max_at ? d->max_at->bytes : 0))};
     conv2d_bufs(&spec, 6,
@@ -313,8 +323,8 @@ int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
         .work = (double)tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c)) *
-                    tile_work(c, c->C, c->K) +
-                (double)p.splits * 9 * 15 * c->C * c->K, /* Gt d G of each part */
+                    tile_work(c, c->C, c->K, GRAD_OPS) +
+                (double)p.splits * DW_OPS * c->C * c->K,
         .bytes = (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0) + part->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
     spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CI));

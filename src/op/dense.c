@@ -80,6 +80,7 @@ static int emit_bias(ctr_graph *g, const struct attr *a, ctr_tensor *y, const ct
     struct ctr_launch_spec spec = {.file = "op/dense.cl",
                                    .kernel = "dense_fwd_bias",
                                    .n_args = 7,
+                                   .flops = (double)y->count * ((b != NULL) + a->relu),
                                    .bytes = 2.0 * (double)y->bytes};
     spec.args[0] = CTR_BUF(y->buf);
     spec.args[1] = CTR_BUF(b ? b->buf : y->buf);
@@ -153,7 +154,9 @@ static int emit_db(ctr_graph *g, const ctr_node *node, const struct attr *a)
                                     .args = {CTR_BUF(node->out[a->db - 1]->buf),
                                              CTR_BUF(a->parts->buf), CTR_U32(split.chunks),
                                              CTR_U32(a->O)},
-                                    .n_args = 4};
+                                    .n_args = 4,
+                                    .flops = (double)split.chunks * (double)a->O,
+                                    .bytes = 4.0 * (double)(split.chunks + 1) * (double)a->O};
     ctr_grid_row_totals(g, &total, a->O);
     return ctr_emit(g, &total);
 }

@@ -80,7 +80,7 @@ static int emit_tiles(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct
                                    .global = {c->m_items, c->panels, c->splits},
                                    .local = {1, 1, 1},
                                    .flops = 2 * M * N * K,
-                                   .bytes = 4 * (M * K + K * N + M * N)};
+                                   .bytes = 4 * (M * K + K * N + M * N * (double)c->splits)};
     spec.args[0] = CTR_BUF(out);
     spec.args[1] = CTR_BUF(p->A);
     spec.args[2] = CTR_BUF(packed ? p->temp : p->B);
@@ -110,6 +110,7 @@ static int emit_sum(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct c
     struct ctr_launch_spec spec = {.file = "op/gemm.cl",
                                    .kernel = "gemm_sum",
                                    .n_args = 13,
+                                   .flops = (double)(c->splits * p->M * p->N),
                                    .bytes = 4.0 * (double)((c->splits + 1) * p->M * p->N)};
     spec.args[0] = CTR_BUF(p->C);
     spec.args[1] = CTR_BUF(p->temp);

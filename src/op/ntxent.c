@@ -91,7 +91,8 @@ static int emit_rows(ctr_graph *g, ctr_node *node, ctr_tensor *part, size_t spli
                                    .global = {ROW_ITEMS},
                                    .local = {local},
                                    .n_args = 7,
-                                   .bytes = (double)part->bytes};
+                                   .flops = 5.0 * (double)(M * splits), /* maxima, sums of powers */
+                                   .bytes = (double)(part->bytes + 2 * M * sizeof(float))};
     spec.args[0] = CTR_BUF(sums->buf);
     spec.args[1] = CTR_BUF(node->out[LSE]->buf);
     spec.args[2] = CTR_BUF(node->out[MISS]->buf);
@@ -124,7 +125,7 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, int group)
                                    .global = {cut.items * local, cut.splits},
                                    .local = {local, 1},
                                    .flops = 2.0 * (double)M * (double)M * (double)D,
-                                   .bytes = (double)cut.items * (double)z->bytes};
+                                   .bytes = (double)(z->bytes + part->bytes)};
     unsigned n = 0;
     spec.args[n++] = CTR_BUF(part->buf);
     spec.args[n++] = CTR_BUF(z->buf);
@@ -197,7 +198,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
                                    .global = {cut.items * local, cut.splits, 1},
                                    .local = {local, 1, 1},
                                    .flops = 4.0 * (double)M * (double)M * (double)D,
-                                   .bytes = 2.0 * (double)cut.items * (double)z->bytes};
+                                   .bytes = (double)(z->bytes + cut.splits * dz->bytes)};
     unsigned n = 0;
     spec.args[n++] = CTR_BUF(cut.splits > 1 ? share->buf : dz->buf);
     for (unsigned i = 0; i < 4; i++)

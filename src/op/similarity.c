@@ -87,7 +87,7 @@ static int tile_lower(ctr_graph *g, ctr_node *node)
                                    .local = {1, 1},
                                    .n_args = 9,
                                    .flops = 2.0 * (double)s->count * (double)D,
-                                   .bytes = (double)s->bytes + (double)columns * (double)a->bytes};
+                                   .bytes = (double)(s->bytes + a->bytes + b->bytes)};
     spec.args[0] = CTR_BUF(s->buf);
     spec.args[1] = CTR_BUF(a->buf);
     spec.args[2] = CTR_BUF(b->buf);

@@ -209,11 +209,6 @@ static int conv2d_grad(ctr_graph *g, ctr_node *node)
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
     ctr_tensor *gate = c->pool ? node->out[1] : c->relu ? y : NULL;
-    if (ctr_needs_grad(x)) {
-        ctr_node *bwd =
-            ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
-        CTR_TRY(ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim)));
-    }
     if (ctr_needs_grad(w) || ctr_needs_grad(b)) {
         ctr_node *bwd =
             ctr_node_add(g, &conv2d_bwd_dw, c, sizeof *c, 3, (ctr_tensor *[]){x, y->grad, gate}, 1);
@@ -223,6 +218,11 @@ static int conv2d_grad(ctr_graph *g, ctr_node *node)
             CTR_TRY(ctr_grad_add(g, w, dw));
         if (ctr_needs_grad(b))
             CTR_TRY(ctr_grad_add(g, b, db));
+    }
+    if (ctr_needs_grad(x)) { /* last, so that x is gone when its gradient needs room */
+        ctr_node *bwd =
+            ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
+        rc = ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim));
     }
 out:
     return rc;

@@ -26,7 +26,7 @@ static int swapped(const char *a, const char *b)
 {
     while (*a && *a == *b)
         a++, b++;
-    return *a && a[1] && a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0;
+    return *a && *b && a[1] && a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0;
 }
 
 void opt_near_offer(struct opt_near *near, const char *typed, const char *word)

@@ -182,6 +182,23 @@ static void tables_that_clash_are_refused(void **state)
     opt_finish(&set);
 }
 
+static void near_words_are_offered(void **state)
+{
+    static const struct {
+        const char *typed, *word;
+        int near;
+    } cases[] = {{"conv2d", "conv2d", 1}, {"ocnv2d", "conv2d", 1}, {"conv", "conv2d", 1},
+                 {"conv2d/x", "conv2d", 1}, {"conv2d/64", "conv2d", 0}, {"", "x", 1}, {"ab", "xy", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct opt_near near = {0};
+        char *word = strdup(cases[i].word); /* of its exact size, for the sanitizer */
+        opt_near_offer(&near, cases[i].typed, word);
+        assert_int_equal(near.best != NULL, cases[i].near);
+        free(word);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_value_can_be_seen_before_parsing),
         cmocka_unit_test(help_shows_defaults_and_keeps_the_width),
         cmocka_unit_test(tables_that_clash_are_refused),
+        cmocka_unit_test(near_words_are_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

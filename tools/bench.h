@@ -33,7 +33,8 @@ struct bench_case {
 struct bench_graph {
     ctr_graph *g;
     ctr_store *store;
-    size_t first; /* node from which on time is taken */
+    enum ctr_dtype storage; /* of activations */
+    size_t first;           /* node from which on time is taken */
 };
 
 struct bench_family {
@@ -47,13 +48,16 @@ struct bench_family {
 extern const struct bench_family *const bench_families[];
 extern const struct bench_family bench_gemm;
 
-/* Records the gradient of y; from here on time is taken. */
+/* From here on time is taken. */
+void bench_start(struct bench_graph *b);
+/* Starts, and records the gradient of y. */
 int bench_backward(struct bench_graph *b, ctr_tensor *y);
 
 struct bench_options {
     const char *device, *kernel, *quirk, *encoder, *svg;
     uint64_t batch, image_size, repeat; /* 0: each case's own; by time */
     double seconds;                     /* of each row, about */
+    int precision;                      /* see opt_storage */
     int full, list, json, peaks;
 };
 
@@ -92,6 +96,7 @@ void bench_row_finish(struct bench_row *row);
 
 struct bench_result {
     const struct ctr_caps *caps;
+    enum ctr_dtype storage; /* of activations */
     const struct ctr_peaks *peaks;
     const struct bench_row *rows;
     size_t n;

@@ -22,6 +22,17 @@ static ctr_tensor *wanted(struct bench_graph *b, const char *name, unsigned rank
     return t;
 }
 
+/* The same, an activation: stored as --precision says, before time is taken. */
+static ctr_tensor *activation(struct bench_graph *b, const char *name, const size_t dim[4],
+                              unsigned passes, enum bench_pass pass)
+{
+    ctr_tensor *t = ctr_cast(b->g, input(b, name, 4, dim), b->storage);
+    if (t && (pass & passes))
+        ctr_graph_want_grad(t);
+    bench_start(b);
+    return t;
+}
+
 static int gradients(struct bench_graph *b, ctr_tensor *y, enum bench_pass pass)
 {
     return pass & (BENCH_FWD | BENCH_ONE) ? ctr_graph_status(b->g) : bench_backward(b, y);
@@ -32,7 +43,7 @@ static int gradients(struct bench_graph *b, ctr_tensor *y, enum bench_pass pass)
 static int conv2d(struct bench_graph *b, const size_t *v, enum bench_pass pass)
 {
     size_t N = v[0], H = v[1], C = v[2], K = v[3], R = v[4], stride = v[5], pad = v[6], cnn = v[7];
-    ctr_tensor *x = wanted(b, "x", 4, (size_t[]){N, H, H, C}, BENCH_DX, pass);
+    ctr_tensor *x = activation(b, "x", (size_t[]){N, H, H, C}, BENCH_DX, pass);
     ctr_tensor *w = wanted(b, "w", 4, (size_t[]){K, C, R, R}, BENCH_DW, pass);
     ctr_tensor *bias = cnn ? wanted(b, "b", 1, &K, BENCH_DW, pass) : NULL;
     ctr_tensor *y = cnn ? ctr_conv2d_pool(b->g, x, w, bias, stride, pad, 1)
@@ -112,8 +123,8 @@ static int batch_norm(struct bench_graph *b, const size_t *v, enum bench_pass pa
                                 .training = 1,
                                 .relu = 1};
     if (v[3])
-        bn.residual = wanted(b, "residual", 4, dim, BENCH_BWD, pass);
-    ctr_tensor *x = wanted(b, "x", 4, dim, BENCH_BWD, pass);
+        bn.residual = activation(b, "residual", dim, BENCH_BWD, pass);
+    ctr_tensor *x = activation(b, "x", dim, BENCH_BWD, pass);
     return gradients(b, ctr_batch_norm(b->g, x, &bn), pass);
 }
 
@@ -134,7 +145,7 @@ static const struct bench_family batch_norm_family = {
 
 static int pool(struct bench_graph *b, const size_t *v, enum bench_pass pass)
 {
-    ctr_tensor *x = wanted(b, "x", 4, (size_t[]){v[0], v[1], v[1], v[2]}, BENCH_BWD, pass);
+    ctr_tensor *x = activation(b, "x", (size_t[]){v[0], v[1], v[1], v[2]}, BENCH_BWD, pass);
     ctr_tensor *y = v[3] ? ctr_max_pool(b->g, x, v[3], v[4], v[5]) : ctr_global_avg_pool(b->g, x);
     return gradients(b, y, pass);
 }

@@ -200,6 +200,7 @@ void bench_json(struct ctr_str *out, const struct bench_result *r)
         text(out, "driver", r->caps->driver);
         whole(out, "compute_units", r->caps->compute_units);
     }
+    text(out, "precision", ctr_dtype_name(r->storage));
     if (r->peaks) {
         ctr_str_addf(out, "\"peaks\":{");
         number(out, "flops_per_s", r->peaks->flops);

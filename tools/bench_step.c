@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "method/method.h"
+#include "opt_train.h"
 #include "train/train.h"
 
 #define PROFILED_STEPS 3
@@ -25,6 +26,7 @@ static struct ctr_train_params params_of(const struct bench_row *row, const stru
     struct ctr_train_params p = {.limit = 8 * row->pairs,
                                  .image_size = row->image_size,
                                  .encoder = row->encoder,
+                                 .precision = opt_storage(o->precision),
                                  .method = "simclr",
                                  .head_out = 128,
                                  .head_bn = 1,

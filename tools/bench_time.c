@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/rng.h"
+#include "op/op.h"
+#include "opt_train.h"
 
 #define SAMPLE_S    0.005
 #define MIN_SAMPLES 5
@@ -70,12 +72,18 @@ static size_t nodes_of(const ctr_graph *g)
     return n;
 }
 
+void bench_start(struct bench_graph *b)
+{
+    b->first = nodes_of(b->g);
+}
+
 int bench_backward(struct bench_graph *b, ctr_tensor *y)
 {
     if (!y)
         return ctr_graph_status(b->g);
-    ctr_tensor *dy = ctr_graph_input(b->g, "dy", y->dtype, y->rank, y->dim);
-    b->first = nodes_of(b->g);
+    ctr_tensor *dy = ctr_graph_input(b->g, "dy", CTR_F32, y->rank, y->dim);
+    dy = ctr_cast(b->g, dy, y->dtype);
+    bench_start(b);
     return ctr_graph_backward(b->g, y, dy);
 }
 
@@ -219,7 +227,7 @@ int bench_op(struct bench_row *row, int *skipped, ctr_dev *dev, const struct ben
     int rc = 0;
     const struct bench_family *f = row->family;
     const char *op = row->pass & (BENCH_FWD | BENCH_ONE) ? f->fwd_op : f->bwd_op;
-    struct bench_graph b = {0};
+    struct bench_graph b = {.storage = opt_storage(o->precision)};
     struct ctr_str kernels = {0};
     *skipped = 0;
     CTR_TRY(ctr_store_create(&b.store, dev));

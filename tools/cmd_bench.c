@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "nn/nn.h"
+#include "opt_train.h"
 #include "term.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct bench_options, member, __VA_ARGS__)
@@ -37,6 +38,7 @@ static const struct opt rows[] = {
     ROW(FLAG, list, .name = "list", .help = "print the names of what can be timed, and stop"),
     ROW(FLAG, json, .name = "json", .help = "print one JSON object"),
     ROW(STR, svg, .name = "svg", .metavar = "FILE", .help = "draw the roofline"),
+    OPT_PRECISION(struct bench_options),
     ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
         .help = "force kernel variants where they can be used"),
     ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
@@ -254,6 +256,7 @@ static int measure(struct bench *b)
         ctr_dev_set_peaks(b->dev, &b->peaks);
     }
     struct bench_result r = {.caps = ctr_dev_caps(b->dev),
+                             .storage = opt_storage(b->o.precision),
                              .peaks = b->o.peaks ? &b->peaks : NULL,
                              .rows = b->rows,
                              .n = b->n};

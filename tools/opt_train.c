@@ -49,10 +49,7 @@ static const struct opt network_rows[] = {
     ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
         .init = "auto",
         .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
-    ROW(CHOICE, precision, .name = "precision", .metavar = "KIND", .choices = "fp32|fp16|bf16",
-        .init = "fp32",
-        .help = "storage of the encoder's activations and their gradients (weights and arithmetic: "
-                "fp32); fp16 scales the loss"),
+    OPT_PRECISION(struct train_options),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
         .help = "learning method"),
     ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
@@ -173,9 +170,14 @@ int train_settle(struct train_command *c)
     return rc;
 }
 
-int train_params(struct ctr_train_params *p, const struct train_command *c)
+enum ctr_dtype opt_storage(int precision)
 {
     static const enum ctr_dtype stored[] = {CTR_F32, CTR_F16, CTR_BF16}; /* fp32|fp16|bf16 */
+    return stored[precision];
+}
+
+int train_params(struct ctr_train_params *p, const struct train_command *c)
+{
     const struct train_options *o = &c->o;
     *p = (struct ctr_train_params){
         .data = o->data,
@@ -188,7 +190,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .optimizer = o->optimizer,
         .stem = (enum ctr_stem)o->stem,
         .width = o->width,
-        .precision = stored[o->precision],
+        .precision = opt_storage(o->precision),
         .head_hidden = o->head_hidden,
         .head_out = o->head_out,
         .head_bn = o->head_bn,

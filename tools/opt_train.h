@@ -20,6 +20,14 @@ struct train_options {
     double width, learning_rate, weight_decay, warmup;
 };
 
+/* --precision, for any command's table: a row, and the storage that its word stands for. */
+#define OPT_PRECISION(type)                                                                        \
+    OPT_ROW(CHOICE, type, precision, .name = "precision", .metavar = "KIND",                       \
+            .choices = "fp32|fp16|bf16", .init = "fp32",                                           \
+            .help = "storage of the encoder's activations and their gradients (weights and "       \
+                    "arithmetic: fp32); fp16 scales the loss")
+enum ctr_dtype opt_storage(int precision);
+
 /* Options that methods and optimisers describe themselves. */
 struct described {
     struct opt rows[CTR_MAX_OPTIONS + 1];

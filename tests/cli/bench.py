@@ -74,6 +74,20 @@ class Bench(unittest.TestCase):
         self.assertIn("views/s", table)
         self.assertIn("of floor", table)
 
+    def test_precision(self):
+        cases = ("batch_norm/512x4", "conv2d/stride2/dx", "--no-peaks", "--json", *TINY)
+        full = json.loads(self.bench(*cases).out)
+        half = json.loads(self.bench(*cases, "--precision", "bf16").out)
+        self.assertEqual((full["precision"], half["precision"]), ("fp32", "bf16"))
+        for was, now in zip(full["rows"], half["rows"], strict=True):
+            self.assertEqual(was["flops"], now["flops"])
+            self.assertEqual(was["launches"], now["launches"])  # conversions are not timed
+            self.assertLess(now["bytes"], was["bytes"])
+        step, = json.loads(self.bench("step", "--encoder", "cnn", "--precision", "fp16", "--no-peaks",
+                                      "--json", *TINY).out)["rows"]
+        self.assertIn("loss_scale_look", {kernel["name"] for kernel in step["kernels"]})
+        self.assertIn("fp8", self.bench("step", "--precision", "fp8", code=2).err)
+
     def test_roofline(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "roof.svg")

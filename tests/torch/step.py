@@ -192,4 +192,5 @@ def main():
     sys.exit(worst > max(1e-4, 4 * theirs))
 
 
-main()
+if __name__ == "__main__":
+    main()

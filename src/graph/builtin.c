@@ -49,6 +49,7 @@ static int sum_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op sum = {
     .name = "sum",
+    .in_place = ctr_element_wise,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = sum_lower, .half = 1}, {0}},
 };

@@ -272,6 +272,16 @@ ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, uns
     return t;
 }
 
+ctr_node *ctr_node_again(ctr_graph *g, ctr_node *node)
+{
+    ctr_node *again = ctr_node_add(g, node->op, node->attr, node->attr_bytes, node->n_in, node->in,
+                                   node->n_in);
+    for (unsigned i = 0; again && i < node->n_out; i++)
+        if (!ctr_node_out(g, again, node->out[i]->dtype, node->out[i]->rank, node->out[i]->dim))
+            return NULL;
+    return again;
+}
+
 static int is_half(const ctr_tensor *t)
 {
     return t && (t->dtype == CTR_F16 || t->dtype == CTR_BF16);
@@ -354,6 +364,8 @@ int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
                        y ? y->name : "(none)");
         return g->status;
     }
+    if (g->first_backward == 0)
+        g->first_backward = g->n_nodes;
     ctr_grad_add(g, y, seed ? seed : ctr_builtin_fill(g, y->rank, y->dim, 1.0f));
     for (int i = y->producer ? y->producer->number : -1; i >= 0 && g->status == 0; i--) {
         ctr_node *node = g->nodes[i];

@@ -50,6 +50,7 @@ struct ctr_tensor {
     ctr_buf *buf; /* its place, once planned */
     /* The planner's: birth and last use (node numbers), arena buffer and offset, store entry. */
     int first, last;
+    ctr_tensor *over; /* whose place it takes, NULL: its own */
     size_t chunk, at;
     int owns_buf;
     size_t entry;
@@ -89,6 +90,13 @@ struct ctr_op {
     /* Appends the gradient nodes: reads node->out[i]->grad, calls ctr_grad_add for each input that
      * needs it. NULL: gradients stop here. */
     int (*grad)(ctr_graph *g, ctr_node *node);
+    /* Optional: appends a node whose first output is this one's again, to the bit, from tensors
+     * that are there anyway and without side effects (often ctr_node_again). The backward pass may
+     * then make it again instead of keeping it. */
+    ctr_node *(*again)(ctr_graph *g, ctr_node *node);
+    /* Optional: whether an output may be stored over an input of as many bytes: no launch reads
+     * there what it or an earlier one has overwritten. Asked when the input dies at this node. */
+    int (*in_place)(const ctr_node *node, unsigned out, unsigned in);
     /* In order of preference, ended by a row without a name; the last real row is general. */
     const struct ctr_variant *variants;
 };
@@ -162,6 +170,10 @@ ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, 
 /* Its next output. NULL for a NULL node. */
 ctr_tensor *ctr_node_out(ctr_graph *g, ctr_node *node, enum ctr_dtype dtype, unsigned rank,
                          const size_t *dim);
+/* The same op once more, on the same inputs and attributes, with outputs of its own. */
+ctr_node *ctr_node_again(ctr_graph *g, ctr_node *node);
+/* An op's in_place when its one output is element-wise in all inputs. */
+int ctr_element_wise(const ctr_node *node, unsigned out, unsigned in);
 /* How this node's activations are stored: CTR_F16 or CTR_BF16 when one of its tensors is (never
  * both), else CTR_F32. Launches it emits are built with -DACT=1, -DACT=2 or nothing. */
 enum ctr_dtype ctr_node_storage(const ctr_node *node);
@@ -182,6 +194,7 @@ int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution);
 
 struct ctr_plan_params {
     const char *kernels; /* "op=variant,op=variant:16,64" to force where usable; NULL */
+    int keep;            /* nothing is made again in the backward pass to save memory */
     int guard;           /* tests: guard bands around each tensor, nothing shares memory */
 };
 /* Once for each graph. params may be NULL. All buffers start as zeros. CTR_E_USAGE when a bound
@@ -221,6 +234,9 @@ struct ctr_plan_report {
     size_t param_bytes, grad_bytes, moment_bytes, state_bytes, input_bytes;
     size_t arena_bytes;    /* activations, gradients and scratch, sharing memory */
     size_t unshared_bytes; /* the same without sharing */
+    size_t live_bytes;     /* most that live at one time: arena_bytes can't be less */
+    size_t kept_bytes;     /* the same, were nothing made again */
+    size_t recomputed;     /* nodes that make outputs again */
     double flops, traffic_bytes;
 };
 struct ctr_plan_report ctr_graph_report(const ctr_graph *g);

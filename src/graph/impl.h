@@ -1,4 +1,4 @@
-/* impl.h -- what graph.c, plan.c and store.c share. Nobody else includes it. */
+/* impl.h -- what the files of this folder share. Nobody else includes it. */
 #ifndef CTR_GRAPH_IMPL_H
 #define CTR_GRAPH_IMPL_H
 
@@ -15,6 +15,7 @@ struct ctr_graph {
     size_t n_nodes, cap_nodes;
     ctr_tensor **tensors;
     size_t n_tensors, cap_tensors;
+    size_t first_backward; /* nodes before the first that differentiation has appended; 0: none */
     int planned, guard;
     const ctr_node *lowering; /* the node whose launches are being described */
     ctr_buf **chunks; /* arena buffers */
@@ -47,6 +48,19 @@ int ctr_store_want(size_t *entry, ctr_store *store, const struct ctr_store_entry
 int ctr_store_alloc(ctr_store *store);
 /* A view of an entry in a flat buffer (its gradient, value...). */
 int ctr_store_view(ctr_buf **out, ctr_store *store, size_t entry, enum ctr_store_part part);
+
+/* ---- live.c ---- */
+/* Whether it is placed in the arena; after ctr_find_lifetimes. */
+int ctr_in_arena(const ctr_tensor *t);
+/* The tensor whose place it shares, possibly itself. */
+ctr_tensor *ctr_place_of(ctr_tensor *t);
+void ctr_find_lifetimes(ctr_graph *g);
+/* The bytes in the arena that live at most at the same time; after ctr_find_lifetimes. */
+int ctr_live_peak(size_t *peak, ctr_graph *g);
+
+/* ---- recompute.c ---- */
+/* Inserts nodes, renumbers all. The new ones have no variant yet. */
+int ctr_recompute(ctr_graph *g);
 
 /* ---- variant.c ---- */
 /* Sets node->variant and node->config from the first of the lists that has a choice for it. */

@@ -1,8 +1,7 @@
 /* plan.c -- from nodes to memory and launches.
  *
  * In: a recorded graph. Out: each tensor has a buffer, the step is a flat array of launches.
- * A temporary lives from the node that makes it to its last reader; temporaries that never live at
- * the same time share memory: greedy by size, each at the lowest free offset (Pisarchyk and Lee,
+ * Temporaries that never live at the same time (live.c) share memory: greedy by size, each at the lowest free offset (Pisarchyk and Lee,
  * "Efficient memory management for deep neural net inference", 2020, section 5). Arena buffers are
  * kept under the device's largest allocation. */
 #include "graph/impl.h"
@@ -21,39 +20,7 @@ static int pick_variant(ctr_graph *g, ctr_node *node, const struct ctr_plan_para
     return rc != 0 ? rc : g->status;
 }
 
-/* ---- liveness ---- */
-
-static void live(ctr_tensor *t, int number)
-{
-    if (!t)
-        return;
-    if (t->first < 0)
-        t->first = number;
-    t->last = number;
-}
-
-static void find_lifetimes(ctr_graph *g)
-{
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        ctr_node *node = g->nodes[i];
-        for (unsigned k = 0; k < node->n_in; k++)
-            live(node->in[k], node->number);
-        for (unsigned k = 0; k < node->n_out; k++)
-            live(node->out[k], node->number);
-        for (ctr_tensor *t = node->scratch; t; t = t->next)
-            live(t, node->number);
-    }
-    for (size_t i = 0; i < g->n_tensors; i++)
-        if (g->tensors[i]->keep || g->guard)
-            g->tensors[i]->last = (int)g->n_nodes;
-}
-
 /* ---- placing ---- */
-
-static int in_arena(const ctr_tensor *t)
-{
-    return t->role == CTR_ROLE_TEMP && !t->grad_of && t->first >= 0;
-}
 
 static size_t aligned(const ctr_graph *g, size_t bytes)
 {
@@ -137,6 +104,16 @@ static int create_chunks(ctr_graph *g, const size_t *chunk_bytes, size_t n)
     return 0;
 }
 
+static int view_place(ctr_graph *g, ctr_tensor *t)
+{
+    const ctr_tensor *place = ctr_place_of(t);
+    t->chunk = place->chunk;
+    t->at = place->at;
+    t->owns_buf = 1;
+    return ctr_buf_view(&t->buf, g->chunks[t->chunk], t->at + (g->guard ? GUARD_BYTES : 0),
+                        t->bytes);
+}
+
 static int place_temporaries(ctr_graph *g)
 {
     int rc = 0;
@@ -146,19 +123,18 @@ static int place_temporaries(ctr_graph *g)
     if (!t || !chunk_bytes)
         CTR_TRY(CTR_E_FAIL);
     for (size_t i = 0; i < g->n_tensors; i++)
-        if (in_arena(g->tensors[i]))
-            t[n++] = g->tensors[i];
+        if (ctr_in_arena(g->tensors[i])) {
+            g->report.unshared_bytes += aligned(g, g->tensors[i]->bytes);
+            if (!g->tensors[i]->over)
+                t[n++] = g->tensors[i];
+        }
     qsort(t, n, sizeof *t, larger_first);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         CTR_TRY(place(g, t, i, t + n, chunk_bytes, n));
-        g->report.unshared_bytes += aligned(g, t[i]->bytes);
-    }
     CTR_TRY(create_chunks(g, chunk_bytes, n));
-    size_t margin = g->guard ? GUARD_BYTES : 0;
-    for (size_t i = 0; i < n; i++) {
-        CTR_TRY(ctr_buf_view(&t[i]->buf, g->chunks[t[i]->chunk], t[i]->at + margin, t[i]->bytes));
-        t[i]->owns_buf = 1;
-    }
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (ctr_in_arena(g->tensors[i]))
+            CTR_TRY(view_place(g, g->tensors[i]));
 out:
     free(chunk_bytes);
     free(t);
@@ -172,7 +148,7 @@ static int place_others(ctr_graph *g)
     int rc = 0;
     for (size_t i = 0; i < g->n_tensors; i++) {
         ctr_tensor *t = g->tensors[i];
-        if (t->buf || in_arena(t) || (t->role == CTR_ROLE_TEMP && !t->grad_of))
+        if (t->buf || ctr_in_arena(t) || (t->role == CTR_ROLE_TEMP && !t->grad_of))
             continue;
         if (t->role == CTR_ROLE_INPUT) {
             CTR_TRY(ctr_buf_create(&t->buf, g->dev, (t->bytes + 3) / 4 * 4, t->name));
@@ -230,8 +206,15 @@ int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params)
     CTR_TRY(ctr_variant_check(g, params->kernels));
     for (size_t i = 0; i < g->n_nodes; i++)
         CTR_TRY(pick_variant(g, g->nodes[i], params));
+    if (g->first_backward && !params->keep && !g->guard) {
+        CTR_TRY(ctr_recompute(g));
+        for (size_t i = 0; i < g->n_nodes; i++)
+            if (!g->nodes[i]->variant)
+                CTR_TRY(pick_variant(g, g->nodes[i], params));
+    }
     g->planned = 1;
-    find_lifetimes(g);
+    ctr_find_lifetimes(g);
+    CTR_TRY(ctr_live_peak(&g->report.live_bytes, g));
     if (g->store)
         CTR_TRY(ctr_store_alloc(g->store));
     CTR_TRY(place_temporaries(g));
@@ -412,7 +395,7 @@ int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern)
         return ctr_fail(CTR_E_FAIL, "the graph was planned without guard bands");
     for (size_t i = 0; i < g->n_tensors; i++) {
         const ctr_tensor *t = g->tensors[i];
-        if (!in_arena(t))
+        if (!ctr_in_arena(t))
             continue;
         size_t after = t->at + GUARD_BYTES + (t->bytes + 3) / 4 * 4;
         size_t sides[2] = {t->at, after};

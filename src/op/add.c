@@ -43,6 +43,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op add_bwd = {
     .name = "add_bwd",
+    .in_place = ctr_element_wise,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower, .half = 1}, {0}},
 };
@@ -63,6 +64,8 @@ static int add_grad(ctr_graph *g, ctr_node *node)
 static const struct ctr_op add = {
     .name = "add",
     .grad = add_grad,
+    .again = ctr_node_again,
+    .in_place = ctr_element_wise,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };

@@ -66,13 +66,12 @@ static int emit_running(ctr_graph *g, const ctr_node *node, const struct attr *a
     return ctr_emit(g, &spec);
 }
 
-static int fwd_lower(ctr_graph *g, ctr_node *node)
+/* y from x and the statistics in `saved`. */
+static int emit_apply(ctr_graph *g, const ctr_node *node, const ctr_tensor *saved,
+                      const ctr_tensor *residual)
 {
     const struct attr *a = node->attr;
-    ctr_tensor *x = node->in[X], *y = node->out[0], *residual = node->in[RESIDUAL];
-    int rc = a->training ? emit_statistics(g, node, a) : emit_running(g, node, a);
-    if (rc != 0)
-        return rc;
+    const ctr_tensor *x = node->in[X], *y = node->out[0];
     struct ctr_launch_spec spec = {.file = BATCH_NORM_FILE,
                                    .kernel = "batch_norm_fwd_apply",
                                    .n_args = 12,
@@ -80,7 +79,7 @@ static int fwd_lower(ctr_graph *g, ctr_node *node)
                                    .bytes = (residual ? 3.0 : 2.0) * (double)x->bytes};
     spec.args[0] = CTR_BUF(y->buf);
     spec.args[1] = CTR_BUF(x->buf);
-    spec.args[2] = CTR_BUF(node->out[1]->buf);
+    spec.args[2] = CTR_BUF(saved->buf);
     spec.args[3] = CTR_BUF(node->in[GAMMA]->buf);
     spec.args[4] = CTR_BUF(node->in[BETA]->buf);
     spec.args[5] = CTR_BUF(residual ? residual->buf : x->buf);
@@ -91,6 +90,49 @@ static int fwd_lower(ctr_graph *g, ctr_node *node)
     spec.args[10] = CTR_U32(a->rows);
     spec.args[11] = CTR_U32(a->C);
     return ctr_emit(g, &spec);
+}
+
+static int fwd_lower(ctr_graph *g, ctr_node *node)
+{
+    const struct attr *a = node->attr;
+    int rc = a->training ? emit_statistics(g, node, a) : emit_running(g, node, a);
+    return rc != 0 ? rc : emit_apply(g, node, node->out[1], node->in[RESIDUAL]);
+}
+
+static int fwd_in_place(const ctr_node *node, unsigned out, unsigned in)
+{
+    return out == 0 && (in == X || in == RESIDUAL);
+}
+
+/* ---- y again, for the backward pass ---- */
+
+enum { A_SAVED = BETA + 1, A_RESIDUAL, A_N_IN }; /* x, gamma and beta as above */
+
+static int again_lower(ctr_graph *g, ctr_node *node)
+{
+    return emit_apply(g, node, node->in[A_SAVED], node->in[A_RESIDUAL]);
+}
+
+static int again_in_place(const ctr_node *node, unsigned out, unsigned in)
+{
+    return in == X || in == A_RESIDUAL;
+}
+
+static const struct ctr_op batch_norm_again = {
+    .name = "batch_norm_again",
+    .in_place = again_in_place,
+    .variants =
+        (const struct ctr_variant[]){{.name = "general", .lower = again_lower, .half = 1}, {0}},
+};
+
+static ctr_node *batch_norm_once_more(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *in[A_N_IN] = {node->in[X],    node->in[GAMMA],   node->in[BETA],
+                              node->out[1],   node->in[RESIDUAL]};
+    const ctr_tensor *y = node->out[0];
+    ctr_node *again =
+        ctr_node_add(g, &batch_norm_again, node->attr, node->attr_bytes, A_N_IN, in, 1);
+    return ctr_node_out(g, again, y->dtype, y->rank, y->dim) ? again : NULL;
 }
 
 /* ---- backward ---- */
@@ -184,8 +226,19 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
     return ctr_emit(g, &spec);
 }
 
+/* The masked dy over dy, in the first pass. dx in the second, which reads x, and dy unless the masked
+ * one takes its part. */
+static int bwd_in_place(const ctr_node *node, unsigned out, unsigned in)
+{
+    const struct attr *a = node->attr;
+    if (out <= B_DBETA)
+        return 0;
+    return in == B_DY || in == B_Y || (in == B_X && out == (unsigned)a->dx);
+}
+
 static const struct ctr_op batch_norm_bwd = {
     .name = "batch_norm_bwd",
+    .in_place = bwd_in_place,
     .variants =
         (const struct ctr_variant[]){
             {.name = "general", .prepare = bwd_prepare, .lower = bwd_lower, .half = 1}, {0}},
@@ -224,6 +277,8 @@ static int fwd_prepare(ctr_graph *g, ctr_node *node)
 static const struct ctr_op batch_norm = {
     .name = "batch_norm",
     .grad = batch_norm_grad,
+    .again = batch_norm_once_more,
+    .in_place = fwd_in_place,
     .variants =
         (const struct ctr_variant[]){
             {.name = "general", .prepare = fwd_prepare, .lower = fwd_lower, .half = 1}, {0}},

@@ -35,6 +35,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node)
 
 static const struct ctr_op relu_bwd = {
     .name = "relu_bwd",
+    .in_place = ctr_element_wise,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = bwd_lower, .half = 1}, {0}},
 };
@@ -49,6 +50,8 @@ static int relu_grad(ctr_graph *g, ctr_node *node)
 static const struct ctr_op relu = {
     .name = "relu",
     .grad = relu_grad,
+    .again = ctr_node_again,
+    .in_place = ctr_element_wise,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };

@@ -30,16 +30,15 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
 }
 
 int step_run(struct step *s, const char *device, const char *encoder, double width, size_t N,
-             size_t H, int keep_outputs)
+             size_t H)
 {
     int rc = 0;
     struct ctr_rng rng;
-    *s = (struct step){.keep_outputs = keep_outputs};
     CTR_TRY(ctr_dev_open(&s->dev, device, NULL));
     CTR_TRY(ctr_store_create(&s->store, s->dev));
     CTR_TRY(ctr_graph_create(&s->g, s->dev, s->store));
     CTR_TRY(record(s, encoder, width, N, H));
-    CTR_TRY(ctr_graph_plan(s->g, NULL));
+    CTR_TRY(ctr_graph_plan(s->g, &s->plan));
     CTR_TRY(ctr_graph_lower(s->g));
     CTR_TRY(ctr_dev_build(s->dev, 1, NULL, NULL));
     CTR_TRY(ctr_store_init(s->store, 1));

@@ -130,9 +130,10 @@ static int repeat(struct step *s, int times)
 
 int main(int argc, char **argv)
 {
-    struct step s;
+    struct step s = {.keep_outputs = argc <= 5, .plan.keep = argc > 6};
     if (argc < 5) {
-        fprintf(stderr, "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]\n");
+        fprintf(stderr,
+                "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [keep]]\n");
         return 2;
     }
     char *colon = strchr(argv[1], ':');
@@ -140,7 +141,7 @@ int main(int argc, char **argv)
     if (colon)
         *colon = '\0';
     int rc = step_run(&s, getenv("CTR_TEST_DEVICE"), argv[1], width, (size_t)atoi(argv[2]),
-                      (size_t)atoi(argv[3]), argc <= 5);
+                      (size_t)atoi(argv[3]));
     if (rc == 0)
         rc = dump(&s, argv[4]);
     if (rc == 0 && argc > 5)

@@ -1,0 +1,63 @@
+/* A step that makes outputs again in its backward pass, and stores outputs over inputs, gives the bytes
+ * of one that keeps everything. */
+#include "train/step.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void compare_gradients(const struct step *a, const struct step *b)
+{
+    for (size_t i = 0; i < ctr_store_entries(a->store); i++) {
+        const struct ctr_store_entry *e = ctr_store_entry(a->store, i);
+        enum ctr_store_part part = e->is_state ? CTR_STORE_VALUES : CTR_STORE_GRADS;
+        float *x = malloc(e->count * sizeof *x), *y = malloc(e->count * sizeof *y);
+        assert_int_equal(ctr_store_read(x, a->store, i, part), 0);
+        assert_int_equal(ctr_store_read(y, b->store, i, part), 0);
+        if (memcmp(x, y, e->count * sizeof *x) != 0)
+            fail_msg("'%s' differs", e->name);
+        free(x);
+        free(y);
+    }
+}
+
+static void compare(const char *encoder, double width, size_t N, size_t H)
+{
+    const char *device = getenv("CTR_TEST_DEVICE");
+    struct step lean = {0}, full = {.plan.keep = 1};
+    float loss[2];
+    assert_int_equal(step_run(&lean, device, encoder, width, N, H), 0);
+    assert_int_equal(step_run(&full, device, encoder, width, N, H), 0);
+    struct ctr_plan_report a = ctr_graph_report(lean.g), b = ctr_graph_report(full.g);
+    assert_true(a.recomputed > 0);
+    assert_int_equal(b.recomputed, 0);
+    assert_int_equal(a.kept_bytes, b.live_bytes);
+    assert_true((double)a.arena_bytes < 0.8 * (double)b.arena_bytes);
+    assert_int_equal(ctr_tensor_read(&loss[0], lean.io.loss, sizeof loss[0]), 0);
+    assert_int_equal(ctr_tensor_read(&loss[1], full.io.loss, sizeof loss[1]), 0);
+    assert_memory_equal(&loss[0], &loss[1], sizeof loss[0]);
+    compare_gradients(&lean, &full);
+    step_finish(&lean);
+    step_finish(&full);
+}
+
+static void resnet18_same_bits(void **state)
+{
+    compare("resnet18", 0.25, 8, 32);
+}
+
+static void resnet50_same_bits(void **state)
+{
+    compare("resnet50", 0.125, 4, 32);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(resnet18_same_bits),
+                                       cmocka_unit_test(resnet50_same_bits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,11 +4,8 @@
  * where its rows are contiguous and N a multiple of the panel, else packed (zeros behind N). */
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
+#include "lib/gemm.clh"
 #include "lib/transpose.clh"
-
-#define MR    8 /* with 2 vectors each: 16 accumulators hide the FMA latency */
-#define PANEL (2 * VW)
-#define ONE   __attribute__((reqd_work_group_size(1, 1, 1)))
 
 /* VW columns of a panel (N of them exist) for k in [k0, k1) of a B stored [N, K], rows b_n apart.
  * Whole tiles are read a line at a time: rows a power of two apart share few places in a cache. */
@@ -51,17 +48,6 @@ kernel ONE void gemm_pack(global float *P, global const float *B, const ulong ld
     }
 }
 
-ALWAYS_INLINE void finish_row(global float *c, global const float *bias, vfloat v, float alpha, float beta,
-                       int use_bias, int use_relu, int n)
-{
-    v *= alpha;
-    if (beta != 0)
-        v = fma(load_part(c, n), (vfloat)(beta), v);
-    if (use_bias)
-        v += load_part(bias, n);
-    store_part(c, use_relu ? relu(v) : v, n);
-}
-
 /* Grid (ceil(M / (MR tiles)), panels, splits): split s sums k in [s k_per, (s + 1) k_per) into
  * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. */
 kernel ONE void gemm_tiles(global float *C, global const float *A, global const float *B,
@@ -96,10 +82,10 @@ kernel ONE void gemm_tiles(global float *C, global const float *A, global const 
         }
         for (uint i = 0; i < MR && m0 + i < M; i++) {
             global float *c = C + c_at + get_group_id(2) * c_split + (m0 + i) * ldc + n0;
-            finish_row(c, bias + n0, a[i], alpha, beta, use_bias, use_relu, (int)N - (int)n0);
+            finish_row(c, bias + n0, a[i], alpha, beta, use_bias, use_relu, (int)N - (int)n0, 0);
             if (n0 + VW < N)
                 finish_row(c + VW, bias + n0 + VW, b[i], alpha, beta, use_bias, use_relu,
-                           (int)N - (int)n0 - VW);
+                           (int)N - (int)n0 - VW, 0);
         }
     }
 }
@@ -115,6 +101,7 @@ kernel void gemm_sum(global float *C, global const float *part, global const flo
         vfloat sum = 0;
         for (uint s = 0; s < splits; s++)
             sum += load_part(part + part_at + ((size_t)s * M + m) * N + n, (int)(N - n));
-        finish_row(C + m * ldc + n, bias + n, sum, alpha, beta, use_bias, use_relu, (int)(N - n));
+        finish_row(C + m * ldc + n, bias + n, sum, alpha, beta, use_bias, use_relu, (int)(N - n),
+                   0);
     }
 }

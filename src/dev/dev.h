@@ -105,7 +105,7 @@ struct ctr_arg {
 #define CTR_F32(x)   ((struct ctr_arg){.kind = CTR_ARG_F32, .v.f32 = (float)(x)})
 #define CTR_LOCAL(n) ((struct ctr_arg){.kind = CTR_ARG_LOCAL, .v.local_bytes = (n)})
 
-#define CTR_MAX_ARGS 24
+#define CTR_MAX_ARGS 32
 
 /* One kernel launch. Copied by ctr_launch_create; strings and buffers named in it are borrowed
  * (buffers must outlive the launch). */

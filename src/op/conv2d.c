@@ -187,6 +187,7 @@ static const struct ctr_op conv2d_bwd_dx = {
     .variants =
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_dx, .half = 1),
+            VARIANT("pointwise", conv2d_pointwise_dx),
             VARIANT("direct", conv2d_direct_dx, .half = 1),
             GENERAL(conv2d_tile_dx, .half = 1),
             {0}},
@@ -198,6 +199,7 @@ static const struct ctr_op conv2d_bwd_dw = {
         (const struct ctr_variant[]){
             VARIANT("winograd", conv2d_winograd_dw, .half = 1),
             VARIANT("thin", conv2d_thin_dw, .half = 1),
+            VARIANT("pointwise", conv2d_pointwise_dw),
             VARIANT("direct", conv2d_direct_dw, .half = 1),
             GENERAL(conv2d_tile_dw, .half = 1),
             {0}},
@@ -235,6 +237,7 @@ static const struct ctr_op conv2d = {
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_fwd, .half = 1),
             VARIANT("thin", conv2d_thin_fwd, .half = 1),
+            VARIANT("pointwise", conv2d_pointwise_fwd),
             VARIANT("direct", conv2d_direct_fwd, .half = 1),
             GENERAL(conv2d_tile_fwd, .half = 1),
             {0}},

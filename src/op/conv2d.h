@@ -1,6 +1,7 @@
 /* conv2d.h -- what the files of the convolution share: its shape, and helpers to describe launches.
  * conv2d.c holds shape rule and gradient rule; conv2d_tile.c the general variants, which GPUs use;
- * conv2d_cpu.c the direct variants and conv2d_winograd.c the Winograd variants for CPUs. */
+ * conv2d_cpu.c the direct variants, conv2d_pointwise.c those for 1x1 and conv2d_winograd.c the
+ * Winograd variants for CPUs. */
 #ifndef CTR_OP_CONV2D_H
 #define CTR_OP_CONV2D_H
 
@@ -114,6 +115,9 @@ static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
     int name##_prepare(ctr_graph *g, ctr_node *node);                                              \
     int name##_lower(ctr_graph *g, ctr_node *node);                                                \
     CONV2D_CONFIGS(name)
+CONV2D_VARIANT(conv2d_pointwise_fwd);
+CONV2D_VARIANT(conv2d_pointwise_dx);
+CONV2D_VARIANT(conv2d_pointwise_dw);
 CONV2D_VARIANT(conv2d_winograd_fwd);
 CONV2D_VARIANT(conv2d_winograd_dx);
 CONV2D_VARIANT(conv2d_winograd_dw);

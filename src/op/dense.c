@@ -49,7 +49,7 @@ static int temp_bytes(size_t *bytes, ctr_graph *g, const struct ctr_gemm *p, int
 {
     if (!tiles)
         return ctr_gemm_temp_bytes(bytes, ctr_graph_dev(g), p);
-    *bytes = ctr_gemm_tiles_bytes(g, p);
+    *bytes = ctr_gemm_tiles_bytes(g, &(struct ctr_gemm_tiles){.gemm = *p});
     return 0;
 }
 

@@ -4,11 +4,16 @@
 
 #include "op/rows.h"
 
-enum { MR = 8, PANEL = 32 }; /* as in the kernel file, VW being 16 on CPUs */
+enum { VEC = 16, MR = 8, PANEL = 32 }; /* as in the kernel files on CPUs */
+enum { LEAST_LOCAL = 28 << 10, STREAM_BYTES = 8 << 20 };
 
-/* How a product is cut, a function of its shape and of the number of threads alone. */
+/* How a product is cut, a function of its shape and of the device alone. */
 struct cut {
-    size_t panels, splits, k_per, m_items, tiles;
+    int blocked;                     /* which kernel: gemm_tiles or gemm_blocked */
+    size_t m_items, n_items, splits; /* the grid */
+    size_t k_per;                    /* depth of a split */
+    size_t tiles;                    /* gemm_tiles: tiles of a work-item, one above the other */
+    size_t rows, cols, kc;           /* gemm_blocked: block of a work-item, depth at a time */
     size_t pack_floats, part_floats;
 };
 
@@ -17,43 +22,161 @@ static size_t ceil_div(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
-static struct cut cut(const ctr_graph *g, const struct ctr_gemm *p)
+static size_t min(size_t a, size_t b)
 {
-    struct cut c = {.panels = ceil_div(p->N, PANEL), .splits = 1, .k_per = p->K};
-    size_t m_tiles = ceil_div(p->M, MR), want = 8 * (size_t)ctr_graph_caps(g)->compute_units;
-    if (m_tiles * c.panels < want && p->K >= 1024) {
-        size_t most = p->K / 512;
-        c.splits = ceil_div(want, m_tiles * c.panels);
-        c.splits = c.splits > most ? most : c.splits;
-        c.k_per = ceil_div(p->K, c.splits);
-        c.splits = ceil_div(p->K, c.k_per);
+    return a < b ? a : b;
+}
+
+static size_t items(const struct cut *c)
+{
+    return c->m_items * c->n_items * c->splits;
+}
+
+static void cut_tiles(struct cut *c, const struct ctr_gemm *p, size_t want)
+{
+    size_t m_tiles = ceil_div(p->M, MR);
+    c->n_items = ceil_div(p->N, PANEL);
+    if (m_tiles * c->n_items < want && p->K >= 1024) {
+        c->splits = min(ceil_div(want, m_tiles * c->n_items), p->K / 512);
+        c->k_per = ceil_div(p->K, c->splits);
+        c->splits = ceil_div(p->K, c->k_per);
     }
     /* a work-item does at least 2 MFLOP, some 10 us, as long as there are items enough for all */
-    size_t flops = 2 * MR * PANEL * c.k_per, per_panel = ceil_div(want, c.panels * c.splits);
-    c.tiles = ceil_div((size_t)2 << 20, flops);
-    if (ceil_div(m_tiles, c.tiles) < per_panel)
-        c.tiles = m_tiles / per_panel > 0 ? m_tiles / per_panel : 1;
-    c.m_items = ceil_div(m_tiles, c.tiles);
+    size_t flops = 2 * MR * PANEL * c->k_per, per_panel = ceil_div(want, c->n_items * c->splits);
+    c->tiles = ceil_div((size_t)2 << 20, flops);
+    if (ceil_div(m_tiles, c->tiles) < per_panel)
+        c->tiles = m_tiles / per_panel > 0 ? m_tiles / per_panel : 1;
+    c->m_items = ceil_div(m_tiles, c->tiles);
     int pack = p->transpose_b || p->N % PANEL || (p->M >= 256 && p->K >= 128);
-    c.pack_floats = pack ? c.panels * PANEL * p->K : 0;
+    c->pack_floats = pack ? c->n_items * PANEL * p->K : 0;
+}
+
+/* ---- blocks ---- */
+
+static size_t a_bytes(const struct cut *c)
+{
+    return ceil_div(c->kc, VEC) * VEC * c->rows * sizeof(float);
+}
+
+static size_t b_bytes(const struct cut *c)
+{
+    return c->pack_floats ? VEC : c->kc * c->cols * sizeof(float);
+}
+
+static size_t acc_bytes(const struct cut *c)
+{
+    return c->kc < c->k_per ? c->rows * c->cols * sizeof(float) : VEC;
+}
+
+static void set_cols(struct cut *c, const struct ctr_gemm *p, size_t cols)
+{
+    c->cols = min(ceil_div(cols, PANEL), ceil_div(p->N, PANEL)) * PANEL;
+    c->n_items = ceil_div(p->N, c->cols);
+}
+
+/* Blocks that stay in a core's L2 cache. A packed B streams through, so the whole depth can be done
+ * at once up to 2048; else both are copied, and wide blocks of a small depth pay for that. */
+static void choose_block(struct cut *c, const struct ctr_gemm *p)
+{
+    int copies = p->transpose_a;
+    c->rows = min(copies                              ? 128
+                  : p->K > 1024 && p->K <= 2048 ? 32
+                                                : 64,
+                  ceil_div(p->M, VEC) * VEC);
+    c->kc = min(copies ? 128 : p->K > 2048 ? 1024 : 2048, p->K);
+    c->m_items = ceil_div(p->M, c->rows);
+    set_cols(c, p, copies ? 256 : p->K > 2048 ? 512 : 2048);
+}
+
+/* Enough work-items for all threads: long sums over few outputs are split, other blocks narrowed. */
+static void spread(struct cut *c, const struct ctr_gemm *p, size_t want, int may_split)
+{
+    while (items(c) < want && c->cols > (c->kc < 1024 && p->K > c->kc ? 8 : 4) * PANEL)
+        set_cols(c, p, c->cols / 2);
+    if (items(c) < want && p->K >= 1024 && may_split) {
+        c->splits = min(ceil_div(want, items(c)), p->K / 512);
+        c->k_per = ceil_div(ceil_div(p->K, c->splits), VEC) * VEC;
+        c->splits = ceil_div(p->K, c->k_per);
+    }
+    while (items(c) < want && c->cols > PANEL)
+        set_cols(c, p, c->cols / 2);
+    while (items(c) < want && c->rows > VEC) {
+        c->rows = ceil_div(c->rows / 2, VEC) * VEC;
+        c->m_items = ceil_div(p->M, c->rows);
+    }
+}
+
+static void cut_blocks(struct cut *c, const struct ctr_gemm_tiles *t, size_t want,
+                       size_t local_bytes)
+{
+    const struct ctr_gemm *p = &t->gemm;
+    if (!p->transpose_a)
+        c->pack_floats = ceil_div(p->N, PANEL) * PANEL * p->K;
+    choose_block(c, p);
+    spread(c, p, want, t->strided != CTR_STRIDED_C); /* parts have no pixels between */
+    while (a_bytes(c) + b_bytes(c) + acc_bytes(c) > local_bytes) {
+        if (c->kc > VEC)
+            c->kc = ceil_div(c->kc / 2, VEC) * VEC;
+        else if (c->cols > PANEL)
+            set_cols(c, p, c->cols / 2);
+        else
+            break; /* not below LEAST_LOCAL */
+    }
+}
+
+/* ---- either ---- */
+
+/* Values of C, and whether it is better stored past the caches. */
+static size_t written(const struct ctr_gemm_tiles *t)
+{
+    size_t per_row = t->strided == CTR_STRIDED_C ? (size_t)(t->stride * t->stride) : 1;
+    return t->gemm.M * t->gemm.N * per_row;
+}
+
+static int large(const struct ctr_gemm_tiles *t)
+{
+    return written(t) * sizeof(float) >= STREAM_BYTES;
+}
+
+/* Where gemm_blocked was measured faster: it can store past the caches, and a long sum down the
+ * columns of A and B has each line of them in time. Elsewhere its copies cost up to a tenth. */
+static int blocked(const struct ctr_gemm_tiles *t)
+{
+    const struct ctr_gemm *p = &t->gemm;
+    if (t->strided != CTR_STRIDED_NONE)
+        return 1;
+    return !(p->transpose_a && p->transpose_b) && (large(t) || (p->transpose_a && p->K >= 4096));
+}
+
+static struct cut cut(const ctr_graph *g, const struct ctr_gemm_tiles *t)
+{
+    const struct ctr_caps *caps = ctr_graph_caps(g);
+    const struct ctr_gemm *p = &t->gemm;
+    size_t want = 8 * (size_t)caps->compute_units;
+    struct cut c = {.blocked = blocked(t), .splits = 1, .k_per = p->K};
+    if (c.blocked)
+        cut_blocks(&c, t, want, caps->local_bytes);
+    else
+        cut_tiles(&c, p, want);
     c.part_floats = c.splits > 1 ? c.splits * p->M * p->N : 0;
     return c;
 }
 
 int ctr_gemm_tiles_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
-    return caps->family == CTR_FAMILY_CPU;
+    return caps->family == CTR_FAMILY_CPU && caps->local_bytes >= LEAST_LOCAL;
 }
 
-size_t ctr_gemm_tiles_bytes(const ctr_graph *g, const struct ctr_gemm *gemm)
+size_t ctr_gemm_tiles_bytes(const ctr_graph *g, const struct ctr_gemm_tiles *tiles)
 {
-    struct cut c = cut(g, gemm);
+    struct cut c = cut(g, tiles);
     return (c.pack_floats + c.part_floats) * sizeof(float);
 }
 
-static int emit_pack(ctr_graph *g, const struct ctr_gemm *p, const struct cut *c)
+static int emit_pack(ctr_graph *g, const struct ctr_gemm *p)
 {
-    size_t per = ceil_div(p->K, ceil_div(16 * (size_t)ctr_graph_caps(g)->compute_units, c->panels));
+    size_t panels = ceil_div(p->N, PANEL);
+    size_t per = ceil_div(p->K, ceil_div(16 * (size_t)ctr_graph_caps(g)->compute_units, panels));
     if (per < 64)
         per = 64;
     struct ctr_launch_spec spec = {.file = "op/gemm.cl",
@@ -62,29 +185,37 @@ static int emit_pack(ctr_graph *g, const struct ctr_gemm *p, const struct cut *c
                                             CTR_I32(p->transpose_b), CTR_U32(p->N), CTR_U32(p->K),
                                             CTR_U32(per)},
                                    .n_args = 7,
-                                   .global = {c->panels, ceil_div(p->K, per), 1},
+                                   .global = {panels, ceil_div(p->K, per), 1},
                                    .local = {1, 1, 1},
                                    .bytes = 8.0 * (double)(p->N * p->K)};
     return ctr_emit(g, &spec);
+}
+
+/* What both kernels start with, M, N and K behind it. */
+static struct ctr_launch_spec product(const struct ctr_gemm_tiles *t, const struct cut *c)
+{
+    const struct ctr_gemm *p = &t->gemm;
+    double M = (double)p->M, N = (double)p->N, K = (double)p->K;
+    struct ctr_launch_spec spec = {.global = {c->m_items, c->n_items, c->splits},
+                                   .local = {1, 1, 1},
+                                   .flops = 2 * M * N * K,
+                                   .bytes = 4 * (M * K + K * N + (double)(written(t) * c->splits))};
+    ctr_buf *out = c->splits > 1 ? p->temp : p->C;
+    spec.args[0] = CTR_BUF(out);
+    spec.args[1] = CTR_BUF(p->A);
+    spec.args[2] = CTR_BUF(c->pack_floats ? p->temp : p->B);
+    spec.args[3] = CTR_BUF(t->bias ? t->bias : out);
+    return spec;
 }
 
 static int emit_tiles(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct cut *c)
 {
     const struct ctr_gemm *p = &t->gemm;
     int packed = c->pack_floats != 0, split = c->splits > 1;
-    ctr_buf *out = split ? p->temp : p->C;
-    double M = (double)p->M, N = (double)p->N, K = (double)p->K;
-    struct ctr_launch_spec spec = {.file = "op/gemm.cl",
-                                   .kernel = "gemm_tiles",
-                                   .n_args = 20,
-                                   .global = {c->m_items, c->panels, c->splits},
-                                   .local = {1, 1, 1},
-                                   .flops = 2 * M * N * K,
-                                   .bytes = 4 * (M * K + K * N + M * N * (double)c->splits)};
-    spec.args[0] = CTR_BUF(out);
-    spec.args[1] = CTR_BUF(p->A);
-    spec.args[2] = CTR_BUF(packed ? p->temp : p->B);
-    spec.args[3] = CTR_BUF(t->bias ? t->bias : out);
+    struct ctr_launch_spec spec = product(t, c);
+    spec.file = "op/gemm.cl";
+    spec.kernel = "gemm_tiles";
+    spec.n_args = 20;
     spec.args[4] = CTR_F32(split ? 1.0f : p->alpha);
     spec.args[5] = CTR_F32(split ? 0.0f : p->beta);
     spec.args[6] = CTR_I32(!split && t->bias);
@@ -101,6 +232,47 @@ static int emit_tiles(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct
     spec.args[17] = CTR_U64(p->M * p->N);
     spec.args[18] = CTR_U32(c->k_per);
     spec.args[19] = CTR_U32(c->tiles);
+    return ctr_emit(g, &spec);
+}
+
+#define OPTIONS(a, s) "-DTRANS_A=" #a " -DSTRIDED=" #s
+#define STRIDES(a)    {OPTIONS(a, 0), OPTIONS(a, 1), OPTIONS(a, 2), OPTIONS(a, 3)}
+
+static int emit_blocks(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct cut *c)
+{
+    static const char *const options[2][4] = {STRIDES(0), STRIDES(1)};
+    const struct ctr_gemm *p = &t->gemm;
+    int split = c->splits > 1;
+    struct ctr_launch_spec spec = product(t, c);
+    spec.file = "op/gemm_blocked.cl";
+    spec.kernel = "gemm_blocked";
+    spec.options = options[p->transpose_a != 0][t->strided];
+    spec.n_args = 29;
+    spec.args[4] = CTR_LOCAL(a_bytes(c));
+    spec.args[5] = CTR_LOCAL(b_bytes(c));
+    spec.args[6] = CTR_LOCAL(acc_bytes(c));
+    spec.args[7] = CTR_F32(split ? 1.0f : p->alpha);
+    spec.args[8] = CTR_F32(split ? 0.0f : p->beta);
+    spec.args[9] = CTR_I32(!split && t->bias);
+    spec.args[10] = CTR_I32(!split && t->relu);
+    spec.args[11] = CTR_I32(!split && large(t) && p->N % VEC == 0 && p->ldc % VEC == 0);
+    spec.args[12] = CTR_U32(p->M);
+    spec.args[13] = CTR_U32(p->N);
+    spec.args[14] = CTR_U32(p->K);
+    spec.args[15] = CTR_U64(p->lda);
+    spec.args[16] = CTR_U64(p->ldb);
+    spec.args[17] = CTR_U64(split ? c->pack_floats : 0);
+    spec.args[18] = CTR_U64(split ? p->N : p->ldc);
+    spec.args[19] = CTR_U64(p->M * p->N);
+    spec.args[20] = CTR_U32(c->k_per);
+    spec.args[21] = CTR_U32(c->kc);
+    spec.args[22] = CTR_U32(c->rows);
+    spec.args[23] = CTR_U32(c->cols);
+    spec.args[24] = CTR_U32(t->H);
+    spec.args[25] = CTR_U32(t->W);
+    spec.args[26] = CTR_U32(t->P);
+    spec.args[27] = CTR_U32(t->Q);
+    spec.args[28] = CTR_U32(t->stride);
     return ctr_emit(g, &spec);
 }
 
@@ -131,10 +303,10 @@ static int emit_sum(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct c
 int ctr_emit_gemm_tiles(ctr_graph *g, const struct ctr_gemm_tiles *tiles)
 {
     int rc = 0;
-    struct cut c = cut(g, &tiles->gemm);
+    struct cut c = cut(g, tiles);
     if (c.pack_floats)
-        CTR_TRY(emit_pack(g, &tiles->gemm, &c));
-    CTR_TRY(emit_tiles(g, tiles, &c));
+        CTR_TRY(emit_pack(g, &tiles->gemm));
+    CTR_TRY(c.blocked ? emit_blocks(g, tiles, &c) : emit_tiles(g, tiles, &c));
     if (c.splits > 1)
         CTR_TRY(emit_sum(g, tiles, &c));
 out:

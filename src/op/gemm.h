@@ -1,4 +1,4 @@
-/* gemm.h -- matrix products by our own register tiles, for CPUs (cl/op/gemm.cl).
+/* gemm.h -- matrix products by our own register tiles, for CPUs (cl/op/gemm.cl, gemm_blocked.cl).
  *
  * On CPUs these are several times faster than ctr_emit_gemm; other devices have no use for them.
  * Long sums over few outputs are split along K into a fixed number of parts, added in order. */
@@ -7,16 +7,23 @@
 
 #include "graph/graph.h"
 
+enum ctr_gemm_strided { CTR_STRIDED_NONE, CTR_STRIDED_A, CTR_STRIDED_B, CTR_STRIDED_C };
+
 struct ctr_gemm_tiles {
     struct ctr_gemm gemm; /* temp: the bytes below, or NULL when they are 0 */
     ctr_buf *bias;        /* [N], added to each row; NULL for none */
     int relu;             /* then max(., 0) */
+    /* Whose rows are only those pixels of images [H, W] whose row and column are multiples of
+     * `stride`, [P, Q] of them; of C, the other pixels become zero. A and B are not transposed then,
+     * except A with a strided B. */
+    enum ctr_gemm_strided strided;
+    int H, W, P, Q, stride;
 };
 
 /* Whether this device wants them: variant->usable of the ops. */
 int ctr_gemm_tiles_usable(const struct ctr_caps *caps, const ctr_node *node);
 /* Scratch of one product; its buffers may be NULL here. */
-size_t ctr_gemm_tiles_bytes(const ctr_graph *g, const struct ctr_gemm *gemm);
+size_t ctr_gemm_tiles_bytes(const ctr_graph *g, const struct ctr_gemm_tiles *tiles);
 int ctr_emit_gemm_tiles(ctr_graph *g, const struct ctr_gemm_tiles *tiles);
 
 #endif

@@ -58,8 +58,8 @@ static int blas_lower(ctr_graph *g, ctr_node *node)
 
 static int tiles_prepare(ctr_graph *g, ctr_node *node)
 {
-    struct ctr_gemm gemm = product(node);
-    return want_scratch(g, node, ctr_gemm_tiles_bytes(g, &gemm));
+    struct ctr_gemm_tiles tiles = {.gemm = product(node)};
+    return want_scratch(g, node, ctr_gemm_tiles_bytes(g, &tiles));
 }
 
 static int tiles_lower(ctr_graph *g, ctr_node *node)

@@ -17,6 +17,7 @@
 #include "opt_train.h"
 
 #define SAMPLE_S    0.005
+#define ENOUGH_S    2.0 /* as a warm-up */
 #define MIN_SAMPLES 5
 #define MAX_SAMPLES 1000
 
@@ -47,7 +48,8 @@ int bench_sample(struct bench_row *row, ctr_dev *dev, const struct bench_options
     if (!t)
         return CTR_E_FAIL;
     CTR_TRY(run_times(&once, dev, run, user, 1));
-    CTR_TRY(run_times(&once, dev, run, user, 1));
+    if (once < ENOUGH_S)
+        CTR_TRY(run_times(&once, dev, run, user, 1));
     unsigned runs = once < SAMPLE_S ? (unsigned)(SAMPLE_S / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
     while (n < MAX_SAMPLES && (o->repeat ? n < o->repeat : n < MIN_SAMPLES || spent < o->seconds)) {
         CTR_TRY(run_times(&t[n], dev, run, user, runs));

@@ -120,7 +120,10 @@ static void print_plan(ctr_trainer *t)
     mib("optimizer", r.moment_bytes);
     mib("running statistics", r.state_bytes);
     mib("activations, scratch", r.arena_bytes);
-    printf("  %-22s %10.1f MiB\n", "  (without sharing)", (double)r.unshared_bytes / 1048576);
+    mib("  (without sharing)", r.unshared_bytes);
+    mib("  (live at one time)", r.live_bytes);
+    if (r.recomputed)
+        mib("  (all outputs kept)", r.kept_bytes);
     mib("images", images);
     mib("other inputs", r.input_bytes);
     mib("sum", r.param_bytes + r.grad_bytes + r.moment_bytes + r.state_bytes + r.arena_bytes +
@@ -238,7 +241,7 @@ static int check_resume(struct train_command *c)
 {
     static const char *const may_change[] = {"device", "threads", "profile", "sync",
                                              "stream", "kernel",  "quirk",   "resume",
-                                             "keep",   "plan",    NULL};
+                                             "keep",   "plan",    "recompute", NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;

@@ -32,6 +32,10 @@ static const struct opt input_rows[] = {
         .max = 256, .help = "that decode images"),
     ROW(FLAG, stream, .name = "stream",
         .help = "keep the images off the device; done anyway when they do not fit"),
+    ROW(CHOICE, recompute, .name = "recompute", .metavar = "WHAT", .choices = "auto|on|off",
+        .init = "auto",
+        .help = "make outputs again in the backward pass to save memory, the same bits: auto where "
+                "that costs little time, on wherever memory falls"),
     ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
         .help = "force kernel variants, or OP=VARIANT:N,N with its sizes, where they can be used"),
     ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
@@ -209,6 +213,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .keep = o->keep,
         .device = o->device,
         .kernels = o->kernel,
+        .recompute = (enum ctr_recompute)o->recompute,
         .quirks = o->quirk,
         .profile = o->profile,
         .sync = o->sync,

@@ -92,8 +92,9 @@ struct ctr_op {
     int (*grad)(ctr_graph *g, ctr_node *node);
     /* Optional: appends a node whose first output is this one's again, to the bit, from tensors
      * that are there anyway and without side effects (often ctr_node_again). The backward pass may
-     * then make it again instead of keeping it. */
+     * then make it again instead of keeping it. NULL where that is not worth it. */
     ctr_node *(*again)(ctr_graph *g, ctr_node *node);
+    int again_dear; /* that takes clearly longer than to read the inputs and write the output */
     /* Optional: whether an output may be stored over an input of as many bytes: no launch reads
      * there what it or an earlier one has overwritten. Asked when the input dies at this node. */
     int (*in_place)(const ctr_node *node, unsigned out, unsigned in);
@@ -192,9 +193,15 @@ int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution);
 
 /* ---- planning and replay ---- */
 
+/* What the backward pass makes again to save memory, bits the same: */
+enum ctr_recompute {
+    CTR_RECOMPUTE_AUTO, /* what costs little time */
+    CTR_RECOMPUTE_ON,   /* whatever lowers the peak */
+    CTR_RECOMPUTE_OFF   /* nothing */
+};
 struct ctr_plan_params {
     const char *kernels; /* "op=variant,op=variant:16,64" to force where usable; NULL */
-    int keep;            /* nothing is made again in the backward pass to save memory */
+    enum ctr_recompute recompute;
     int guard;           /* tests: guard bands around each tensor, nothing shares memory */
 };
 /* Once for each graph. params may be NULL. All buffers start as zeros. CTR_E_USAGE when a bound

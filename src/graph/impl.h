@@ -59,8 +59,9 @@ void ctr_find_lifetimes(ctr_graph *g);
 int ctr_live_peak(size_t *peak, ctr_graph *g);
 
 /* ---- recompute.c ---- */
-/* Inserts nodes, renumbers all. The new ones have no variant yet. */
-int ctr_recompute(ctr_graph *g);
+/* Inserts nodes, renumbers all. The new ones have no variant yet. budget: what they may read and write,
+ * as a share of what all others do. */
+int ctr_recompute(ctr_graph *g, double budget);
 
 /* ---- variant.c ---- */
 /* Sets node->variant and node->config from the first of the lists that has a choice for it. */

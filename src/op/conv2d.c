@@ -230,9 +230,18 @@ out:
     return rc;
 }
 
+/* Worth it with few products a value, as in a first layer and in projections. */
+static ctr_node *conv2d_again(ctr_graph *g, ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    return c->C * c->R * c->S <= 128 && !c->pool ? ctr_node_again(g, node) : NULL;
+}
+
 static const struct ctr_op conv2d = {
     .name = "conv2d",
     .grad = conv2d_grad,
+    .again = conv2d_again,
+    .again_dear = 1,
     .variants =
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_fwd, .half = 1),

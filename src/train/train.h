@@ -47,6 +47,7 @@ struct ctr_train_params {
     uint64_t checkpoint_steps; /* also every so many steps; 0: at the end of each epoch only */
     uint64_t log_steps;       /* metrics every so many steps */
     const char *device, *kernels, *quirks; /* see dev.h, graph.h */
+    enum ctr_recompute recompute;
     int profile, sync;
     uint64_t keep;            /* checkpoints kept; 0: all */
     const char *config;       /* text of a new run's config.toml */

@@ -144,7 +144,8 @@ static int build(ctr_trainer *t)
     ctr_store_moments(t->store, t->optim->moments);
     CTR_TRY(ctr_graph_create(&t->g, t->dev, t->store));
     CTR_TRY(record(t));
-    CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels}));
+    CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels,
+                                                           .recompute = t->params->recompute}));
     CTR_TRY(ctr_graph_lower(t->g));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
     CTR_TRY(ctr_store_init(t->store, t->params->seed));

@@ -180,7 +180,7 @@ class Train(unittest.TestCase):
         self.assertIn("--precision", self.train("--resume", self.path("bf16"), "--precision", "fp32", code=2).err)
 
     def activations(self, *args):
-        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "16", *args)
+        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "64", *args)
         return float(re.search(r"activations, scratch +([0-9.]+)", done.out).group(1))
 
     def test_precision_saves_memory(self):
@@ -309,6 +309,19 @@ class Train(unittest.TestCase):
         result = json.loads(run("eval", self.path("run"), "--json", "--no-probe").out)
         self.assertGreaterEqual(result["trained"]["knn10"], 0.95)
         self.assertGreaterEqual(result["trained"]["knn10"], result["untrained"]["knn10"] + 0.2)
+
+    def test_recompute_saves_memory(self):
+        off, auto, on = (self.activations("--recompute", way) for way in ("off", "auto", "on"))
+        self.assertLess(auto, 0.75 * off)
+        self.assertLessEqual(on, auto)
+        self.assertEqual(self.activations(), auto)
+
+    def test_recompute_keeps_the_bytes(self):
+        narrow = ["--encoder", "resnet18", "--width", "0.125", "--limit", "64", "--batch", "16", "--epochs", "1"]
+        for way in "off", "on":
+            self.train(*narrow, "--recompute", way, "--out", self.path(way))
+        self.assertEqual(self.metrics("off"), self.metrics("on"))
+        self.assertEqual(self.checkpoint("off", 4), self.checkpoint("on", 4))
 
     def test_plan(self):
         done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "8")

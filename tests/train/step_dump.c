@@ -130,10 +130,10 @@ static int repeat(struct step *s, int times)
 
 int main(int argc, char **argv)
 {
-    struct step s = {.keep_outputs = argc <= 5, .plan.keep = argc > 6};
+    struct step s = {.keep_outputs = argc <= 5, .plan.recompute = argc > 6 ? (enum ctr_recompute)atoi(argv[6]) : CTR_RECOMPUTE_AUTO};
     if (argc < 5) {
         fprintf(stderr,
-                "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [keep]]\n");
+                "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
         return 2;
     }
     char *colon = strchr(argv[1], ':');

@@ -92,7 +92,6 @@ kernel TILE void conv2d_direct(global out_t *out, global const act_t *in, global
             {
                 const int c0 = 0, end = C;
 #endif
-#pragma unroll 4
                 for (int c = c0; c < end; c++) {
                     float16 w0 = vload16(0, w + c * 32), w1 = vload16(0, w + c * 32 + 16);
 #pragma unroll

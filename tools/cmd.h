@@ -44,5 +44,6 @@ extern const struct cmd cmd_bench;
 extern const struct cmd cmd_devices;
 extern const struct cmd cmd_eval;
 extern const struct cmd cmd_train;
+extern const struct cmd cmd_tune;
 
 #endif

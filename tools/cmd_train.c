@@ -35,6 +35,9 @@ static const struct opt run_rows[] = {
         .help = "newest checkpoints to keep (0: all)"),
     ROW(U64, log_steps, .name = "log-steps", .metavar = "N", .init = "10", .min = 1, .max = 1e9,
         .help = "steps from one line of metrics.jsonl to the next"),
+    ROW(STR, tune, .name = "tune", .metavar = "WHEN", .init = "auto",
+        .help = "auto, off or SECONDS: kernels found by `clcontrast tune` are used; on GPUs, or "
+                "with SECONDS, unknown ones are searched for first"),
     ROW(FLAG, plan, .name = "plan",
         .help = "print parameters, memory, launches and FLOPs of a step, and stop"),
     ROW(FLAG, profile, .name = "profile",
@@ -134,7 +137,8 @@ static void print_plan(ctr_trainer *t)
            (unsigned long long)ctr_trainer_total(t));
 }
 
-/* A device of its own measures the peaks: the run's may be full. Without them there are no floors. */
+/* A device of its own measures the peaks: the run's may be full. Without them there are no floors.
+ */
 static int measure_peaks(struct ctr_peaks *peaks, const struct train_options *o)
 {
     ctr_dev *dev = NULL;
@@ -241,7 +245,8 @@ static int check_resume(struct train_command *c)
 {
     static const char *const may_change[] = {"device", "threads", "profile", "sync",
                                              "stream", "kernel",  "quirk",   "resume",
-                                             "keep",   "plan",    "recompute", NULL};
+                                             "keep",   "plan",    "recompute", "tune",
+                                             NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;

@@ -180,6 +180,20 @@ enum ctr_dtype opt_storage(int precision)
     return stored[precision];
 }
 
+/* --tune; a command without it takes what is stored. */
+static int tune_when(struct ctr_train_params *p, const char *text)
+{
+    if (!text)
+        return 0;
+    p->tune = strcmp(text, "off") == 0 ? CTR_TUNE_OFF : CTR_TUNE_AUTO;
+    if (p->tune == CTR_TUNE_OFF || strcmp(text, "auto") == 0)
+        return 0;
+    p->tune = CTR_TUNE_FOR;
+    if (ctr_parse_double(text, &p->tune_s) == 0 && p->tune_s > 0 && p->tune_s <= 1e6)
+        return 0;
+    return ctr_fail(CTR_E_USAGE, "--tune: '%s' is not auto, off or a number of seconds", text);
+}
+
 int train_params(struct ctr_train_params *p, const struct train_command *c)
 {
     const struct train_options *o = &c->o;
@@ -221,7 +235,9 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     };
     memcpy(p->method_option, c->method.value, sizeof p->method_option);
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
-    int rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
+    int rc = tune_when(p, o->tune);
+    if (rc == 0)
+        rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
     return rc ? rc
               : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
 }

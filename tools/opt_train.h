@@ -10,14 +10,16 @@
 #include "opt_augment.h"
 #include "train/train.h"
 
-/* What the tables of both opt_train.c and cmd_train.c fill. */
+/* What the tables of opt_train.c, cmd_train.c and cmd_tune.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe;
+        *recipe, *tune;
     uint64_t limit, image_size, threads, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, head_bn, stem, precision, recompute, schedule, profile, plan, sync;
     double width, learning_rate, weight_decay, warmup;
+    double budget; /* cmd_tune.c */
+    int full, list, clear, json;
 };
 
 /* --precision, for any command's table: a row, and the storage that its word stands for. */

@@ -15,8 +15,8 @@
 
 struct attr {
     struct ctr_augment_params params;
+    int stream; /* here: no padding, for attributes are hashed */
     size_t N, V, SH, SW, H, W;
-    int stream;
 };
 
 struct ctr_augment_params ctr_augment_large(void)

@@ -50,6 +50,8 @@ void ctr_graph_destroy(ctr_graph **graph)
     free(g->chunks);
     free(g->tensors);
     free(g->nodes);
+    ctr_str_free(&g->choices);
+    ctr_str_free(&g->changed);
     ctr_arena_free(&g->mem);
     free(g);
     *graph = NULL;

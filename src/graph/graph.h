@@ -100,6 +100,9 @@ struct ctr_op {
     int (*in_place)(const ctr_node *node, unsigned out, unsigned in);
     /* In order of preference, ended by a row without a name; the last real row is general. */
     const struct ctr_variant *variants;
+    /* Inputs of whole numbers may be made up below this, to time the op (tune.h). 0: they mean
+     * something. */
+    unsigned whole_below;
 };
 
 struct ctr_node {
@@ -165,7 +168,8 @@ enum ctr_store_part {
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
 
 /* For op files. A new node over inputs (`optional` inputs are the last ones and may be NULL; any
- * other NULL makes the node NULL). Attributes are copied. */
+ * other NULL makes the node NULL). Attributes are copied; their bytes tell nodes apart
+ * (ctr_node_shape), so where an op has several variants they leave no padding. */
 ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, size_t attr_bytes,
                        unsigned n_in, ctr_tensor *const *in, unsigned optional);
 /* Its next output. NULL for a NULL node. */
@@ -201,6 +205,7 @@ enum ctr_recompute {
 };
 struct ctr_plan_params {
     const char *kernels; /* "op=variant,op=variant:16,64" to force where usable; NULL */
+    const char *tuned;   /* the same for what `kernels` leaves open; not checked for slips. NULL */
     enum ctr_recompute recompute;
     int guard;           /* tests: guard bands around each tensor, nothing shares memory */
 };
@@ -259,6 +264,10 @@ void ctr_config_text(struct ctr_str *s, const struct ctr_config *config);
 /* The node's inputs and a hash of outputs and attributes: "128x32x32x64/64x64x3x3/-#1b2c3d4e". In
  * `kernels`, "op@SHAPE=variant" speaks of such nodes only. Before ctr_graph_lower. */
 void ctr_node_shape(struct ctr_str *s, const ctr_node *node);
+/* What a planned graph has chosen wherever there was a choice, a line for each shape as in
+ * `kernels`: the same choices again as ctr_plan_params.tuned. `changed`: only those that the ops
+ * would not have taken by themselves. */
+const char *ctr_graph_choices(const ctr_graph *g, int changed);
 /* Tests: fills arena buffers with a pattern; checks that guard bands still hold it. */
 int ctr_graph_poison(ctr_graph *g, uint32_t pattern);
 int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern);

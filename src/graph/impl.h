@@ -23,6 +23,7 @@ struct ctr_graph {
     ctr_launch **launches;
     size_t n_launches, cap_launches;
     struct ctr_plan_report report;
+    struct ctr_str choices, changed; /* see ctr_graph_choices */
 };
 
 struct ctr_store {
@@ -68,6 +69,15 @@ int ctr_recompute(ctr_graph *g, double budget);
 int ctr_variant_choose(ctr_graph *g, ctr_node *node, const char *const *lists, size_t n);
 /* CTR_E_USAGE when the list names an op, variant or configuration that nothing here has. */
 int ctr_variant_check(const ctr_graph *g, const char *list);
+
+/* What may be tried for a node beside its op's own choice: their number, at most `room`. The last
+ * variant, seldom fast, only with `general` or where it is the own one. */
+struct ctr_candidate {
+    const struct ctr_variant *variant;
+    struct ctr_config config;
+};
+size_t ctr_variant_candidates(struct ctr_candidate *out, size_t room, const ctr_graph *g,
+                              const ctr_node *node, int general);
 
 /* The two ops that differentiation itself needs (builtin.c). */
 ctr_tensor *ctr_builtin_fill(ctr_graph *g, unsigned rank, const size_t *dim, float value);

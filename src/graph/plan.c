@@ -16,7 +16,7 @@
 
 static int pick_variant(ctr_graph *g, ctr_node *node, const struct ctr_plan_params *params)
 {
-    int rc = ctr_variant_choose(g, node, &params->kernels, 1);
+    int rc = ctr_variant_choose(g, node, (const char *[]){params->kernels, params->tuned}, 2);
     if (rc == 0 && node->variant->prepare)
         rc = node->variant->prepare(g, node);
     return rc != 0 ? rc : g->status;

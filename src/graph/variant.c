@@ -108,6 +108,25 @@ size_t ctr_variant_configs(struct ctr_config *out, size_t room, const ctr_graph 
     return v->configs && room ? v->configs(out, room, ctr_graph_caps(g), node) : 0;
 }
 
+size_t ctr_variant_candidates(struct ctr_candidate *out, size_t room, const ctr_graph *g,
+                              const ctr_node *node, int general)
+{
+    struct ctr_config configs[MAX_CONFIGS];
+    const struct ctr_variant *own = NULL;
+    size_t n = 0;
+    for (const struct ctr_variant *v = node->op->variants; v->name; v++) {
+        if (!ctr_variant_usable(g, node, v) || (own && !general && !v[1].name))
+            continue;
+        if (own && n < room)
+            out[n++] = (struct ctr_candidate){v, {{0}}};
+        own = own ? own : v;
+        size_t k = ctr_variant_configs(configs, MAX_CONFIGS, g, node, v);
+        for (size_t i = 0; i < k && n < room; i++)
+            out[n++] = (struct ctr_candidate){v, configs[i]};
+    }
+    return n;
+}
+
 static int offers(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v,
                   const struct ctr_config *config)
 {
@@ -168,25 +187,66 @@ static int choose_from(ctr_graph *g, ctr_node *node, const char *shape, const ch
     return 0;
 }
 
+static void add_once(struct ctr_str *list, const struct ctr_str *line)
+{
+    if (!(list->s && strstr(list->s, line->s)))
+        ctr_str_add(list, line->s, line->n);
+}
+
+/* Adds the choice to the graph's lists, once for each shape. */
+static int record(ctr_graph *g, const ctr_node *node, const char *shape,
+                  const struct ctr_variant *own)
+{
+    static const struct ctr_config none;
+    struct ctr_str line = {0};
+    ctr_str_addf(&line, "%s@%s=%s", node->op->name, shape, node->variant->name);
+    ctr_config_text(&line, &node->config);
+    ctr_str_add(&line, "\n", 1);
+    if (!line.failed) {
+        add_once(&g->choices, &line);
+        if (node->variant != own || memcmp(&node->config, &none, sizeof none) != 0)
+            add_once(&g->changed, &line);
+    }
+    int failed = line.failed || g->choices.failed || g->changed.failed;
+    ctr_str_free(&line);
+    return failed ? CTR_E_FAIL : 0;
+}
+
+/* What the op takes by itself. */
+static const struct ctr_variant *own_choice(const ctr_graph *g, const ctr_node *node)
+{
+    for (const struct ctr_variant *v = node->op->variants; v->name; v++)
+        if (ctr_variant_usable(g, node, v))
+            return v;
+    return NULL;
+}
+
 int ctr_variant_choose(ctr_graph *g, ctr_node *node, const char *const *lists, size_t n)
 {
+    struct ctr_candidate other;
     struct ctr_str shape = {0};
-    for (size_t i = 0; i < n && !node->variant; i++) {
-        if (!lists[i])
-            continue;
-        if (!shape.s)
-            ctr_node_shape(&shape, node);
-        if (!shape.failed)
+    const struct ctr_variant *own = own_choice(g, node);
+    int rc = 0, open = ctr_variant_candidates(&other, 1, g, node, 1) > 0;
+    if (open)
+        ctr_node_shape(&shape, node);
+    for (size_t i = 0; i < n && open && !shape.failed && !node->variant; i++)
+        if (lists[i])
             choose_from(g, node, shape.s, lists[i]);
-    }
+    if (!node->variant)
+        node->variant = own;
+    if (!node->variant)
+        rc = ctr_fail(CTR_E_DEVICE, "no kernel of '%s' for %s suits this device", node->op->name,
+                      ctr_dtype_name(ctr_node_storage(node)));
+    else if (open)
+        rc = shape.failed ? CTR_E_FAIL : record(g, node, shape.s, own);
     ctr_str_free(&shape);
-    for (const struct ctr_variant *v = node->op->variants; v->name && !node->variant; v++)
-        if (ctr_variant_usable(g, node, v))
-            node->variant = v;
-    return node->variant
-               ? 0
-               : ctr_fail(CTR_E_DEVICE, "no kernel of '%s' for %s suits this device",
-                          node->op->name, ctr_dtype_name(ctr_node_storage(node)));
+    return rc;
+}
+
+const char *ctr_graph_choices(const ctr_graph *g, int changed)
+{
+    const char *list = changed ? g->changed.s : g->choices.s;
+    return list ? list : "";
 }
 
 /* ---- what a person asks for ---- */

@@ -184,6 +184,7 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
 
 static const struct ctr_op conv2d_bwd_dx = {
     .name = "conv2d_bwd_dx",
+    .whole_below = 4, /* a gate with `pool`: places of maxima */
     .variants =
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_dx, .half = 1),
@@ -195,6 +196,7 @@ static const struct ctr_op conv2d_bwd_dx = {
 
 static const struct ctr_op conv2d_bwd_dw = {
     .name = "conv2d_bwd_dw",
+    .whole_below = 4, /* a gate with `pool`: places of maxima */
     .variants =
         (const struct ctr_variant[]){
             VARIANT("winograd", conv2d_winograd_dw, .half = 1),

@@ -43,6 +43,13 @@ struct ctr_trainer {
     float *rates;
 };
 
+/* tuning.c: what ctr_graph_plan is to choose (*list, freed with free()); then, planned, what it has
+ * chosen goes into the run. */
+int ctr_trainer_choices(char **list, ctr_trainer *t);
+int ctr_trainer_keep_choices(ctr_trainer *t);
+/* Those that the ops would not have taken by themselves go into train.log. */
+void ctr_trainer_log_choices(const ctr_trainer *t);
+
 /* state.c: the trainer's state as a checkpoint of its run, and back from the newest one. */
 int ctr_state_save(ctr_trainer *t);
 int ctr_state_load(ctr_trainer *t);

@@ -148,6 +148,10 @@ void ctr_run_discard(struct ctr_run **run)
     struct ctr_run *r = *run;
     if (!r)
         return;
+    char *kernels = ctr_path_join(r->dir, CTR_RUN_KERNELS);
+    if (kernels)
+        unlink(kernels);
+    free(kernels);
     unlink(r->config_path);
     rmdir(r->checkpoint_dir);
     unlink(r->lock_path);

@@ -1,5 +1,6 @@
 /* run.h -- the directory of a training run:
  *   config.toml      what it was started with, resolved; enough to start it again
+ *   kernels.txt      variants of kernels it works with, lest a resumed run choose others
  *   metrics.jsonl    one object a line: step, the caller's fields, ts (seconds since 1970)
  *   train.log        what ran where, epochs, warnings, how it ended
  *   skipped.tsv      images that could not be used, when there are any: path and reason
@@ -16,6 +17,8 @@
 #include "io/json.h"
 
 struct ctr_run;
+
+#define CTR_RUN_KERNELS "kernels.txt"
 
 /* Makes a new run in `dir`, which must not exist or be empty: CTR_E_USAGE else, with a hint, and
  * also while another process is in it. `config` is the text of its config.toml. Nothing is left

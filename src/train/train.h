@@ -19,6 +19,15 @@
 
 typedef struct ctr_trainer ctr_trainer;
 
+/* Where a new run's kernel choices come from (graph/tune.h). A resumed one has its own. */
+enum ctr_tune_when {
+    CTR_TUNE_STORED, /* from those found before on this device */
+    CTR_TUNE_AUTO,   /* the same; on GPUs what is unknown is searched for, CTR_TUNE_AUTO_S long */
+    CTR_TUNE_FOR,    /* the same, on any device, tune_s long */
+    CTR_TUNE_OFF     /* as the ops take them by themselves */
+};
+#define CTR_TUNE_AUTO_S 10.0
+
 struct ctr_train_params {
     const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
     uint64_t limit;      /* images at most; 0: all */
@@ -48,6 +57,8 @@ struct ctr_train_params {
     uint64_t log_steps;       /* metrics every so many steps */
     const char *device, *kernels, *quirks; /* see dev.h, graph.h */
     enum ctr_recompute recompute;
+    enum ctr_tune_when tune; /* without `out` nothing is searched for */
+    double tune_s;
     int profile, sync;
     uint64_t keep;            /* checkpoints kept; 0: all */
     const char *config;       /* text of a new run's config.toml */
@@ -80,6 +91,13 @@ void ctr_trainer_destroy(ctr_trainer **trainer);
 int ctr_trainer_run(ctr_trainer *trainer);
 /* One step, enqueued and not waited for; nothing is looked at, logged or saved. For timing. */
 int ctr_trainer_step(ctr_trainer *trainer);
+
+/* Searches the fastest kernels for the step that the parameters describe; nothing is trained. tune:
+ * its budget, progress and rows; its user and events are the caller's. */
+struct ctr_tune_params;
+struct ctr_tune_report;
+int ctr_train_tune(struct ctr_tune_report *report, const struct ctr_train_params *params,
+                   const struct ctr_train_events *events, const struct ctr_tune_params *tune);
 
 ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);

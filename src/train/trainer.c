@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "graph/tune.h"
 
 static int unknown(const char *what, const char *name)
 {
@@ -117,7 +118,10 @@ static int record(ctr_trainer *t)
         .N = p->batch,
         .V = t->method->views,
         .encoder = t->encoder,
-        .encoder_params = {.stem = p->stem, .width = p->width, .training = 1, .storage = p->precision},
+        .encoder_params = {.stem = p->stem,
+                           .width = p->width,
+                           .training = 1,
+                           .storage = p->precision},
         .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
         .option = p->method_option,
     };
@@ -137,19 +141,36 @@ static int record(ctr_trainer *t)
     return rc != 0 ? rc : ctr_graph_status(g);
 }
 
-static int build(ctr_trainer *t)
+static int assemble(ctr_trainer *t)
 {
     int rc = 0;
+    const struct ctr_train_params *p = t->params;
+    CTR_TRY(ctr_dev_open(
+        &t->dev, p->device,
+        &(struct ctr_dev_params){.profile = p->profile, .sync = p->sync, .quirks = p->quirks}));
+    CTR_TRY(open_data(t));
     CTR_TRY(ctr_store_create(&t->store, t->dev));
     ctr_store_moments(t->store, t->optim->moments);
     CTR_TRY(ctr_graph_create(&t->g, t->dev, t->store));
     CTR_TRY(record(t));
+out:
+    return rc;
+}
+
+static int build(ctr_trainer *t)
+{
+    int rc = 0;
+    char *tuned = NULL;
+    CTR_TRY(ctr_trainer_choices(&tuned, t));
     CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels,
+                                                           .tuned = tuned,
                                                            .recompute = t->params->recompute}));
+    CTR_TRY(ctr_trainer_keep_choices(t));
     CTR_TRY(ctr_graph_lower(t->g));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
     CTR_TRY(ctr_store_init(t->store, t->params->seed));
 out:
+    free(tuned);
     return rc;
 }
 
@@ -172,27 +193,32 @@ static void log_start(const ctr_trainer *t)
         (unsigned long long)t->total_steps, (unsigned long long)t->params->batch,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
+    ctr_trainer_log_choices(t);
 }
 
-int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
+static int new_trainer(ctr_trainer **out, const struct ctr_train_params *params,
                        const struct ctr_train_events *events)
 {
-    int rc = 0;
     ctr_trainer *t = ctr_alloc(1, sizeof *t);
     if (!t)
         return CTR_E_FAIL;
     t->params = params;
     if (events)
         t->events = *events;
-    CTR_TRY(resolve(t));
+    *out = t;
+    return resolve(t);
+}
+
+int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
+                       const struct ctr_train_events *events)
+{
+    ctr_trainer *t = NULL;
+    int rc = 0;
+    CTR_TRY(new_trainer(&t, params, events));
     if (params->out)
         CTR_TRY(params->resume ? ctr_run_open(&t->run, params->out)
                                : ctr_run_create(&t->run, params->out, params->config));
-    CTR_TRY(ctr_dev_open(&t->dev, params->device,
-                         &(struct ctr_dev_params){.profile = params->profile,
-                                                  .sync = params->sync,
-                                                  .quirks = params->quirks}));
-    CTR_TRY(open_data(t));
+    CTR_TRY(assemble(t));
     CTR_TRY(build(t));
     if (params->resume)
         CTR_TRY(ctr_state_load(t));
@@ -206,6 +232,22 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
 out:
     if (t && !params->resume)
         ctr_run_discard(&t->run);
+    ctr_trainer_destroy(&t);
+    return rc;
+}
+
+int ctr_train_tune(struct ctr_tune_report *report, const struct ctr_train_params *params,
+                   const struct ctr_train_events *events, const struct ctr_tune_params *tune)
+{
+    ctr_trainer *t = NULL;
+    ctr_tuned *tuned = NULL;
+    int rc = 0;
+    CTR_TRY(new_trainer(&t, params, events));
+    CTR_TRY(assemble(t));
+    CTR_TRY(ctr_tuned_open(&tuned, t->dev));
+    CTR_TRY(ctr_tune(report, tuned, t->g, tune));
+out:
+    ctr_tuned_close(&tuned);
     ctr_trainer_destroy(&t);
     return rc;
 }

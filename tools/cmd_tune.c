@@ -1,0 +1,253 @@
+/* cmd_tune.c -- `clcontrast tune`: searches the fastest kernels for the training step that the
+ * options describe, and keeps them for `train`. In: the options of train that shape a step. Out: a
+ * table, or one JSON object, of what is known for its shapes. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "cmd.h"
+#include "graph/tune.h"
+#include "opt_train.h"
+#include "term.h"
+
+#define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
+
+static const struct opt tune_rows[] = {
+    ROW(DOUBLE, budget, .name = "budget", .metavar = "SECONDS", .init = "60", .min = 0.1,
+        .max = 1e6, .help = "time to search; what is found until then is kept"),
+    ROW(FLAG, full, .name = "full",
+        .help = "search everything, also what is known, however long it takes"),
+    ROW(FLAG, list, .name = "list", .help = "print what is kept for the device, and stop"),
+    ROW(FLAG, clear, .name = "clear", .help = "forget what is kept, for all devices, and stop"),
+    ROW(FLAG, json, .name = "json", .help = "print one JSON object"),
+    {.name = NULL},
+};
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t signalled;
+
+/* A second one ends at once. The candidate that runs then will be left out from now on. */
+static void on_signal(int number)
+{
+    if (signalled)
+        _Exit(128 + number);
+    signalled = number;
+}
+
+static int stop(void *user)
+{
+    return signalled != 0;
+}
+
+/* ---- what a person sees ---- */
+
+struct output {
+    int json, n;
+    struct ctr_str text;
+};
+
+static void row_json(struct ctr_str *s, const struct ctr_tuned_entry *e, unsigned nodes, int fresh)
+{
+    static const char *const depth[] = {"part", "quick", "full"};
+    ctr_str_addf(s, "{\"op\":");
+    ctr_str_json(s, e->op);
+    ctr_str_addf(s, ",\"shape\":");
+    ctr_str_json(s, e->shape);
+    ctr_str_addf(s, ",\"own\":");
+    ctr_str_json(s, e->own);
+    ctr_str_addf(s, ",\"chosen\":");
+    ctr_str_json(s, e->chosen);
+    ctr_str_addf(s, ",\"own_seconds\":");
+    ctr_str_json_num(s, e->own_s);
+    ctr_str_addf(s, ",\"chosen_seconds\":");
+    ctr_str_json_num(s, e->chosen_s);
+    ctr_str_addf(s, ",\"error\":");
+    ctr_str_json_num(s, e->error);
+    ctr_str_addf(s, ",\"searched\":\"%s\",\"nodes\":%u,\"fresh\":%s}", depth[e->depth], nodes,
+                 fresh ? "true" : "false");
+}
+
+static void row(void *user, const struct ctr_tuned_entry *e, unsigned nodes, int fresh)
+{
+    struct output *out = user;
+    if (out->json) {
+        ctr_str_addf(&out->text, out->n++ ? "," : "");
+        row_json(&out->text, e, nodes, fresh);
+        return;
+    }
+    if (out->n++ == 0)
+        ctr_str_addf(&out->text, "%-14s %-44s %-16s %-16s %9s %9s %6s %8s\n", "op", "shape",
+                     "default", "chosen", "ms", "ms", "gain", "error");
+    ctr_str_addf(&out->text, "%-14s %-44s %-16s %-16s %9.3f %9.3f %5.1f%% %8.1e%s\n", e->op,
+                 e->shape, e->own, e->chosen, e->own_s * 1e3, e->chosen_s * 1e3,
+                 e->own_s > 0 ? 100 * (1 - e->chosen_s / e->own_s) : 0.0, e->error,
+                 e->depth == CTR_TUNE_PART ? "  (not all tried)" : "");
+}
+
+/* Rows become the whole object: {"device":...,"shapes":[rows],"skipped":[...]}. */
+static int print(struct output *out, const struct ctr_caps *caps, const ctr_tuned *tuned)
+{
+    struct ctr_str s = {0};
+    if (out->json) {
+        ctr_str_addf(&s, "{\"device\":");
+        ctr_str_json(&s, caps->name);
+        ctr_str_addf(&s, ",\"driver\":");
+        ctr_str_json(&s, caps->driver);
+        ctr_str_addf(&s, ",\"shapes\":[%s],\"skipped\":[", out->text.s ? out->text.s : "");
+        for (size_t i = 0; ctr_tuned_skipped(tuned, i); i++) {
+            ctr_str_addf(&s, i ? "," : "");
+            ctr_str_json(&s, ctr_tuned_skipped(tuned, i));
+        }
+        ctr_str_addf(&s, "]}\n");
+    } else {
+        ctr_str_addf(&s, "%s", out->text.s ? out->text.s : "");
+        for (size_t i = 0; ctr_tuned_skipped(tuned, i); i++)
+            ctr_str_addf(&s, "never tried again: %s\n", ctr_tuned_skipped(tuned, i));
+    }
+    int failed = s.failed || out->text.failed;
+    if (!failed && s.s)
+        fputs(s.s, stdout);
+    ctr_str_free(&s);
+    ctr_str_free(&out->text);
+    return failed ? CTR_E_FAIL : 0;
+}
+
+static void prepare(void *user, const char *what, size_t done, size_t total)
+{
+    term_progress("%s %zu/%zu", what, done, total);
+}
+
+static int progress(void *user, const struct ctr_tune_progress *p)
+{
+    char left[24];
+    term_progress("%zu/%zu shapes, %u candidates, ETA %s  %s", p->done, p->total, p->tried,
+                  term_duration(left, p->left_s), p->what);
+    return stop(NULL);
+}
+
+/* ---- what is done ---- */
+
+static int clear(void)
+{
+    size_t n;
+    int rc = ctr_tuned_clear(&n);
+    if (rc == 0)
+        term_note("forgot what was kept for %zu device%s", n, n == 1 ? "" : "s");
+    return rc;
+}
+
+static int list(const struct train_options *o)
+{
+    int rc = 0;
+    struct output out = {.json = o->json};
+    const struct ctr_tuned_entry *e;
+    ctr_dev *dev = NULL;
+    ctr_tuned *tuned = NULL;
+    CTR_TRY(ctr_dev_open(&dev, o->device, &(struct ctr_dev_params){.quirks = o->quirk}));
+    CTR_TRY(ctr_tuned_open(&tuned, dev));
+    for (size_t i = 0; (e = ctr_tuned_entry(tuned, i)) != NULL; i++)
+        row(&out, e, 0, 0);
+    if (out.n == 0 && !o->json)
+        term_note("nothing is kept for '%s'", ctr_dev_caps(dev)->name);
+    CTR_TRY(print(&out, ctr_dev_caps(dev), tuned));
+out:
+    ctr_tuned_close(&tuned);
+    ctr_dev_destroy(&dev);
+    return rc;
+}
+
+static void say(const struct ctr_tune_report *r)
+{
+    char took[24];
+    term_note("%zu of %zu shapes known; %u candidates tried, %u refused; %s", r->known, r->shapes,
+              r->tried, r->refused, term_duration(took, r->seconds));
+    if (r->own_s > 0)
+        term_note("these ops of a step: %.1f ms by default, %.1f ms as chosen (%.1f%% less)",
+                  r->own_s * 1e3, r->chosen_s * 1e3, 100 * (1 - r->chosen_s / r->own_s));
+    if (r->out_of_time)
+        term_note("out of time: what was found is kept; run it again for the others, or with a "
+                  "longer --budget");
+    else if (r->stopped)
+        term_note("stopped: what was found is kept");
+}
+
+static int tune(const struct train_command *c)
+{
+    int rc = 0;
+    struct ctr_train_params params;
+    struct ctr_tune_report report;
+    struct output out = {.json = c->o.json};
+    ctr_dev *dev = NULL;
+    ctr_tuned *tuned = NULL;
+    const struct ctr_train_events events = {.prepare = prepare, .stop = stop};
+    const struct ctr_tune_params how = {.budget_s = c->o.full ? 0 : c->o.budget,
+                                        .full = c->o.full,
+                                        .user = &out,
+                                        .progress = progress,
+                                        .row = row};
+    CTR_TRY(train_params(&params, c));
+    rc = ctr_train_tune(&report, &params, &events, &how);
+    term_progress_end();
+    if (rc != 0)
+        goto out;
+    CTR_TRY(ctr_dev_open(&dev, c->o.device, &(struct ctr_dev_params){.quirks = c->o.quirk}));
+    CTR_TRY(ctr_tuned_open(&tuned, dev));
+    CTR_TRY(print(&out, ctr_dev_caps(dev), tuned));
+    say(&report);
+out:
+    ctr_str_free(&out.text);
+    ctr_tuned_close(&tuned);
+    ctr_dev_destroy(&dev);
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    int rc = 0;
+    struct train_command *c = ctr_alloc(1, sizeof *c);
+    if (!c)
+        return CTR_E_FAIL;
+    CTR_TRY(train_tables(c, &cmd_tune, argc, argv, NULL));
+    CTR_TRY(cmd_parse(&c->set, &cmd_tune, argc, argv));
+    if (c->o.clear) {
+        CTR_TRY(clear());
+    } else if (c->o.list) {
+        CTR_TRY(list(&c->o));
+    } else {
+        CTR_TRY(train_settle(c));
+        c->o.epochs = 1;
+        signal(SIGINT, on_signal);
+        signal(SIGTERM, on_signal);
+        rc = tune(c);
+    }
+out:
+    train_finish(c);
+    return rc;
+}
+
+static const struct cmd_example examples[] = {
+    {"clcontrast tune --encoder resnet18 --batch 64", "for `clcontrast train` with these options"},
+    {"clcontrast tune --full --device gpu", "everything, on the first GPU"},
+    {"clcontrast tune --list", "what has been found on this device"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_tune = {
+    .name = "tune",
+    .summary = "search the fastest kernels for a training step on this device",
+    .args = "",
+    .about = "Times the variants of each op with the shapes of a training step, on made-up "
+             "numbers. One is kept for later calls of `clcontrast train` when it is faster than "
+             "the default by 3 % at least and computes the same. What is found holds for this "
+             "device, driver and version. A candidate that takes the driver down is never tried "
+             "again.",
+    .examples = examples,
+    .options = tune_rows,
+    .run = run,
+};

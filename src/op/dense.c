@@ -1,16 +1,20 @@
 /* dense.c -- y[N,O] = relu(x[N,I] w[O,I]^T + b[O]).
  * Gradients: g = dy where y > 0;  dx = g w;  dw = g^T x;  db = sum of g over N, in a fixed order.
- * Variants: our register tiles on CPUs (gemm.h), else the BLAS with bias and ReLU in one more pass.
+ * Variants: our register tiles on CPUs and shared tiles on GPUs (gemm.h), else the BLAS with bias
+ * and ReLU in one more pass.
  */
 #include "op/gemm.h"
 #include "op/op.h"
 #include "op/rows.h"
+
+enum how { BLAS, TILES, GPU };
 
 struct attr {
     size_t N, I, O;
     int relu;
     int dx, dw, db;               /* backward: which output + 1, 0 for none */
     ctr_tensor *temp, *g, *parts; /* scratch: of the products, masked dy, sums for db */
+    struct ctr_gemm_gpu gpu[2];   /* y or dx, dw; from lower on */
 };
 
 /* ---- the three products; buffers are filled in by lower ---- */
@@ -45,31 +49,42 @@ static struct ctr_gemm product_dw(const struct attr *a)
                              .alpha = 1};
 }
 
-static int temp_bytes(size_t *bytes, ctr_graph *g, const struct ctr_gemm *p, int tiles)
+static int temp_bytes(size_t *bytes, ctr_graph *g, const ctr_node *node, const struct ctr_gemm *p,
+                      enum how how)
 {
-    if (!tiles)
+    if (how == BLAS)
         return ctr_gemm_temp_bytes(bytes, ctr_graph_dev(g), p);
-    *bytes = ctr_gemm_tiles_bytes(g, &(struct ctr_gemm_tiles){.gemm = *p});
+    *bytes = how == TILES
+                 ? ctr_gemm_tiles_bytes(g, &(struct ctr_gemm_tiles){.gemm = *p})
+                 : ctr_gemm_gpu_bytes(ctr_graph_caps(g),
+                                      &(struct ctr_gemm_gpu){.gemm = *p, .config = node->config});
     return 0;
 }
 
-static int emit_product(ctr_graph *g, struct ctr_gemm *p, const struct attr *a, ctr_buf *bias,
-                        int relu, int tiles)
+/* Product 0 or 1 of the node. */
+static int emit_product(ctr_graph *g, const ctr_node *node, int i, struct ctr_gemm *p,
+                        ctr_buf *bias, int relu, enum how how)
 {
+    struct attr *a = node->attr;
     p->temp = a->temp ? a->temp->buf : NULL;
-    if (!tiles)
+    if (how == BLAS)
         return ctr_emit_gemm(g, p);
-    return ctr_emit_gemm_tiles(g, &(struct ctr_gemm_tiles){.gemm = *p, .bias = bias, .relu = relu});
+    if (how == TILES)
+        return ctr_emit_gemm_tiles(
+            g, &(struct ctr_gemm_tiles){.gemm = *p, .bias = bias, .relu = relu});
+    a->gpu[i] =
+        (struct ctr_gemm_gpu){.gemm = *p, .bias = bias, .relu = relu, .config = node->config};
+    return ctr_emit_gemm_gpu(g, &a->gpu[i]);
 }
 
 /* ---- forward ---- */
 
-static int fwd_prepare(ctr_graph *g, ctr_node *node, int tiles)
+static int fwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
 {
     struct attr *a = node->attr;
     struct ctr_gemm p = product_y(a);
     size_t bytes = 0;
-    int rc = temp_bytes(&bytes, g, &p, tiles);
+    int rc = temp_bytes(&bytes, g, node, &p, how);
     if (rc == 0 && bytes)
         a->temp = ctr_node_scratch(g, node, bytes);
     return rc;
@@ -92,7 +107,7 @@ static int emit_bias(ctr_graph *g, const struct attr *a, ctr_tensor *y, const ct
     return ctr_emit(g, &spec);
 }
 
-static int fwd_lower(ctr_graph *g, ctr_node *node, int tiles)
+static int fwd_lower(ctr_graph *g, ctr_node *node, enum how how)
 {
     const struct attr *a = node->attr;
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
@@ -100,24 +115,24 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, int tiles)
     p.C = y->buf;
     p.A = x->buf;
     p.B = w->buf;
-    int rc = emit_product(g, &p, a, b ? b->buf : NULL, a->relu, tiles);
-    return rc == 0 && !tiles && (b || a->relu) ? emit_bias(g, a, y, b) : rc;
+    int rc = emit_product(g, node, 0, &p, b ? b->buf : NULL, a->relu, how);
+    return rc == 0 && how == BLAS && (b || a->relu) ? emit_bias(g, a, y, b) : rc;
 }
 
 /* ---- backward ---- */
 
 enum { B_DY, B_X, B_W, B_Y, B_N_IN }; /* y only with relu */
 
-static int bwd_prepare(ctr_graph *g, ctr_node *node, int tiles)
+static int bwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
 {
     struct attr *a = node->attr;
     struct ctr_gemm dx = product_dx(a), dw = product_dw(a);
     size_t dx_bytes = 0, dw_bytes = 0;
     int rc = 0;
     if (a->dx)
-        CTR_TRY(temp_bytes(&dx_bytes, g, &dx, tiles));
+        CTR_TRY(temp_bytes(&dx_bytes, g, node, &dx, how));
     if (a->dw)
-        CTR_TRY(temp_bytes(&dw_bytes, g, &dw, tiles));
+        CTR_TRY(temp_bytes(&dw_bytes, g, node, &dw, how));
     if (dx_bytes < dw_bytes)
         dx_bytes = dw_bytes;
     if (dx_bytes)
@@ -161,7 +176,7 @@ static int emit_db(ctr_graph *g, const ctr_node *node, const struct attr *a)
     return ctr_emit(g, &total);
 }
 
-static int bwd_lower(ctr_graph *g, ctr_node *node, int tiles)
+static int bwd_lower(ctr_graph *g, ctr_node *node, enum how how)
 {
     int rc = 0;
     const struct attr *a = node->attr;
@@ -173,59 +188,55 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int tiles)
         p.C = node->out[a->dx - 1]->buf;
         p.A = dy;
         p.B = node->in[B_W]->buf;
-        CTR_TRY(emit_product(g, &p, a, NULL, 0, tiles));
+        CTR_TRY(emit_product(g, node, 0, &p, NULL, 0, how));
     }
     if (a->dw) {
         struct ctr_gemm p = product_dw(a);
         p.C = node->out[a->dw - 1]->buf;
         p.A = dy;
         p.B = node->in[B_X]->buf;
-        CTR_TRY(emit_product(g, &p, a, NULL, 0, tiles));
+        CTR_TRY(emit_product(g, node, 1, &p, NULL, 0, how));
     }
 out:
     return rc;
 }
 
-/* ---- the two variants ---- */
+/* ---- the variants ---- */
 
-static int fwd_prepare_tiles(ctr_graph *g, ctr_node *node)
+#define VARIANT(way, how)                                                                          \
+    static int fwd_prepare_##way(ctr_graph *g, ctr_node *node)                                     \
+    {                                                                                              \
+        return fwd_prepare(g, node, how);                                                          \
+    }                                                                                              \
+    static int fwd_lower_##way(ctr_graph *g, ctr_node *node)                                       \
+    {                                                                                              \
+        return fwd_lower(g, node, how);                                                            \
+    }                                                                                              \
+    static int bwd_prepare_##way(ctr_graph *g, ctr_node *node)                                     \
+    {                                                                                              \
+        return bwd_prepare(g, node, how);                                                          \
+    }                                                                                              \
+    static int bwd_lower_##way(ctr_graph *g, ctr_node *node)                                       \
+    {                                                                                              \
+        return bwd_lower(g, node, how);                                                            \
+    }
+VARIANT(tiles, TILES)
+VARIANT(gpu, GPU)
+VARIANT(blas, BLAS)
+
+static size_t fwd_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                          const ctr_node *node)
 {
-    return fwd_prepare(g, node, 1);
+    const struct attr *a = node->attr;
+    return ctr_tile_configs(out, room, caps, a->N, a->O);
 }
 
-static int fwd_lower_tiles(ctr_graph *g, ctr_node *node)
+/* Of the larger of the two products, for both. */
+static size_t bwd_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                          const ctr_node *node)
 {
-    return fwd_lower(g, node, 1);
-}
-
-static int bwd_prepare_tiles(ctr_graph *g, ctr_node *node)
-{
-    return bwd_prepare(g, node, 1);
-}
-
-static int bwd_lower_tiles(ctr_graph *g, ctr_node *node)
-{
-    return bwd_lower(g, node, 1);
-}
-
-static int fwd_prepare_blas(ctr_graph *g, ctr_node *node)
-{
-    return fwd_prepare(g, node, 0);
-}
-
-static int fwd_lower_blas(ctr_graph *g, ctr_node *node)
-{
-    return fwd_lower(g, node, 0);
-}
-
-static int bwd_prepare_blas(ctr_graph *g, ctr_node *node)
-{
-    return bwd_prepare(g, node, 0);
-}
-
-static int bwd_lower_blas(ctr_graph *g, ctr_node *node)
-{
-    return bwd_lower(g, node, 0);
+    const struct attr *a = node->attr;
+    return ctr_tile_configs(out, room, caps, a->N > a->O ? a->N : a->O, a->I);
 }
 
 static const struct ctr_op dense_bwd = {
@@ -236,6 +247,11 @@ static const struct ctr_op dense_bwd = {
              .usable = ctr_gemm_tiles_usable,
              .prepare = bwd_prepare_tiles,
              .lower = bwd_lower_tiles},
+            {.name = "gpu",
+             .usable = ctr_gemm_gpu_usable,
+             .prepare = bwd_prepare_gpu,
+             .lower = bwd_lower_gpu,
+             .configs = bwd_configs},
             {.name = "blas", .prepare = bwd_prepare_blas, .lower = bwd_lower_blas},
             {0}},
 };
@@ -269,6 +285,11 @@ static const struct ctr_op dense = {
              .usable = ctr_gemm_tiles_usable,
              .prepare = fwd_prepare_tiles,
              .lower = fwd_lower_tiles},
+            {.name = "gpu",
+             .usable = ctr_gemm_gpu_usable,
+             .prepare = fwd_prepare_gpu,
+             .lower = fwd_lower_gpu,
+             .configs = fwd_configs},
             {.name = "blas", .prepare = fwd_prepare_blas, .lower = fwd_lower_blas},
             {0}},
 };

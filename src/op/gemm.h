@@ -1,11 +1,12 @@
-/* gemm.h -- matrix products by our own register tiles, for CPUs (cl/op/gemm.cl, gemm_blocked.cl).
+/* gemm.h -- matrix products by our own kernels, beside ctr_emit_gemm: by register tiles on CPUs
+ * (cl/op/gemm.cl, gemm_blocked.cl), where they are several times faster; by tiles that work-groups
+ * share on GPUs (cl/op/gemm_gpu.cl), with bias and ReLU on the way out.
  *
- * On CPUs these are several times faster than ctr_emit_gemm; other devices have no use for them.
  * Long sums over few outputs are split along K into a fixed number of parts, added in order. */
 #ifndef CTR_OP_GEMM_H
 #define CTR_OP_GEMM_H
 
-#include "graph/graph.h"
+#include "op/tile.h"
 
 enum ctr_gemm_strided { CTR_STRIDED_NONE, CTR_STRIDED_A, CTR_STRIDED_B, CTR_STRIDED_C };
 
@@ -25,5 +26,17 @@ int ctr_gemm_tiles_usable(const struct ctr_caps *caps, const ctr_node *node);
 /* Scratch of one product; its buffers may be NULL here. */
 size_t ctr_gemm_tiles_bytes(const ctr_graph *g, const struct ctr_gemm_tiles *tiles);
 int ctr_emit_gemm_tiles(ctr_graph *g, const struct ctr_gemm_tiles *tiles);
+
+struct ctr_gemm_gpu {
+    struct ctr_gemm gemm;     /* beta 0; temp: the bytes below, or NULL when they are 0 */
+    ctr_buf *bias;            /* [N], added to each row; NULL for none */
+    int relu;                 /* then max(., 0) */
+    struct ctr_config config; /* the node's: a tile (tile.h), or zeros */
+    char options[96];         /* written by emit; launches borrow it, so let it live in the node */
+};
+
+int ctr_gemm_gpu_usable(const struct ctr_caps *caps, const ctr_node *node);
+size_t ctr_gemm_gpu_bytes(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p);
+int ctr_emit_gemm_gpu(ctr_graph *g, struct ctr_gemm_gpu *p);
 
 #endif

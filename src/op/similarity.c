@@ -9,6 +9,7 @@
 struct attr {
     float scale;
     int transpose_a, transpose_b; /* of this node's product of its two inputs */
+    struct ctr_gemm_gpu gpu;      /* from lower on */
 };
 
 /* The node's product, its buffers still to come. */
@@ -68,6 +69,31 @@ static int tiles_lower(ctr_graph *g, ctr_node *node)
     return ctr_emit_gemm_tiles(g, &tiles);
 }
 
+static int gpu_prepare(ctr_graph *g, ctr_node *node)
+{
+    struct ctr_gemm_gpu p = {.gemm = product(node), .config = node->config};
+    return want_scratch(g, node, ctr_gemm_gpu_bytes(ctr_graph_caps(g), &p));
+}
+
+static int gpu_lower(ctr_graph *g, ctr_node *node)
+{
+    struct attr *attr = node->attr;
+    attr->gpu = (struct ctr_gemm_gpu){.gemm = placed_product(node), .config = node->config};
+    return ctr_emit_gemm_gpu(g, &attr->gpu);
+}
+
+static size_t gpu_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                          const ctr_node *node)
+{
+    return ctr_tile_configs(out, room, caps, node->out[0]->dim[0], node->out[0]->dim[1]);
+}
+
+#define GPU_VARIANT                                                                                \
+    {                                                                                              \
+        .name = "gpu", .usable = ctr_gemm_gpu_usable, .prepare = gpu_prepare, .lower = gpu_lower,  \
+        .configs = gpu_configs                                                                     \
+    }
+
 /* As in cl/lib/products.clh; rows of `a` that share one packing of 32 rows of `b`. */
 enum { TILE = 32, BLOCK = 256 };
 
@@ -107,6 +133,7 @@ static const struct ctr_op similarity_bwd = {
                                       .usable = ctr_gemm_tiles_usable,
                                       .prepare = tiles_prepare,
                                       .lower = tiles_lower},
+                                     GPU_VARIANT,
                                      {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };
@@ -115,7 +142,8 @@ static const struct ctr_op similarity_bwd = {
 static void add_gradient(ctr_graph *g, ctr_node *node, ctr_tensor *x, ctr_tensor *other,
                          int transpose)
 {
-    struct attr attr = {((const struct attr *)node->attr)->scale, transpose, 0};
+    struct attr attr = {.scale = ((const struct attr *)node->attr)->scale,
+                        .transpose_a = transpose};
     ctr_tensor *in[] = {node->out[0]->grad, other};
     if (!ctr_needs_grad(x))
         return;
@@ -135,13 +163,14 @@ static const struct ctr_op similarity = {
     .grad = similarity_grad,
     .variants =
         (const struct ctr_variant[]){{.name = "tile", .usable = tile_usable, .lower = tile_lower},
+                                     GPU_VARIANT,
                                      {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };
 
 ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale)
 {
-    struct attr attr = {scale, 0, 1};
+    struct attr attr = {.scale = scale, .transpose_b = 1};
     ctr_tensor *in[] = {a, b};
     if (a && b &&
         (a->rank != 2 || b->rank != 2 || a->dim[1] != b->dim[1] || a->dim[0] > 1u << 30 ||

@@ -32,13 +32,14 @@ int ctr_tile_usable(const struct ctr_caps *caps)
 /* Results computed beside those wanted, as a factor. */
 static double waste(const struct ctr_tile *t, size_t rows, size_t columns)
 {
-    return (double)ctr_tile_blocks(t, rows, columns) * t->bm * t->bn / ((double)rows * (double)columns);
+    return (double)ctr_tile_blocks(t, rows, columns) * t->bm * t->bn /
+           ((double)rows * (double)columns);
 }
 
 /* The first tile with two groups a compute unit that wastes no more than a quarter beyond what the
  * smallest tile does; else the smallest. */
-struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_caps *caps, size_t rows,
-                            size_t columns, size_t batch)
+struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_caps *caps,
+                            size_t rows, size_t columns, size_t batch)
 {
     const struct ctr_tile *least = &tiles[N_TILES - 1];
     if (config->v[0])
@@ -51,13 +52,14 @@ struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_ca
     return *least;
 }
 
-size_t ctr_tile_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps, size_t rows,
-                        size_t columns)
+size_t ctr_tile_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                        size_t rows, size_t columns)
 {
     size_t n = 0;
     for (size_t i = 0; i < N_TILES && n < room && ctr_tile_usable(caps); i++) {
         const struct ctr_tile *t = &tiles[i];
-        if (fits(t, caps) && waste(t, rows, columns) <= 4 * waste(&tiles[N_TILES - 1], rows, columns))
+        if (fits(t, caps) &&
+            waste(t, rows, columns) <= 4 * waste(&tiles[N_TILES - 1], rows, columns))
             out[n++] = (struct ctr_config){{t->bm, t->bn, t->tm, t->tn}};
     }
     return n;

@@ -1,6 +1,6 @@
-/* tile.h -- tiles of matrix products on GPUs (cl/lib/tile.clh): which there are, which suit a device
- * and a product. A work-group of bm bn / (tm tn) work-items computes bm x bn results, each of them tm x
- * tn. As a configuration (struct ctr_config) the four numbers in this order. */
+/* tile.h -- tiles of matrix products on GPUs (cl/lib/tile.clh): which there are, which suit a
+ * device and a product. A work-group of bm bn / (tm tn) work-items computes bm x bn results, each
+ * of them tm x tn. As a configuration (struct ctr_config) the four numbers in this order. */
 #ifndef CTR_OP_TILE_H
 #define CTR_OP_TILE_H
 
@@ -13,11 +13,11 @@ struct ctr_tile {
 /* Whether this is a device for tiles at all: variant->usable asks. */
 int ctr_tile_usable(const struct ctr_caps *caps);
 /* The node's configuration, else the tile that by rule suits `batch` products of rows x columns. */
-struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_caps *caps, size_t rows,
-                            size_t columns, size_t batch);
+struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_caps *caps,
+                            size_t rows, size_t columns, size_t batch);
 /* variant->configs: the tiles worth trying there. */
-size_t ctr_tile_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps, size_t rows,
-                        size_t columns);
+size_t ctr_tile_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
+                        size_t rows, size_t columns);
 static inline size_t ctr_tile_items(const struct ctr_tile *t)
 {
     return (size_t)(t->bm / t->tm * (t->bn / t->tn));
@@ -29,7 +29,7 @@ static inline size_t ctr_tile_blocks(const struct ctr_tile *t, size_t rows, size
     return (rows + m - 1) / m * ((columns + n - 1) / n);
 }
 /* For formats of options. */
-#define CTR_TILE_OPTIONS "-DBM=%d -DBN=%d -DTM=%d -DTN=%d"
+#define CTR_TILE_OPTIONS   "-DBM=%d -DBN=%d -DTM=%d -DTN=%d"
 #define CTR_TILE_VALUES(t) (t).bm, (t).bn, (t).tm, (t).tn
 
 #endif

@@ -42,7 +42,7 @@ void bench_table_head(const struct bench_result *r)
     printf("%s, %s\n", name.s ? name.s : "", r->caps->driver);
     ctr_str_free(&name);
     if (p)
-        printf("measured peaks: %.1f GFLOP/s, reading %.1f GB/s, y += s x %.1f GB/s\n",
+        printf("measured peaks: %.4g GFLOP/s, reading %.4g GB/s, y += s x %.4g GB/s\n",
                p->flops * 1e-9, p->read * 1e-9, p->update * 1e-9);
     if (r->n == 0)
         return;

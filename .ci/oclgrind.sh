@@ -20,6 +20,8 @@ mkdir -p "$logs"
 }
 export OCL_ICD_VENDORS="$icd" CTR_TEST_MAX="${CTR_TEST_MAX:-300}" CACHE="$build/cache-oclgrind"
 # Optimised code has `freeze` instructions, which Oclgrind 21.10 takes for uninitialised values.
+# It adds up the local memory of all kernels of a file: give it more than the tiles' device would have.
+export OCLGRIND_LOCAL_MEM_SIZE=131072
 export OCLGRIND_BUILD_OPTIONS=-cl-opt-disable
 export OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 OCLGRIND_CHECK_API=1
 # Each process of a test would overwrite one common log: the name of the test is part of it.

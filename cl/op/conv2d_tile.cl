@@ -29,7 +29,7 @@ struct taps {
 };
 
 /* in at depth k of the pixel whose filter begins at (row, col); 0 outside. */
-inline float one_input(global const act_t *image, int row, int col, int H, int W, int C, int K,
+TILE_INLINE float one_input(global const act_t *image, int row, int col, int H, int W, int C, int K,
                        const struct taps *t, int k)
 {
     int tap = k / C, y = row + t->down, x = col + t->right;
@@ -40,7 +40,7 @@ inline float one_input(global const act_t *image, int row, int col, int H, int W
                : 0;
 }
 
-inline float4 four_inputs(global const act_t *image, int row, int col, int H, int W, int C, int K,
+TILE_INLINE float4 four_inputs(global const act_t *image, int row, int col, int H, int W, int C, int K,
                           const struct taps *t, int k)
 {
 #if EVEN_C
@@ -59,7 +59,7 @@ inline float4 four_inputs(global const act_t *image, int row, int col, int H, in
 }
 
 /* Depth k of this phase, counted in the packed weights, which hold all taps. */
-inline int packed_depth(const struct taps *t, int C, int KW, int k)
+TILE_INLINE int packed_depth(const struct taps *t, int C, int KW, int k)
 {
     if (STEP == 1)
         return k;
@@ -109,17 +109,15 @@ kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, gl
         qb[i] = kb < K && o < OC ? QUAD_AT(P + at) : (float4)(0);                                  \
     }
     TILE_PRODUCT(r, 0, K, LOAD_A, PUT_A_K, LOAD_B, PUT_B_ROWS)
+#pragma unroll
     for (int i = 0; i < TM; i++) {
         int q = m0 + TILE_ROW(i), n = q / (PH * PW), p = q - n * PH * PW;
         int y = p / PW * STEP + py, x = p % PW * STEP + px;
-        if (q >= total)
-            continue;
 #pragma unroll
         for (int j = 0; j < TN; j += TILE_RUN) {
             const int o = o0 + TILE_COL(j);
-            if (o < OC)
-                finish_out_run(out + (((size_t)n * OH + y) * OW + x) * OC + o, r + i * TN + j,
-                           use_bias ? bias + o : 0, low, EVEN_O, OC - o);
+            finish_out_run(out + (((size_t)n * OH + y) * OW + x) * OC + o, r + i * TN + j,
+                           use_bias ? bias + o : 0, low, EVEN_O, q < total ? OC - o : 0);
         }
     }
 }
@@ -172,14 +170,14 @@ kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const act_t
         qb[i] = q < q1 ? load_run(dy + (size_t)q * OC + o, EVEN_O, OC - o) : (float4)(0);          \
     }
     TILE_PRODUCT(r, split * per, q1, LOAD_X, PUT_A_ROWS, LOAD_DY, PUT_B_ROWS)
+#pragma unroll
     for (int i = 0; i < TM; i++) {
         const int row = m0 + TILE_ROW(i);
 #pragma unroll
         for (int j = 0; j < TN; j += TILE_RUN) {
             const int to = o0 + TILE_COL(j);
-            if (row < K && to < OC)
-                finish_run(part + ((size_t)split * K + row) * OC + to, r + i * TN + j, 0, -INFINITY,
-                           EVEN_O, OC - to);
+            finish_run(part + ((size_t)split * K + row) * OC + to, r + i * TN + j, 0, -INFINITY, EVEN_O,
+                       row < K ? OC - to : 0);
         }
     }
 }

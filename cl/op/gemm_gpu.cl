@@ -25,13 +25,13 @@
 #endif
 
 /* Quad of an operand whose rows of the tile lie ld apart, each along the depth. */
-inline float4 quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
+TILE_INLINE float4 quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
 {
     return row < rows ? load_run(p + row * ld + k, EVEN, end - k) : (float4)(0);
 }
 
 /* The same of an operand stored the other way round: neighbours are rows. */
-inline float4 quad_along_rows(global const float *p, ulong ld, int row, int rows, int k, int end)
+TILE_INLINE float4 quad_along_rows(global const float *p, ulong ld, int row, int rows, int k, int end)
 {
     return k < end ? load_run(p + k * ld + row, EVEN, rows - row) : (float4)(0);
 }

@@ -72,7 +72,7 @@ class Tune(unittest.TestCase):
         self.assertIn("out of time", done.err)
 
     def test_searched_before_a_run(self):
-        self.call("train", *STEP, "--steps", "1", "--tune", "0.5", "--out", self.path("run"))
+        self.call("train", *STEP, "--steps", "1", "--tune", "5", "--out", self.path("run"))
         self.assertTrue(json.loads(self.call("tune", "--list", "--json").out)["shapes"])
 
     def test_resumed_with_the_same(self):

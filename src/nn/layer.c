@@ -25,7 +25,8 @@ ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
 {
     if (!x)
         return NULL;
-    size_t c = x->dim[3], fan_in = c * p->size * p->size, fan_out = p->out * p->size * p->size;
+    size_t groups = p->groups ? p->groups : 1, c = x->dim[3] / groups, taps = p->size * p->size;
+    size_t fan_in = c * taps, fan_out = p->out * taps;
     struct ctr_init init = uniform(fan_in);
     if (p->fan_out)
         init = (struct ctr_init){CTR_INIT_NORMAL, (float)sqrt(2.0 / (double)fan_out)};
@@ -33,9 +34,10 @@ ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
     ctr_tensor *b = NULL;
     if (p->bias)
         b = param(g, name, "bias", 1, &p->out, uniform(fan_in), CTR_PARAM_NO_DECAY);
-    if (p->pool)
+    if (p->pool && groups == 1)
         return ctr_conv2d_pool(g, x, w, b, p->stride, p->pad, p->relu);
-    return ctr_conv2d(g, x, w, b, p->stride, p->pad, p->relu);
+    x = ctr_conv2d_grouped(g, x, w, b, p->stride, p->pad, groups, p->relu);
+    return p->pool ? ctr_max_pool(g, x, 2, 2, 0) : x;
 }
 
 ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_t out, int bias,

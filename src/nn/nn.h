@@ -47,6 +47,7 @@ ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_he
 /* Layers: parameters named "NAME.weight", "NAME.bias", initialised as PyTorch's layers are. */
 struct ctr_conv_params {
     size_t out, size, stride, pad;
+    size_t groups; /* 0 stands for 1 */
     int bias, relu;
     int pool;    /* 2x2 max pooling behind it */
     int fan_out; /* He initialisation by fan-out (torchvision's resnet) instead of Conv2d's default */

@@ -1,7 +1,8 @@
 /* conv2d.c -- convolution: y[n,p,q,k] = sum over (c,r,s) of x[n, p st - pad + r, q st - pad + s, c]
- * w[k,c,r,s] (+ b[k]) (then max(., 0)) (then 2x2 max pooling), and its gradients by x, w and b.
+ * w[k,c,r,s] (+ b[k]) (then max(., 0)) (then 2x2 max pooling), and its gradients by x, w and b. With
+ * groups a filter meets the channels of its own group only (conv2d_grouped.c).
  *
- * In: x [N,H,W,C], w [K,C,R,S] as PyTorch keeps it, b [K] or NULL. Out: y [N,P,Q,K].
+ * In: x [N,H,W,C], w [K,C/groups,R,S] as PyTorch keeps it, b [K] or NULL. Out: y [N,P,Q,K].
  * Weights are repacked on the device in each step, into scratch of the node that reads them.
  * Gradients are gathers and sums in a fixed order: no atomics, same bits each time. */
 #include "op/conv2d.h"
@@ -14,7 +15,7 @@
 
 double conv2d_flops(const struct conv2d *c)
 {
-    return 2.0 * c->N * c->P * c->Q * c->K * c->R * c->S * c->C;
+    return 2.0 * c->N * c->P * c->Q * c->K * c->R * c->S * (c->C / c->groups);
 }
 
 void conv2d_bufs(struct ctr_launch_spec *spec, size_t n, ctr_tensor *const *t)
@@ -69,9 +70,9 @@ int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr
                                    .flops = (double)dw->count * (double)splits,
                                    .bytes = (double)dw->bytes * (double)(splits + 1)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){dw, part});
-    conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C, c->K});
+    conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C / c->groups, c->K});
     size_t vw = ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 16 : 4; /* VW of the kernels */
-    size_t row = (size_t)(c->C * c->R * c->S);
+    size_t row = (size_t)(c->C / c->groups * c->R * c->S);
     ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, vw) * conv2d_ceil(row, vw), 64);
     return ctr_emit(g, &spec);
 }
@@ -207,15 +208,17 @@ static const struct ctr_op conv2d_bwd_dw = {
             {0}},
 };
 
-static int conv2d_grad(ctr_graph *g, ctr_node *node)
+int conv2d_grad(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = node->out[0];
     ctr_tensor *gate = c->pool ? node->out[1] : c->relu ? y : NULL;
+    const struct ctr_op *by_x = c->groups > 1 ? &conv2d_grouped_bwd_dx : &conv2d_bwd_dx;
+    const struct ctr_op *by_w = c->groups > 1 ? &conv2d_grouped_bwd_dw : &conv2d_bwd_dw;
     if (ctr_needs_grad(w) || ctr_needs_grad(b)) {
         ctr_node *bwd =
-            ctr_node_add(g, &conv2d_bwd_dw, c, sizeof *c, 3, (ctr_tensor *[]){x, y->grad, gate}, 1);
+            ctr_node_add(g, by_w, c, sizeof *c, 3, (ctr_tensor *[]){x, y->grad, gate}, 1);
         ctr_tensor *dw = ctr_node_out(g, bwd, CTR_F32, w->rank, w->dim);
         ctr_tensor *db = b ? ctr_node_out(g, bwd, CTR_F32, b->rank, b->dim) : NULL;
         if (ctr_needs_grad(w))
@@ -225,7 +228,7 @@ static int conv2d_grad(ctr_graph *g, ctr_node *node)
     }
     if (ctr_needs_grad(x)) { /* last, so that x is gone when its gradient needs room */
         ctr_node *bwd =
-            ctr_node_add(g, &conv2d_bwd_dx, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
+            ctr_node_add(g, by_x, c, sizeof *c, 3, (ctr_tensor *[]){y->grad, w, gate}, 1);
         rc = ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim));
     }
 out:
@@ -233,10 +236,10 @@ out:
 }
 
 /* Worth it with few products a value, as in a first layer and in projections. */
-static ctr_node *conv2d_again(ctr_graph *g, ctr_node *node)
+ctr_node *conv2d_again(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    return c->C * c->R * c->S <= 128 && !c->pool ? ctr_node_again(g, node) : NULL;
+    return c->C / c->groups * c->R * c->S <= 128 && !c->pool ? ctr_node_again(g, node) : NULL;
 }
 
 static const struct ctr_op conv2d = {
@@ -272,13 +275,15 @@ static int too_large(const ctr_tensor *t)
 }
 
 static int check(ctr_graph *g, const ctr_tensor *x, const ctr_tensor *w, const ctr_tensor *b,
-                 size_t stride, size_t pad)
+                 size_t stride, size_t pad, size_t groups)
 {
     const char *fault = NULL;
     if (x->rank != 4 || w->rank != 4)
         fault = "x and w must have four dimensions";
-    else if (x->dim[3] != w->dim[1])
-        fault = "channels of x and w differ";
+    else if (groups < 1 || x->dim[3] % groups != 0 || w->dim[0] % groups != 0)
+        fault = "groups must divide the channels of x and the number of filters";
+    else if (x->dim[3] / groups != w->dim[1])
+        fault = groups > 1 ? "w needs the channels of one group" : "channels of x and w differ";
     else if (b && (b->rank != 1 || b->dim[0] != w->dim[0]))
         fault = "b needs one value for each output channel";
     else if (stride < 1 || stride > 1024 || pad > 1024)
@@ -290,16 +295,17 @@ static int check(ctr_graph *g, const ctr_tensor *x, const ctr_tensor *w, const c
     if (!fault)
         return 0;
     ctr_graph_fail(g, CTR_E_USAGE,
-                   "conv2d of %zux%zux%zux%zu by %zux%zux%zux%zu, stride %zu, padding %zu: %s",
+                   "conv2d of %zux%zux%zux%zu by %zux%zux%zux%zu, stride %zu, padding %zu, "
+                   "groups %zu: %s",
                    x->dim[0], x->dim[1], x->dim[2], x->dim[3], w->dim[0], w->dim[1], w->dim[2],
-                   w->dim[3], stride, pad, fault);
+                   w->dim[3], stride, pad, groups, fault);
     return CTR_E_USAGE;
 }
 
 static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
-                          size_t pad, int relu, int pool)
+                          size_t pad, size_t groups, int relu, int pool)
 {
-    if (!x || !w || check(g, x, w, b, stride, pad) != 0)
+    if (!x || !w || check(g, x, w, b, stride, pad, groups) != 0)
         return NULL;
     size_t P = (x->dim[1] + 2 * pad - w->dim[2]) / stride + 1;
     size_t Q = (x->dim[2] + 2 * pad - w->dim[3]) / stride + 1;
@@ -315,6 +321,7 @@ static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor
                        .S = (int)w->dim[3],
                        .stride = (int)stride,
                        .pad = (int)pad,
+                       .groups = (int)groups,
                        .relu = relu != 0,
                        .bias = b != NULL,
                        .pool = pool};
@@ -323,7 +330,8 @@ static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor
     if (dim[1] == 0 || dim[2] == 0)
         return ctr_graph_fail(g, CTR_E_USAGE, "conv2d: a map of %zu x %zu is too small to pool", P,
                               Q);
-    ctr_node *node = ctr_node_add(g, &conv2d, &c, sizeof c, 3, (ctr_tensor *[]){x, w, b}, 1);
+    const struct ctr_op *op = groups > 1 ? &conv2d_grouped : &conv2d;
+    ctr_node *node = ctr_node_add(g, op, &c, sizeof c, 3, (ctr_tensor *[]){x, w, b}, 1);
     ctr_tensor *y = ctr_node_out(g, node, x->dtype, 4, dim);
     return !pool || ctr_node_out(g, node, CTR_U8, 4, dim) ? y : NULL;
 }
@@ -331,11 +339,17 @@ static ctr_tensor *record(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor
 ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
                        size_t pad, int relu)
 {
-    return record(g, x, w, b, stride, pad, relu, 0);
+    return record(g, x, w, b, stride, pad, 1, relu, 0);
+}
+
+ctr_tensor *ctr_conv2d_grouped(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
+                               size_t stride, size_t pad, size_t groups, int relu)
+{
+    return record(g, x, w, b, stride, pad, groups, relu, 0);
 }
 
 ctr_tensor *ctr_conv2d_pool(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
                             size_t stride, size_t pad, int relu)
 {
-    return record(g, x, w, b, stride, pad, relu, 1);
+    return record(g, x, w, b, stride, pad, 1, relu, 1);
 }

@@ -1,20 +1,20 @@
 /* conv2d.h -- what the files of the convolution share: its shape, and helpers to describe launches.
  * conv2d.c holds shape rule and gradient rule; conv2d_tile.c the general variants, which GPUs use;
  * conv2d_cpu.c the direct variants, conv2d_pointwise.c those for 1x1 and conv2d_winograd.c the
- * Winograd variants for CPUs. */
+ * Winograd variants for CPUs; conv2d_grouped.c the ops for more than one group, any device. */
 #ifndef CTR_OP_CONV2D_H
 #define CTR_OP_CONV2D_H
 
 #include "op/op.h"
 
-/* y[N,P,Q,K] from x[N,H,W,C] and w[K,C,R,S]; with `pool`, y is what 2x2 max pooling leaves of that,
+/* y[N,P,Q,K] from x[N,H,W,C] and w[K,C/groups,R,S]; with `pool`, y is what 2x2 max pooling leaves of that,
  * [N,P/2,Q/2,K], and `at` (bytes) says where each maximum was. The attribute of all three nodes:
  *   conv2d         in x, w, b or NULL          out y, at when `pool`
  *   conv2d_bwd_dx  in dy, w, gate or NULL      out dx
  *   conv2d_bwd_dw  in x, dy, gate or NULL      out dw, db when `bias`
  * The gate decides which of dy count: `at` when `pool`, else y when `relu`. */
 struct conv2d {
-    int N, H, W, C, P, Q, K, R, S, stride, pad, relu, bias, pool;
+    int N, H, W, C, P, Q, K, R, S, stride, pad, groups, relu, bias, pool;
     char options[128]; /* of the node's main kernel; launches only borrow their text */
 };
 
@@ -80,7 +80,7 @@ void conv2d_ints(struct ctr_launch_spec *spec, size_t n, const int *v);
 size_t conv2d_packed_bytes(const struct conv2d *c, int transposed);
 int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
                      int transposed);
-/* dw from partial sums part[splits][taps][C][K]; db from part[splits][K], `at` floats into `part`.
+/* dw from partial sums part[splits][taps][C/groups][K]; db from part[splits][K], `at` floats into `part`.
  */
 int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr_tensor *part,
                        size_t splits);
@@ -103,6 +103,12 @@ static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
 {
     return node->scratch;
 }
+
+/* Of conv2d and the grouped ops: gradients, and how y is made again where that is worth it. */
+int conv2d_grad(ctr_graph *g, ctr_node *node);
+ctr_node *conv2d_again(ctr_graph *g, ctr_node *node);
+/* The same three ops with groups > 1. Their kernels know no pooling. */
+extern const struct ctr_op conv2d_grouped, conv2d_grouped_bwd_dx, conv2d_grouped_bwd_dw;
 
 #define CONV2D_VARIANT(name)                                                                       \
     int name##_usable(const struct ctr_caps *caps, const ctr_node *node);                          \

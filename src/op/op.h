@@ -31,7 +31,11 @@ ctr_tensor *ctr_bias(ctr_graph *g, ctr_tensor *x, ctr_tensor *b);
  * in PyTorch, P = (H + 2 pad - R) / stride + 1. b may be NULL. */
 ctr_tensor *ctr_conv2d(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b, size_t stride,
                        size_t pad, int relu);
-/* The same followed by ctr_max_pool(., 2, 2, 0) in one: y[N,P/2,Q/2,K]. Where a variant can, the map
+/* The same in groups: channels of x and filters are cut into as many runs, and the filters of a group
+ * meet its channels only, w[K,C/groups,R,S]; groups = C = K is a depthwise convolution. */
+ctr_tensor *ctr_conv2d_grouped(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
+                               size_t stride, size_t pad, size_t groups, int relu);
+/* ctr_conv2d followed by ctr_max_pool(., 2, 2, 0) in one: y[N,P/2,Q/2,K]. Where a variant can, the map
  * before pooling never reaches memory, nor does its gradient. */
 ctr_tensor *ctr_conv2d_pool(ctr_graph *g, ctr_tensor *x, ctr_tensor *w, ctr_tensor *b,
                             size_t stride, size_t pad, int relu);

@@ -4,7 +4,7 @@
 #include "opcheck.h"
 #include "ref/ref.h"
 
-/* attr: stride, padding, relu, pool. Inputs: x, w and, when there are three, b. */
+/* attr: stride, padding, relu, pool, groups. Inputs: x, w and, when there are three, b. */
 static struct ref_conv2d shape(const struct opcase *c)
 {
     const size_t *x = c->in[0].dim, *w = c->in[1].dim;
@@ -20,6 +20,7 @@ static struct ref_conv2d shape(const struct opcase *c)
                                .S = w[3],
                                .stride = stride,
                                .pad = pad,
+                               .groups = (size_t)c->attr[4],
                                .relu = c->attr[2] != 0,
                                .pool = c->attr[3] != 0};
 }
@@ -28,6 +29,9 @@ static ctr_tensor *build(ctr_graph *g, ctr_tensor *const *in, const struct opcas
 {
     ctr_tensor *b = c->n_in > 2 ? in[2] : NULL;
     size_t stride = (size_t)c->attr[0], pad = (size_t)c->attr[1];
+    if (c->attr[4] > 1)
+        return ctr_conv2d_grouped(g, in[0], in[1], b, stride, pad, (size_t)c->attr[4],
+                                  c->attr[2] != 0);
     return c->attr[3] != 0 ? ctr_conv2d_pool(g, in[0], in[1], b, stride, pad, c->attr[2] != 0)
                            : ctr_conv2d(g, in[0], in[1], b, stride, pad, c->attr[2] != 0);
 }
@@ -45,18 +49,22 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
     ref_conv2d_bwd(dx[0], dx[1], bias ? dx[2] : NULL, dy, x[0], x[1], bias ? x[2] : NULL, &s);
 }
 
-/* N x H x W x C by K filters of R x S; bias 0 or 1; the tolerances are those of F(4x4, 3x3). */
-#define CASE(label, N, H, W, C, K, R, S, stride, pad, bias, relu, pool)                            \
+/* N x H x W x C by K filters of R x S, each over CG channels; bias 0 or 1; the tolerances are those of F(4x4, 3x3). */
+#define SHAPE(label, N, H, W, C, CG, K, R, S, stride, pad, bias, relu, pool, groups)               \
     {                                                                                              \
         .name = label " " #N "x" #H "x" #W "x" #C " -> " #K ", " #R "x" #S, .n_in = 2 + (bias),    \
         .build = build, .fwd = fwd, .bwd = bwd, .tol = 5e-6, .grad_tol = 5e-6,                     \
-        .attr = {stride, pad, relu, pool},                                                         \
+        .attr = {stride, pad, relu, pool, groups},                                                 \
         .in = {                                                                                    \
             {.rank = 4, .dim = {N, H, W, C}, .grad = 1, .act = 1},                                           \
-            {.rank = 4, .dim = {K, C, R, S}, .grad = 1},                                           \
+            {.rank = 4, .dim = {K, CG, R, S}, .grad = 1},                                          \
             {.rank = 1, .dim = {K}, .grad = 1},                                                    \
         },                                                                                         \
     }
+#define CASE(label, N, H, W, C, K, R, S, stride, pad, bias, relu, pool)                            \
+    SHAPE(label, N, H, W, C, C, K, R, S, stride, pad, bias, relu, pool, 1)
+#define GROUPED(label, N, H, W, C, K, R, S, stride, pad, bias, relu, groups)                       \
+    SHAPE(label, N, H, W, C, (C) / (groups), K, R, S, stride, pad, bias, relu, 0, groups)
 const struct opcase opcases_conv2d[] = {
     CASE("one value", 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0),
     CASE("small", 2, 4, 5, 3, 4, 3, 3, 1, 1, 1, 1, 0),
@@ -92,5 +100,15 @@ const struct opcase opcases_conv2d[] = {
     CASE("pool first layer", 2, 32, 32, 3, 32, 3, 3, 1, 0, 1, 1, 1),
     CASE("pool winograd", 2, 15, 15, 32, 64, 3, 3, 1, 0, 1, 1, 1),
     CASE("pool winograd odd", 3, 9, 8, 64, 32, 3, 3, 1, 1, 1, 0, 1),
+    GROUPED("two groups", 2, 4, 5, 6, 4, 3, 3, 1, 1, 1, 1, 2),
+    GROUPED("groups ragged", 2, 5, 7, 36, 44, 3, 3, 2, 1, 1, 1, 4),
+    GROUPED("groups of four", 3, 6, 5, 64, 64, 3, 3, 1, 1, 0, 0, 16),
+    GROUPED("groups of many", 1, 5, 4, 70, 34, 3, 2, 1, 0, 1, 0, 2),
+    GROUPED("groups of 1x1", 2, 3, 3, 24, 40, 1, 1, 1, 0, 0, 1, 8),
+    GROUPED("depthwise", 2, 7, 6, 33, 33, 3, 3, 1, 1, 1, 1, 33),
+    GROUPED("depthwise stride 2", 3, 9, 8, 32, 32, 3, 3, 2, 1, 0, 0, 32),
+    GROUPED("depthwise wide padding", 1, 3, 2, 5, 5, 5, 4, 2, 3, 1, 0, 5),
+    GROUPED("depthwise times three", 2, 5, 6, 7, 21, 3, 3, 1, 1, 1, 1, 7),
+    GROUPED("depthwise stride over filter", 2, 9, 7, 18, 18, 2, 2, 3, 0, 0, 0, 18),
     {.name = NULL},
 };

@@ -77,6 +77,33 @@ static void what_does_not_fit_is_refused(void **state)
         refused(&bad[i]);
 }
 
+static void groups_that_do_not_divide_are_refused(void **state)
+{
+    static const struct {
+        size_t c, k, depth, groups;
+        const char *says;
+    } bad[] = {
+        {6, 8, 2, 4, "groups must divide the channels of x and the number of filters"},
+        {8, 6, 2, 4, "groups must divide the channels of x and the number of filters"},
+        {8, 8, 8, 0, "groups must divide the channels of x and the number of filters"},
+        {8, 8, 8, 4, "w needs the channels of one group"},
+        {8, 8, 1, 4, "groups 4"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        void *state_of_one;
+        assert_int_equal(setup(&state_of_one), 0);
+        struct rig *r = state_of_one;
+        const size_t x[4] = {1, 5, 5, bad[i].c}, w[4] = {bad[i].k, bad[i].depth, 3, 3};
+        assert_null(ctr_conv2d_grouped(r->g, ctr_graph_input(r->g, "x", CTR_F32, 4, x),
+                                       ctr_graph_input(r->g, "w", CTR_F32, 4, w), NULL, 1, 0,
+                                       bad[i].groups, 0));
+        assert_int_equal(ctr_graph_status(r->g), CTR_E_USAGE);
+        if (!strstr(ctr_error_text(), bad[i].says))
+            fail_msg("'%s' does not say '%s'", ctr_error_text(), bad[i].says);
+        teardown(&state_of_one);
+    }
+}
+
 static void a_matrix_is_refused(void **state)
 {
     struct rig *r = *state;
@@ -102,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(groups_that_do_not_divide_are_refused),
         cmocka_unit_test_setup_teardown(a_matrix_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_one_is_planned, setup, teardown),
     };

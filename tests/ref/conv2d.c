@@ -1,13 +1,22 @@
 /* conv2d.c -- convolution (cross-correlation, as in PyTorch) and its gradients, in double. */
 #include "ref/ref.h"
 
-/* Index of the x value under tap (r, s) of output (n, p, q), channel 0; -1 in the padding. */
-static long source(const struct ref_conv2d *c, size_t n, size_t p, size_t q, size_t r, size_t s)
+/* Channels of a group. */
+static size_t depth(const struct ref_conv2d *c)
+{
+    return c->C / c->groups;
+}
+
+/* Index of the x value under tap (r, s) of output (n, p, q, k), first channel of its group; -1 in the
+ * padding. */
+static long source(const struct ref_conv2d *c, size_t n, size_t p, size_t q, size_t k, size_t r,
+                   size_t s)
 {
     long y = (long)(p * c->stride + r) - (long)c->pad, x = (long)(q * c->stride + s) - (long)c->pad;
     if (y < 0 || x < 0 || y >= (long)c->H || x >= (long)c->W)
         return -1;
-    return (((long)n * (long)c->H + y) * (long)c->W + x) * (long)c->C;
+    size_t first = k / (c->K / c->groups) * depth(c);
+    return (((long)n * (long)c->H + y) * (long)c->W + x) * (long)c->C + (long)first;
 }
 
 /* One output before the ReLU. */
@@ -17,9 +26,9 @@ static double output(const double *x, const double *w, const double *b, const st
     double sum = b ? b[k] : 0;
     for (size_t r = 0; r < c->R; r++)
         for (size_t s = 0; s < c->S; s++) {
-            long at = source(c, n, p, q, r, s);
-            for (size_t i = 0; at >= 0 && i < c->C; i++)
-                sum += x[(size_t)at + i] * w[((k * c->C + i) * c->R + r) * c->S + s];
+            long at = source(c, n, p, q, k, r, s);
+            for (size_t i = 0; at >= 0 && i < depth(c); i++)
+                sum += x[(size_t)at + i] * w[((k * depth(c) + i) * c->R + r) * c->S + s];
         }
     return sum;
 }
@@ -63,9 +72,9 @@ static void spread(double *dx, double *dw, double g, const double *x, const doub
 {
     for (size_t r = 0; r < c->R; r++)
         for (size_t s = 0; s < c->S; s++) {
-            long at = source(c, n, p, q, r, s);
-            for (size_t i = 0; at >= 0 && i < c->C; i++) {
-                size_t tap = ((k * c->C + i) * c->R + r) * c->S + s;
+            long at = source(c, n, p, q, k, r, s);
+            for (size_t i = 0; at >= 0 && i < depth(c); i++) {
+                size_t tap = ((k * depth(c) + i) * c->R + r) * c->S + s;
                 if (dx)
                     dx[(size_t)at + i] += g * w[tap];
                 if (dw)

@@ -13,7 +13,7 @@ void ref_relu_bwd(double *dx, const double *dy, const double *x, size_t n);
 /* y[N,P,Q,K] from x[N,H,W,C], w[K,C,R,S], b[K] or NULL, then ReLU if `relu`, then 2x2 max pooling
  * (y[N,P/2,Q/2,K]) if `pool`. P and Q are the sizes before pooling. */
 struct ref_conv2d {
-    size_t N, H, W, C, P, Q, K, R, S, stride, pad;
+    size_t N, H, W, C, P, Q, K, R, S, stride, pad, groups;
     int relu, pool;
 };
 void ref_conv2d_fwd(double *y, const double *x, const double *w, const double *b,

@@ -54,7 +54,7 @@ static int mask(struct ctr_st_tensor *t, const ctr_tensor *y, unsigned number)
 
 static int rectifies(const ctr_node *node)
 {
-    return strcmp(node->op->name, "batch_norm") == 0 || strcmp(node->op->name, "conv2d") == 0 ||
+    return strcmp(node->op->name, "batch_norm") == 0 || strncmp(node->op->name, "conv2d", 6) == 0 ||
            strcmp(node->op->name, "dense") == 0;
 }
 

@@ -1,0 +1,181 @@
+/* conv2d_grouped.cl -- convolution in groups: out channel o meets the in channels of its group only.
+ *
+ * Forward       y[n,oy,ox,o] = b[o] + sum x[n, oy S - p + ky, ox S - p + kx, c] w[o,c - first,ky,kx]
+ * Data gradient dx[n,y,x,c]  = sum over (ky,kx) with (y + p - ky) and (x + p - kx) divisible by S
+ * of dy[n, (y+p-ky)/S, (x+p-kx)/S, o] w[o,c - first,ky,kx]   (a gather)
+ * Activations NHWC. The host defines STRIDE, DGRAD=1 for the gather, IG and OG (in and out channels of
+ * a group, as the kernel sees them), WINDOW (in channels that 16 out channels meet at most) and PIX
+ * (pixels of an item). Packed weights P[blocks of 16 out][tap][WINDOW][16], zero where groups differ,
+ * with zeros behind. Depthwise (IG = OG = 1): lane meets lane, WINDOW is 1. */
+#include "lib/prelude.clh"
+#include "lib/lanes.clh"
+
+#ifndef STRIDE
+#define STRIDE 1
+#define DGRAD  0
+#define IG     1
+#define OG     1
+#define WINDOW 1
+#define PIX    8
+#endif
+#define STEP      (DGRAD ? STRIDE : 1)
+#define DEPTHWISE (IG == 1 && OG == 1)
+#define CHUNK     8 /* in channels of an item of the weight gradient */
+
+/* The in channels that out channels from o on, 16 or up to O, meet: [FIRST_IN, END_IN). */
+#define FIRST_IN(o)  ((o) / OG * IG)
+#define END_IN(o, O) ((min((o) + 15, (O) - 1) / OG + 1) * IG)
+
+/* w[K][channels of a group][taps], K being out channels or, with DGRAD, in channels. An item is one in
+ * channel of 16 out channels. */
+kernel void conv2d_grouped_pack(global float *P, global const float *w, int O, int taps)
+{
+    const int blocks = (O + 15) / 16, block = get_global_id(0) / WINDOW;
+    const int j = get_global_id(0) % WINDOW;
+    if (block >= blocks)
+        return;
+    for (int tap = 0; tap < taps; tap++)
+        for (int l = 0; l < 16; l++) {
+            const int o = block * 16 + l, c = DEPTHWISE ? o : FIRST_IN(block * 16) + j;
+            const size_t row = DGRAD ? (size_t)c * OG + o % OG : (size_t)o * IG + c % IG;
+            P[(((size_t)block * taps + tap) * WINDOW + j) * 16 + l] =
+                o < O && o / OG == c / IG ? w[row * taps + tap] : 0;
+        }
+    if (block == 0)
+        for (int i = j; i < max(WINDOW, 16); i += WINDOW)
+            P[(size_t)blocks * taps * WINDOW * 16 + i] = 0;
+}
+
+/* out[N,OH,OW,OC] from in[N,H,W,C], bias added if `use_bias`, clamped from below at `low`. Work size
+ * (blocks of PIX pixels x blocks of 16 out, phases): the pixels of a phase share their taps.
+ * `stream`: out is too large for the caches, OC a multiple of 16. */
+kernel void conv2d_grouped(global act_t *out, global const act_t *in, global const float *P,
+                           global const float *bias, int use_bias, float low, int N, int H, int W,
+                           int C, int OH, int OW, int OC, int KH, int KW, int pad, int stream)
+{
+    const int blocks = (OC + 15) / 16, block = get_global_id(0) % blocks, o0 = block * 16;
+    const int py = (int)get_global_id(1) / STEP, px = (int)get_global_id(1) % STEP;
+    const int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP;
+    const int total = N * PH * PW, q0 = get_global_id(0) / blocks * PIX;
+    const int c_end = DEPTHWISE ? 1 : END_IN(o0, OC) - FIRST_IN(o0);
+    int row[PIX], col[PIX];
+    global const act_t *image[PIX];
+    float16 a[PIX];
+    if (q0 >= total)
+        return;
+#pragma unroll
+    for (int i = 0; i < PIX; i++) {
+        const int q = min(q0 + i, total - 1), n = q / (PH * PW), r = q - n * PH * PW;
+        row[i] = DGRAD ? r / PW : r / PW * STRIDE - pad;
+        col[i] = DGRAD ? r % PW : r % PW * STRIDE - pad;
+        image[i] = in + (size_t)n * H * W * C + FIRST_IN(o0);
+        a[i] = use_bias ? load_lanes(bias + o0, OC - o0) : (float16)(0);
+    }
+    global const act_t *zeros = (global const act_t *)(P + (size_t)blocks * KH * KW * WINDOW * 16);
+    for (int ky = DGRAD ? (py + pad) % STRIDE : 0; ky < KH; ky += STEP)
+        for (int kx = DGRAD ? (px + pad) % STRIDE : 0; kx < KW; kx += STEP) {
+            const int down = DGRAD ? (py + pad - ky) / STRIDE : ky;
+            const int right = DGRAD ? (px + pad - kx) / STRIDE : kx;
+            global const float *w = P + (((size_t)block * KH + ky) * KW + kx) * WINDOW * 16;
+            global const act_t *s[PIX];
+#pragma unroll
+            for (int i = 0; i < PIX; i++) {
+                const int y = row[i] + down, x = col[i] + right;
+                const int inside = (uint)y < (uint)H && (uint)x < (uint)W;
+                s[i] = inside ? image[i] + (size_t)(y * W + x) * C : zeros;
+            }
+            for (int c = 0; c < c_end; c++) {
+                const float16 wc = vload16(c, w);
+#pragma unroll
+                for (int i = 0; i < PIX; i++) {
+#if DEPTHWISE
+                    a[i] = fma(load_act_lanes(s[i], OC - o0), wc, a[i]);
+#else
+                    a[i] = fma((float16)(get_act(s[i] + c)), wc, a[i]);
+#endif
+                }
+            }
+        }
+    for (int i = 0; i < PIX && q0 + i < total; i++) {
+        const int q = q0 + i, n = q / (PH * PW), r = q - n * PH * PW;
+        const int y = r / PW * STEP + py, x = r % PW * STEP + px;
+        store_clamped(out + (((size_t)n * OH + y) * OW + x) * OC + o0, a[i], low, OC - o0, stream);
+    }
+}
+
+/* What CHUNK sums add up over `m` (at most CHUNK in depthwise) neighbouring pixels of a row. */
+inline void add_pixels(float16 *a, global const act_t *x, global const act_t *dy, int m, int C,
+                       int OC, int left, const int *offset)
+{
+#if DEPTHWISE
+    if (m == CHUNK) {
+#pragma unroll
+        for (int j = 0; j < CHUNK; j++)
+            a[j] = fma(load_act_lanes(x + j * STRIDE * C, left),
+                       load_act_lanes(dy + (size_t)j * OC, left), a[j]);
+        return;
+    }
+    for (int j = 0; j < m; j++)
+        a[0] = fma(load_act_lanes(x + j * STRIDE * C, left),
+                   load_act_lanes(dy + (size_t)j * OC, left), a[0]);
+#else
+    for (int q = 0; q < m; q++, x += STRIDE * C, dy += OC) {
+        const float16 d = load_act_lanes(dy, left);
+#pragma unroll
+        for (int j = 0; j < CHUNK; j++)
+            a[j] = fma((float16)(get_act(x + offset[j])), d, a[j]);
+    }
+#endif
+}
+
+/* part[splits][KH*KW][IG][O]: images [split * per, (split + 1) * per) of
+ * dw[ky,kx,c,o] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,o].
+ * An item is a tap of CHUNK in channels and 16 out channels of a split; of them those of one group
+ * are stored. In depthwise the CHUNK sums are those of neighbouring pixels, added up at the end. */
+kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
+                                  global const act_t *dy, int N, int H, int W, int C, int OH,
+                                  int OW, int OC, int KH, int KW, int pad, int per)
+{
+    const int taps = KH * KW, chunks = (WINDOW + CHUNK - 1) / CHUNK, blocks = (OC + 15) / 16;
+    const int tap = get_global_id(0) % taps, item = get_global_id(0) / taps;
+    const int o0 = item / chunks % blocks * 16, split = item / chunks / blocks;
+    const int c0 = FIRST_IN(o0) + item % chunks * CHUNK, c_end = END_IN(o0, OC);
+    const int n_end = min(N, (split + 1) * per), left = OC - o0;
+    const int top = tap / KW - pad, start = tap % KW - pad;
+    /* outputs whose tap lies inside the image: 0 <= oy S + top < H, same for x */
+    const int y_lo = top < 0 ? (STRIDE - 1 - top) / STRIDE : 0;
+    const int x_lo = start < 0 ? (STRIDE - 1 - start) / STRIDE : 0;
+    const int y_hi = H > top ? min(OH, (H - 1 - top) / STRIDE + 1) : 0;
+    const int x_hi = W > start ? min(OW, (W - 1 - start) / STRIDE + 1) : 0;
+    int offset[CHUNK];
+    float16 a[CHUNK];
+    if (split * per >= N || c0 >= c_end)
+        return;
+#pragma unroll
+    for (int j = 0; j < CHUNK; j++) {
+        offset[j] = min(c0 + j, c_end - 1) - c0;
+        a[j] = 0;
+    }
+    for (int n = split * per; n < n_end; n++)
+        for (int oy = y_lo; oy < y_hi; oy++) {
+            const size_t row = ((size_t)n * H + oy * STRIDE + top) * W;
+            for (int ox = x_lo; ox < x_hi; ox += CHUNK)
+                add_pixels(a, x + (row + ox * STRIDE + start) * C + c0,
+                           dy + (((size_t)n * OH + oy) * OW + ox) * OC + o0,
+                           min(CHUNK, x_hi - ox), C, OC, left, offset);
+        }
+    global float *to = part + ((size_t)split * taps + tap) * IG * OC + o0;
+#if DEPTHWISE
+    store_lanes(to, ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7])), left);
+#else
+    for (int j = 0; j < CHUNK && c0 + j < c_end; j++) {
+        float t[16];
+        vstore16(a[j], 0, t);
+        for (int l = 0; l < 16 && l < left; l++) {
+            const int i = c0 + j - FIRST_IN(o0 + l);
+            if (i >= 0 && i < IG)
+                to[(size_t)i * OC + l] = t[l];
+        }
+    }
+#endif
+}

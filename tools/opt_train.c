@@ -46,7 +46,7 @@ static const struct opt input_rows[] = {
 
 static const struct opt network_rows[] = {
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
-        .help = "cnn, resnet18, resnet34 or resnet50"),
+        .help = "cnn, resnet18, resnet34, resnet50 or resnext50_32x4d"),
     ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
         .max = CTR_WIDTH_MAX,
         .help = "times the encoder's channels and features, in multiples of 8"),

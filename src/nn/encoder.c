@@ -33,6 +33,13 @@ const struct ctr_encoder ctr_encoders[] = {
      .optimizer = "sgd",
      .learning_rate = 0.12,
      .weight_decay = 5e-4},
+    {.name = "resnext50_32x4d",
+     .text = "ResNeXt-50, 32 groups of 4, 2048 features, 23.0 M parameters",
+     .source = "Xie et al., arXiv:1611.05431; names, initialisation and strides as torchvision",
+     .build = ctr_resnext50_32x4d_build,
+     .optimizer = "sgd",
+     .learning_rate = 0.12,
+     .weight_decay = 5e-4},
     {0},
 };
 

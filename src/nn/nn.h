@@ -64,5 +64,7 @@ ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_
 ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet50_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+ctr_tensor *ctr_resnext50_32x4d_build(ctr_graph *g, ctr_tensor *x,
+                                      const struct ctr_encoder_params *params);
 
 #endif

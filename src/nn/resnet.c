@@ -1,7 +1,7 @@
 /* resnet.c -- ResNets without their classifier: x[N,H,W,3] -> h[N,512], or h[N,2048] from bottleneck
  * blocks; channels and features times the width. He et al., arXiv:1512.03385, with the stride of a
- * bottleneck in its 3x3 convolution, as torchvision has it; the small stem for CIFAR as in SimCLR,
- * arXiv:2002.05709, B.9. */
+ * bottleneck in its 3x3 convolution, as torchvision has it; that convolution in groups: ResNeXt, Xie et
+ * al., arXiv:1611.05431. The small stem for CIFAR as in SimCLR, arXiv:2002.05709, B.9. */
 #include "nn/nn.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 struct network {
     unsigned blocks[4]; /* of each stage */
     int bottleneck;
+    size_t groups, group_width; /* of its 3x3 convolution; the width where a stage has 64 channels */
 };
 
 /* "BLOCK.PART": a convolution without bias, and batch-norm. */
@@ -30,6 +31,13 @@ static ctr_tensor *norm(ctr_graph *g, const char *block, const char *part, ctr_t
     return ctr_norm_layer(g, name, x, residual, relu, training);
 }
 
+/* Channels inside a bottleneck: torchvision's formula, whole groups of one channel at least. */
+static size_t inner(const struct network *net, size_t channels)
+{
+    size_t of_group = channels * net->group_width / 64;
+    return (of_group > 1 ? of_group : 1) * net->groups;
+}
+
 /* Convolutions with BN and ReLU between, + shortcut, ReLU: two of 3x3, or 1x1, 3x3, 1x1 to four times
  * the channels. The shortcut is a 1x1 convolution where the shape changes. */
 static ctr_tensor *block(ctr_graph *g, const struct network *net, const char *name, ctr_tensor *x,
@@ -37,8 +45,11 @@ static ctr_tensor *block(ctr_graph *g, const struct network *net, const char *na
 {
     const struct ctr_conv_params basic[] = {{.out = channels, .size = 3, .stride = stride},
                                             {.out = channels, .size = 3, .stride = 1}},
-                                 narrow[] = {{.out = channels, .size = 1, .stride = 1},
-                                             {.out = channels, .size = 3, .stride = stride},
+                                 narrow[] = {{.out = inner(net, channels), .size = 1, .stride = 1},
+                                             {.out = inner(net, channels),
+                                              .size = 3,
+                                              .stride = stride,
+                                              .groups = net->groups},
                                              {.out = 4 * channels, .size = 1, .stride = 1}};
     const struct ctr_conv_params *p = net->bottleneck ? narrow : basic;
     static const char *const convs[] = {"conv1", "conv2", "conv3"}, *const norms[] = {"bn1", "bn2",
@@ -101,5 +112,15 @@ ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_enc
 
 ctr_tensor *ctr_resnet50_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    return resnet(g, x, params, (struct network){.blocks = {3, 4, 6, 3}, .bottleneck = 1});
+    return resnet(g, x, params,
+                  (struct network){
+                      .blocks = {3, 4, 6, 3}, .bottleneck = 1, .groups = 1, .group_width = 64});
+}
+
+ctr_tensor *ctr_resnext50_32x4d_build(ctr_graph *g, ctr_tensor *x,
+                                      const struct ctr_encoder_params *params)
+{
+    return resnet(g, x, params,
+                  (struct network){
+                      .blocks = {3, 4, 6, 3}, .bottleneck = 1, .groups = 32, .group_width = 4});
 }

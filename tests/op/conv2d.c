@@ -49,7 +49,8 @@ static void bwd(double *const *dx, const double *dy, const double *const *x, con
     ref_conv2d_bwd(dx[0], dx[1], bias ? dx[2] : NULL, dy, x[0], x[1], bias ? x[2] : NULL, &s);
 }
 
-/* N x H x W x C by K filters of R x S, each over CG channels; bias 0 or 1; the tolerances are those of F(4x4, 3x3). */
+/* N x H x W x C by K filters of R x S, each over CG channels; bias 0 or 1; the tolerances are those of
+ * F(4x4, 3x3). */
 #define SHAPE(label, N, H, W, C, CG, K, R, S, stride, pad, bias, relu, pool, groups)               \
     {                                                                                              \
         .name = label " " #N "x" #H "x" #W "x" #C " -> " #K ", " #R "x" #S, .n_in = 2 + (bias),    \

@@ -49,9 +49,9 @@ class Cnn(nn.Module):
         return self.dense(x.permute(0, 2, 3, 1).flatten(1))  # features in the order h, w, c
 
 
-def conv(dump, name, stride):
-    out, cin, size, _ = dump[name].shape
-    return nn.Conv2d(cin, out, size, stride, size // 2, bias=False)
+def conv(dump, name, stride, groups=1):
+    out, of_group, size, _ = dump[name].shape
+    return nn.Conv2d(of_group * groups, out, size, stride, size // 2, groups=groups, bias=False)
 
 
 class Block(nn.Module):
@@ -62,7 +62,9 @@ class Block(nn.Module):
         self.n = 3 if name + "conv3.weight" in dump else 2
         for i in range(1, self.n + 1):
             own = stride if i == self.n - 1 else 1
-            setattr(self, "conv%d" % i, conv(dump, "%sconv%d.weight" % (name, i), own))
+            weight = "%sconv%d.weight" % (name, i)
+            groups = len(dump[name + "conv1.weight"]) // dump[weight].shape[1] if i == 2 else 1
+            setattr(self, "conv%d" % i, conv(dump, weight, own, groups))
             setattr(self, "bn%d" % i, nn.BatchNorm2d(len(dump["%sbn%d.weight" % (name, i)])))
         self.downsample = None
         if name + "downsample.0.weight" in dump:

@@ -32,6 +32,10 @@ static const struct expected resnet50[] = {
 #include "fixtures/resnet50.inc"
     {NULL, 0, 0}};
 
+static const struct expected resnext50_32x4d[] = {
+#include "fixtures/resnext50_32x4d.inc"
+    {NULL, 0, 0}};
+
 static size_t find(const struct step *s, const char *name)
 {
     for (size_t i = 0; i < ctr_store_entries(s->store); i++)
@@ -97,9 +101,17 @@ static void test_narrow_resnet50(void **state)
     check("resnet50", 0.25, resnet50, 16, 8, 3e-2);
 }
 
+/* Its groups have 1, 2, 4 and 8 channels. */
+static void test_narrow_resnext50(void **state)
+{
+    (void)state;
+    check("resnext50_32x4d", 0.25, resnext50_32x4d, 16, 8, 3e-2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cnn), cmocka_unit_test(test_resnet18),
-                                       cmocka_unit_test(test_narrow_resnet50)};
+                                       cmocka_unit_test(test_narrow_resnet50),
+                                       cmocka_unit_test(test_narrow_resnext50)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,33 @@ static const struct bench_family conv2d_family = {
     .cases = conv2d_cases,
 };
 
+/* ---- conv2d in groups: N H W=H C, K filters of R x R over C / groups channels ---- */
+
+static int conv2d_grouped(struct bench_graph *b, const size_t *v, enum bench_pass pass)
+{
+    size_t N = v[0], H = v[1], C = v[2], K = v[3], R = v[4], groups = v[7];
+    ctr_tensor *x = activation(b, "x", (size_t[]){N, H, H, C}, BENCH_DX, pass);
+    ctr_tensor *w = wanted(b, "w", 4, (size_t[]){K, C / groups, R, R}, BENCH_DW, pass);
+    return gradients(b, ctr_conv2d_grouped(b->g, x, w, NULL, v[5], v[6], groups, 0), pass);
+}
+
+/* ResNeXt-50 with 32 pairs, by the channels of a group; depthwise. */
+static const struct bench_case conv2d_grouped_cases[] = {
+    CASE("32x4", ALL, 64, 32, 128, 128, 3, 1, 1, 32),
+    CASE("32x8", ALL, 64, 16, 256, 256, 3, 1, 1, 32),
+    CASE("32x16", ALL, 64, 8, 512, 512, 3, 1, 1, 32),
+    CASE("32x32", ALL, 64, 4, 1024, 1024, 3, 1, 1, 32),
+    CASE("depthwise", ALL, 128, 32, 64, 64, 3, 1, 1, 64),
+    CASE("depthwise-stride2", ALL, 128, 32, 64, 64, 3, 2, 1, 64),
+    {.name = NULL},
+};
+static const struct bench_family conv2d_grouped_family = {
+    .name = "conv2d_grouped",
+    .keys = {"N", "H", "C", "K", "R", "stride", "pad", "groups"},
+    .record = conv2d_grouped,
+    .cases = conv2d_grouped_cases,
+};
+
 /* ---- dense: N rows of I, O outputs, with bias ---- */
 
 static int dense(struct bench_graph *b, const size_t *v, enum bench_pass pass)
@@ -243,7 +270,6 @@ static const struct bench_family augment_family = {
 };
 
 const struct bench_family *const bench_families[] = {
-    &conv2d_family,     &bench_gemm,     &dense_family,
-    &batch_norm_family, &pool_family,    &ntxent_family,
-    &optimizer_family,  &augment_family, NULL,
+    &conv2d_family, &conv2d_grouped_family, &bench_gemm,       &dense_family,   &batch_norm_family,
+    &pool_family,   &ntxent_family,         &optimizer_family, &augment_family, NULL,
 };

@@ -6,7 +6,7 @@
  * Activations NHWC. The host defines STRIDE, DGRAD=1 for the gather, IG and OG (in and out channels of
  * a group, as the kernel sees them), WINDOW (in channels that 16 out channels meet at most) and PIX
  * (pixels of an item). Packed weights P[blocks of 16 out][tap][WINDOW][16], zero where groups differ,
- * with zeros behind. Depthwise (IG = OG = 1): lane meets lane, WINDOW is 1. */
+ * with zeros behind. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 
@@ -15,12 +15,11 @@
 #define DGRAD  0
 #define IG     1
 #define OG     1
-#define WINDOW 1
+#define WINDOW 16
 #define PIX    8
 #endif
-#define STEP      (DGRAD ? STRIDE : 1)
-#define DEPTHWISE (IG == 1 && OG == 1)
-#define CHUNK     8 /* in channels of an item of the weight gradient */
+#define STEP  (DGRAD ? STRIDE : 1)
+#define CHUNK 8 /* in channels of an item of the weight gradient */
 
 /* The in channels that out channels from o on, 16 or up to O, meet: [FIRST_IN, END_IN). */
 #define FIRST_IN(o)  ((o) / OG * IG)
@@ -36,14 +35,13 @@ kernel void conv2d_grouped_pack(global float *P, global const float *w, int O, i
         return;
     for (int tap = 0; tap < taps; tap++)
         for (int l = 0; l < 16; l++) {
-            const int o = block * 16 + l, c = DEPTHWISE ? o : FIRST_IN(block * 16) + j;
+            const int o = block * 16 + l, c = FIRST_IN(block * 16) + j;
             const size_t row = DGRAD ? (size_t)c * OG + o % OG : (size_t)o * IG + c % IG;
             P[(((size_t)block * taps + tap) * WINDOW + j) * 16 + l] =
                 o < O && o / OG == c / IG ? w[row * taps + tap] : 0;
         }
     if (block == 0)
-        for (int i = j; i < max(WINDOW, 16); i += WINDOW)
-            P[(size_t)blocks * taps * WINDOW * 16 + i] = 0;
+        P[(size_t)blocks * taps * WINDOW * 16 + j] = 0;
 }
 
 /* out[N,OH,OW,OC] from in[N,H,W,C], bias added if `use_bias`, clamped from below at `low`. Work size
@@ -57,7 +55,7 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
     const int py = (int)get_global_id(1) / STEP, px = (int)get_global_id(1) % STEP;
     const int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP;
     const int total = N * PH * PW, q0 = get_global_id(0) / blocks * PIX;
-    const int c_end = DEPTHWISE ? 1 : END_IN(o0, OC) - FIRST_IN(o0);
+    const int c_end = END_IN(o0, OC) - FIRST_IN(o0);
     int row[PIX], col[PIX];
     global const act_t *image[PIX];
     float16 a[PIX];
@@ -87,13 +85,8 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
             for (int c = 0; c < c_end; c++) {
                 const float16 wc = vload16(c, w);
 #pragma unroll
-                for (int i = 0; i < PIX; i++) {
-#if DEPTHWISE
-                    a[i] = fma(load_act_lanes(s[i], OC - o0), wc, a[i]);
-#else
+                for (int i = 0; i < PIX; i++)
                     a[i] = fma((float16)(get_act(s[i] + c)), wc, a[i]);
-#endif
-                }
             }
         }
     for (int i = 0; i < PIX && q0 + i < total; i++) {
@@ -103,35 +96,10 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
     }
 }
 
-/* What CHUNK sums add up over `m` (at most CHUNK in depthwise) neighbouring pixels of a row. */
-inline void add_pixels(float16 *a, global const act_t *x, global const act_t *dy, int m, int C,
-                       int OC, int left, const int *offset)
-{
-#if DEPTHWISE
-    if (m == CHUNK) {
-#pragma unroll
-        for (int j = 0; j < CHUNK; j++)
-            a[j] = fma(load_act_lanes(x + j * STRIDE * C, left),
-                       load_act_lanes(dy + (size_t)j * OC, left), a[j]);
-        return;
-    }
-    for (int j = 0; j < m; j++)
-        a[0] = fma(load_act_lanes(x + j * STRIDE * C, left),
-                   load_act_lanes(dy + (size_t)j * OC, left), a[0]);
-#else
-    for (int q = 0; q < m; q++, x += STRIDE * C, dy += OC) {
-        const float16 d = load_act_lanes(dy, left);
-#pragma unroll
-        for (int j = 0; j < CHUNK; j++)
-            a[j] = fma((float16)(get_act(x + offset[j])), d, a[j]);
-    }
-#endif
-}
-
 /* part[splits][KH*KW][IG][O]: images [split * per, (split + 1) * per) of
  * dw[ky,kx,c,o] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,o].
  * An item is a tap of CHUNK in channels and 16 out channels of a split; of them those of one group
- * are stored. In depthwise the CHUNK sums are those of neighbouring pixels, added up at the end. */
+ * are stored. */
 kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
                                   global const act_t *dy, int N, int H, int W, int C, int OH,
                                   int OW, int OC, int KH, int KW, int pad, int per)
@@ -159,15 +127,16 @@ kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
     for (int n = split * per; n < n_end; n++)
         for (int oy = y_lo; oy < y_hi; oy++) {
             const size_t row = ((size_t)n * H + oy * STRIDE + top) * W;
-            for (int ox = x_lo; ox < x_hi; ox += CHUNK)
-                add_pixels(a, x + (row + ox * STRIDE + start) * C + c0,
-                           dy + (((size_t)n * OH + oy) * OW + ox) * OC + o0,
-                           min(CHUNK, x_hi - ox), C, OC, left, offset);
+            global const act_t *xp = x + (row + x_lo * STRIDE + start) * C + c0;
+            global const act_t *yp = dy + (((size_t)n * OH + oy) * OW + x_lo) * OC + o0;
+            for (int ox = x_lo; ox < x_hi; ox++, xp += STRIDE * C, yp += OC) {
+                const float16 d = load_act_lanes(yp, left);
+#pragma unroll
+                for (int j = 0; j < CHUNK; j++)
+                    a[j] = fma((float16)(get_act(xp + offset[j])), d, a[j]);
+            }
         }
     global float *to = part + ((size_t)split * taps + tap) * IG * OC + o0;
-#if DEPTHWISE
-    store_lanes(to, ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7])), left);
-#else
     for (int j = 0; j < CHUNK && c0 + j < c_end; j++) {
         float t[16];
         vstore16(a[j], 0, t);
@@ -177,5 +146,4 @@ kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
                 to[(size_t)i * OC + l] = t[l];
         }
     }
-#endif
 }

@@ -1,7 +1,8 @@
 /* conv2d.h -- what the files of the convolution share: its shape, and helpers to describe launches.
  * conv2d.c holds shape rule and gradient rule; conv2d_tile.c the general variants, which GPUs use;
  * conv2d_cpu.c the direct variants, conv2d_pointwise.c those for 1x1 and conv2d_winograd.c the
- * Winograd variants for CPUs; conv2d_grouped.c the ops for more than one group, any device. */
+ * Winograd variants for CPUs; conv2d_grouped.c the ops for more than one group, any device,
+ * conv2d_depthwise.c their variants for groups of one channel. */
 #ifndef CTR_OP_CONV2D_H
 #define CTR_OP_CONV2D_H
 
@@ -109,6 +110,14 @@ int conv2d_grad(ctr_graph *g, ctr_node *node);
 ctr_node *conv2d_again(ctr_graph *g, ctr_node *node);
 /* The same three ops with groups > 1. Their kernels know no pooling. */
 extern const struct ctr_op conv2d_grouped, conv2d_grouped_bwd_dx, conv2d_grouped_bwd_dw;
+
+int conv2d_depthwise_usable(const struct ctr_caps *caps, const ctr_node *node);
+int conv2d_depthwise_fwd_prepare(ctr_graph *g, ctr_node *node);
+int conv2d_depthwise_fwd_lower(ctr_graph *g, ctr_node *node);
+int conv2d_depthwise_dx_prepare(ctr_graph *g, ctr_node *node);
+int conv2d_depthwise_dx_lower(ctr_graph *g, ctr_node *node);
+int conv2d_depthwise_dw_prepare(ctr_graph *g, ctr_node *node);
+int conv2d_depthwise_dw_lower(ctr_graph *g, ctr_node *node);
 
 #define CONV2D_VARIANT(name)                                                                       \
     int name##_usable(const struct ctr_caps *caps, const ctr_node *node);                          \

@@ -1,10 +1,10 @@
-/* conv2d_grouped.c -- convolution with groups > 1, depthwise among them, and its gradients
- * (cl/op/conv2d_grouped.cl): any size, stride, padding and device.
+/* conv2d_grouped.c -- convolution with groups > 1 and its gradients (cl/op/conv2d_grouped.cl): any
+ * size, stride, padding and device; conv2d_depthwise.c has the variants for depthwise ones.
  *
  * An item holds 16 out channels of a few pixels. It meets a window of in channels, that of all groups
  * its 16 belong to, with packed weights that are zero where groups differ: small groups pay for zeros
- * but run at the speed of a dense convolution. Depthwise needs no window, lane meets lane. The data
- * gradient is the same gather with the sides exchanged; the weight gradient is summed over parts of
+ * but run at the speed of a dense convolution. The data gradient is the same gather with the sides
+ * exchanged; the weight gradient is summed over parts of
  * the batch in a fixed order. */
 #include "op/conv2d.h"
 
@@ -22,10 +22,10 @@ struct sides {
 
 static struct sides sides_of(const struct conv2d *c, int transposed)
 {
-    struct sides s = {c->C, c->K, c->C / c->groups, c->K / c->groups, 1};
+    struct sides s = {c->C, c->K, c->C / c->groups, c->K / c->groups, 0};
     if (transposed)
-        s = (struct sides){c->K, c->C, c->K / c->groups, c->C / c->groups, 1};
-    for (int o = 0; o < s.out && s.in_group * s.out_group > 1; o += LANES) {
+        s = (struct sides){c->K, c->C, c->K / c->groups, c->C / c->groups, 0};
+    for (int o = 0; o < s.out; o += LANES) {
         int last = (o + LANES < s.out ? o + LANES : s.out) - 1;
         int groups = last / s.out_group - o / s.out_group + 1;
         s.window = groups * s.in_group > s.window ? groups * s.in_group : s.window;
@@ -55,8 +55,7 @@ static const char *options(const ctr_graph *g, ctr_node *node, const struct side
 /* Zeros behind: what a tap outside the image reads. */
 static size_t packed_bytes(const struct conv2d *c, const struct sides *s)
 {
-    size_t window = (size_t)s->window, zeros = conv2d_max(window, LANES);
-    return (blocks_of(s) * (size_t)(c->R * c->S) * window * LANES + zeros) * sizeof(float);
+    return (blocks_of(s) * (size_t)(c->R * c->S) * LANES + 1) * (size_t)s->window * sizeof(float);
 }
 
 static int emit_pack(ctr_graph *g, ctr_node *node, const struct sides *s, ctr_tensor *w, int dgrad)
@@ -189,9 +188,14 @@ out:
     return rc;
 }
 
-#define GENERAL(direction)                                                                         \
+#define VARIANTS(direction)                                                                        \
     (const struct ctr_variant[])                                                                   \
     {                                                                                              \
+        {.name = "depthwise",                                                                      \
+         .usable = conv2d_depthwise_usable,                                                        \
+         .prepare = conv2d_depthwise_##direction##_prepare,                                        \
+         .lower = conv2d_depthwise_##direction##_lower,                                            \
+         .half = 1},                                                                               \
         {.name = "general",                                                                        \
          .prepare = direction##_prepare,                                                           \
          .lower = direction##_lower,                                                               \
@@ -202,13 +206,13 @@ out:
     }
 
 const struct ctr_op conv2d_grouped_bwd_dx = {.name = "conv2d_grouped_bwd_dx",
-                                             .variants = GENERAL(dx)};
+                                             .variants = VARIANTS(dx)};
 
 const struct ctr_op conv2d_grouped_bwd_dw = {.name = "conv2d_grouped_bwd_dw",
-                                             .variants = GENERAL(dw)};
+                                             .variants = VARIANTS(dw)};
 
 const struct ctr_op conv2d_grouped = {.name = "conv2d_grouped",
                                       .grad = conv2d_grad,
                                       .again = conv2d_again,
                                       .again_dear = 1,
-                                      .variants = GENERAL(fwd)};
+                                      .variants = VARIANTS(fwd)};

@@ -47,18 +47,19 @@ def images(n, c, h, layout, grad=False):
 
 def conv2d(row, layout):
     s, which = row["shape"], row["pass"]
+    groups = s.get("groups", 1)
     x = images(s["N"], s["C"], s["H"], layout)
-    w = torch.rand(s["K"], s["C"], s["R"], s["R"]).sub_(0.5).to(memory_format=LAYOUTS[layout])
+    w = torch.rand(s["K"], s["C"] // groups, s["R"], s["R"]).sub_(0.5).to(memory_format=LAYOUTS[layout])
     st, pad = [s["stride"]] * 2, [s["pad"]] * 2
-    if s["bias_relu_pool"]:
+    if s.get("bias_relu_pool"):
         b = torch.zeros(s["K"])
         return None if which != "fwd" else lambda: F.relu(F.max_pool2d(F.conv2d(x, w, b, st, pad), 2))
     if which == "fwd":
-        return lambda: F.conv2d(x, w, None, st, pad)
-    dy = torch.rand_like(F.conv2d(x, w, None, st, pad))
+        return lambda: F.conv2d(x, w, None, st, pad, 1, groups)
+    dy = torch.rand_like(F.conv2d(x, w, None, st, pad, 1, groups))
     mask = [which == "dx", which == "dw", False]
     backward = torch.ops.aten.convolution_backward
-    return lambda: backward(dy, x, w, None, st, pad, [1, 1], False, [0, 0], 1, mask)
+    return lambda: backward(dy, x, w, None, st, pad, [1, 1], False, [0, 0], groups, mask)
 
 
 class Blas:
@@ -163,7 +164,7 @@ def step(row, layout):
     return run
 
 
-FAMILIES = {"conv2d": conv2d, "gemm": gemm, "dense": dense, "batch_norm": batch_norm, "step": step}
+FAMILIES = {"conv2d": conv2d, "conv2d_grouped": conv2d, "gemm": gemm, "dense": dense, "batch_norm": batch_norm, "step": step}
 WITHOUT_LAYOUT = {"gemm": "OpenBLAS", "dense": "PyTorch"}
 
 

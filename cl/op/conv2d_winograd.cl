@@ -71,16 +71,17 @@
         o[1] = b_ * (1.0f / 6) + e_ * (1.0f / 12), o[2] = (c_ - a_) * (1.0f / 6) + d5;             \
     }
 
-/* U[O/32][36][I][32] = G w Gt; w(o, i, tap) = w[o * so + i * si + tap], taps in reverse if `turn`.
- * `stream`: U is too large to stay in cache. Work size (I, O / 16): neighbours share lines of w. */
-kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int O, int so,
+/* U[out/32][36][I][32] = G w Gt of the out channels from `first`; w(o, i, tap) = w[o * so + i * si +
+ * tap], taps in reverse if `turn`. `stream`: past the caches, where lines 32 I floats apart would push
+ * each other out. Work size (I, out channels / 16): neighbours share lines of w. */
+kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int first, int so,
                                       int si, int turn, int stream)
 {
     int o = get_group_id(1) * 16, i = get_group_id(0);
     float g[9][16];
     for (int l = 0; l < 16; l++)
         for (int tap = 0; tap < 9; tap++)
-            g[turn ? 8 - tap : tap][l] = w[(size_t)(o + l) * so + (size_t)i * si + tap];
+            g[turn ? 8 - tap : tap][l] = w[(size_t)(first + o + l) * so + (size_t)i * si + tap];
     float16 t[3][6], u[6];
     for (int x = 0; x < 3; x++)
         MUL_G(t[x], vload16(0, g[x]), vload16(0, g[3 + x]), vload16(0, g[6 + x]))
@@ -210,18 +211,19 @@ inline void output_tile(global act_t *y, global uchar *at, local const float *m,
     }
 }
 
-/* y[N,OH,OW,O] from x[N,H,W,I]; for the data gradient x is dy, gated (GATE=2: H and W are the sizes
- * before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
+/* y[N,OH,OW,O], channels from `first`, from x[N,H,W,I]; for the data gradient x is dy, gated (GATE=2:
+ * H and W are the sizes before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
  * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
  * tiles an image. */
 kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,
                                  int use_bias, float low, int N, int H, int W, int I, int OH,
-                                 int OW, int O, int pad, int th, int tw, int G, int stream)
+                                 int OW, int O, int first, int pad, int th, int tw, int G,
+                                 int stream)
 {
     const int size = POOL ? 2 : 4, shrink = GATE == 2, end = N * th * tw;
-    int t0 = get_group_id(0) * T, o0 = get_group_id(1) * G, at[2][36];
+    int t0 = get_group_id(0) * T, u0 = get_group_id(1) * G, o0 = first + u0, at[2][36];
     for (int c0 = 0; c0 < I; c0 += KC) {
         size_t image = input_place(at[0], t0, end, H, W, I, pad, th, tw, shrink) + c0;
         for (int t = 0; t < T; t++) {
@@ -237,8 +239,8 @@ kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global c
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
                 multiply(M + (g / 32 * 36 + p) * M_POINT, V + p * V_POINT,
-                         U + (((size_t)((o0 + g) / 32) * 36 + p) * I + c0) * 32,
-                         U + (((size_t)((o0 + g) / 32) * 36 + p + 1) * I + c0) * 32, c0 == 0);
+                         U + (((size_t)((u0 + g) / 32) * 36 + p) * I + c0) * 32,
+                         U + (((size_t)((u0 + g) / 32) * 36 + p + 1) * I + c0) * 32, c0 == 0);
     }
     for (int t = 0; t < T; t++) {
         int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;

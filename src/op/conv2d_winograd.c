@@ -6,9 +6,8 @@
 #include <math.h>
 
 #define POINTS 36 /* of a transformed tile */
-#define STREAM_BYTES                                                                               \
-    ((size_t)8 << 20) /* transformed weights beyond that miss the caches anyway                    \
-                       */
+#define SLICE_BYTES ((size_t)12 << 20) /* of transformed weights at a time */
+#define LARGE_BYTES ((size_t)8 << 20)  /* of them: not left in the caches, and fetched ahead */
 #define LINE 16       /* floats that the kernels add between points */
 
 static size_t tiles(size_t n, size_t h, size_t w)
@@ -113,58 +112,69 @@ static int forward_usable(const struct ctr_caps *caps, const struct conv2d *c, i
     return suits(caps, c) && pays(c, h, w) && forward_bytes(&least) <= caps->local_bytes;
 }
 
-/* U, the transformed weights: 36 floats for each pair of channels. */
-static int forward_prepare(ctr_graph *g, ctr_node *node)
+/* Out channels whose transformed weights U, 36 floats for each pair of channels, are made and used at a
+ * time: all of a late layer's would be a large part of a step's memory. */
+static size_t slice(size_t in, size_t out)
 {
-    const struct conv2d *c = conv2d_of(node);
-    size_t bytes = POINTS * (size_t)c->C * (size_t)c->K * sizeof(float);
+    while (POINTS * in * out * sizeof(float) > SLICE_BYTES && out % 64 == 0)
+        out /= 2;
+    return out;
+}
+
+static int forward_prepare(ctr_graph *g, ctr_node *node, size_t in, size_t out)
+{
+    size_t bytes = POINTS * in * slice(in, out) * sizeof(float);
     return ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
 }
 
-static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *U, ctr_tensor *w,
-                     int transposed)
+/* What differs between the two directions. `transposed`: the weights are. `h`, `w`: the input's size
+ * (before pooling, where it is a pooled gradient); `rows`, `columns`: the part of the output map that
+ * is wanted. */
+struct direction {
+    ctr_tensor *out, *max_at, *in, *gate, *bias;
+    int transposed, h, w, rows, columns, pad, relu, pool, gate_kind;
+};
+
+static int emit_pack(ctr_graph *g, ctr_node *node, const struct direction *d, size_t first, size_t n)
 {
-    int in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *U = conv2d_scratch(node, 0), *w = node->in[1];
+    size_t in = d->in->dim[3];
     struct ctr_launch_spec spec = {.file = "op/conv2d_winograd.cl",
                                    .kernel = "conv2d_winograd_pack",
-                                   .global = {(size_t)in, (size_t)out / 16, 1},
+                                   .global = {in, n / 16, 1},
                                    .local = {1, 1, 1},
-                                   .work = (double)PACK_OPS * c->C *
-                                           c->K, /* none of the direct algorithm's */
-                                   .bytes = (double)(U->bytes + w->bytes)};
+                                   /* none of the direct algorithm's */
+                                   .work = (double)PACK_OPS * (double)in * (double)n,
+                                   .bytes = (double)((POINTS + 9) * in * n * sizeof(float))};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){U, w});
     conv2d_ints(&spec, 6,
-                (int[]){in, out, transposed ? 9 : c->C * 9, transposed ? c->C * 9 : 9, transposed,
-                        U->bytes > STREAM_BYTES});
+                (int[]){(int)in, (int)first, d->transposed ? 9 : c->C * 9,
+                        d->transposed ? c->C * 9 : 9, d->transposed, U->bytes > LARGE_BYTES});
     return ctr_emit(g, &spec);
 }
 
-/* What differs between the two directions. `h`, `w`: the input's size (before pooling, where it is
- * a pooled gradient); `rows`, `columns`: the part of the output map that is wanted. */
-struct direction {
-    ctr_tensor *out, *max_at, *in, *gate, *bias;
-    int h, w, rows, columns, pad, relu, pool, gate_kind;
-};
-
-static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
+/* `n` out channels from `first`. */
+static int emit_slice(ctr_graph *g, ctr_node *node, const struct direction *d, size_t first, size_t n)
 {
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *out = d->out, *in = d->in, *U = conv2d_scratch(node, 0);
     size_t th = conv2d_ceil((size_t)d->rows, 4), tw = conv2d_ceil((size_t)d->columns, 4);
     size_t n_tiles = (size_t)c->N * th * tw;
-    struct forward f =
-        forward_plan(ctr_graph_caps(g), &node->config, n_tiles, in->dim[3], out->dim[3]);
+    double share = (double)n / (double)out->dim[3];
+    struct forward f = forward_plan(ctr_graph_caps(g), &node->config, n_tiles, in->dim[3], n);
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd",
         .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d -DAHEAD=%d", (int)f.T,
-                                  (int)f.KC, d->pool, d->gate_kind, U->bytes > STREAM_BYTES),
-        .global = {conv2d_ceil(n_tiles, f.T), out->dim[3] / f.G, 1},
+                                  (int)f.KC, d->pool, d->gate_kind, U->bytes > LARGE_BYTES),
+        .global = {conv2d_ceil(n_tiles, f.T), n / f.G, 1},
         .local = {1, 1, 1},
-        .flops = conv2d_flops(c),
-        .work = (double)n_tiles * tile_work(c, (double)in->dim[3], (double)out->dim[3], OUT_OPS),
-        .bytes = (double)(in->bytes + out->bytes + U->bytes + (d->gate ? d->gate->bytes : 0) +
-                          (d->max_at ? d->max_at->bytes : 0))};
+        .flops = share * conv2d_flops(c),
+        .work = share * (double)n_tiles *
+                tile_work(c, (double)in->dim[3], (double)out->dim[3], OUT_OPS),
+        .bytes = (double)(in->bytes + U->bytes + (d->gate ? d->gate->bytes : 0)) +
+                 share * (double)(out->bytes + (d->max_at ? d->max_at->bytes : 0))};
     conv2d_bufs(&spec, 6,
                 (ctr_tensor *[]){out, d->max_at ? d->max_at : out, in, d->gate ? d->gate : in, U,
                                  d->bias ? d->bias : U});
@@ -172,10 +182,23 @@ static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
     spec.args[spec.n_args++] = CTR_LOCAL(m_bytes(&f));
     conv2d_ints(&spec, 1, (int[]){d->bias != NULL});
     spec.args[spec.n_args++] = CTR_F32(d->relu ? 0.0f : -INFINITY);
-    conv2d_ints(&spec, 12,
+    conv2d_ints(&spec, 13,
                 (int[]){c->N, d->h, d->w, (int)in->dim[3], (int)out->dim[1], (int)out->dim[2],
-                        (int)out->dim[3], d->pad, (int)th, (int)tw, (int)f.G, conv2d_stream(out)});
+                        (int)out->dim[3], (int)first, d->pad, (int)th, (int)tw, (int)f.G,
+                        conv2d_stream(out)});
     return ctr_emit(g, &spec);
+}
+
+static int emit_forward(ctr_graph *g, ctr_node *node, const struct direction *d)
+{
+    int rc = 0;
+    size_t channels = d->out->dim[3], n = slice(d->in->dim[3], channels);
+    for (size_t first = 0; first < channels; first += n) {
+        CTR_TRY(emit_pack(g, node, d, first, n));
+        CTR_TRY(emit_slice(g, node, d, first, n));
+    }
+out:
+    return rc;
 }
 
 int conv2d_winograd_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
@@ -189,20 +212,19 @@ size_t conv2d_winograd_fwd_configs(struct ctr_config *out, size_t room, const st
 {
     const struct conv2d *c = conv2d_of(node);
     size_t n_tiles = tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c));
-    return forward_configs(out, room, caps, n_tiles, (size_t)c->C, (size_t)c->K);
+    return forward_configs(out, room, caps, n_tiles, (size_t)c->C,
+                           slice((size_t)c->C, (size_t)c->K));
 }
 
 int conv2d_winograd_fwd_prepare(ctr_graph *g, ctr_node *node)
 {
-    return forward_prepare(g, node);
+    const struct conv2d *c = conv2d_of(node);
+    return forward_prepare(g, node, (size_t)c->C, (size_t)c->K);
 }
 
 int conv2d_winograd_fwd_lower(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 0);
-    if (rc != 0)
-        return rc;
     struct direction d = {.out = node->out[0],
                           .max_at = node->out[1],
                           .in = node->in[0],
@@ -228,21 +250,21 @@ size_t conv2d_winograd_dx_configs(struct ctr_config *out, size_t room, const str
 {
     const struct conv2d *c = conv2d_of(node);
     size_t n_tiles = tiles((size_t)c->N, (size_t)c->H, (size_t)c->W);
-    return forward_configs(out, room, caps, n_tiles, (size_t)c->K, (size_t)c->C);
+    return forward_configs(out, room, caps, n_tiles, (size_t)c->K,
+                           slice((size_t)c->K, (size_t)c->C));
 }
 
 int conv2d_winograd_dx_prepare(ctr_graph *g, ctr_node *node)
 {
-    return forward_prepare(g, node);
+    const struct conv2d *c = conv2d_of(node);
+    return forward_prepare(g, node, (size_t)c->K, (size_t)c->C);
 }
 
 int conv2d_winograd_dx_lower(ctr_graph *g, ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    int rc = emit_pack(g, c, conv2d_scratch(node, 0), node->in[1], 1);
-    if (rc != 0)
-        return rc;
     struct direction d = {.out = node->out[0],
+                          .transposed = 1,
                           .in = node->in[0],
                           .gate = node->in[2],
                           .h = conv2d_rows(c),

@@ -20,8 +20,10 @@
 #define OUT_STEP   (DGRAD ? STRIDE : 1)
 #define LOAD(p, n) (EVEN ? load_act16(p) : load_act_lanes(p, n))
 
-/* Adds a tap: a[i] += w s[x + i IN_STEP] where that lies in the row s of W pixels. */
-inline void add_tap(float16 *a, global const act_t *s, float16 w, int x, int W, int C, int left)
+/* Adds a tap: a[i] += w s[x + i IN_STEP] where that lies in the row s of W pixels. Always inlined, or
+ * the sums would live in memory. */
+__attribute__((always_inline)) inline void add_tap(float16 *a, global const act_t *s, float16 w,
+                                                   int x, int W, int C, int left)
 {
     if (x >= 0 && x + (PIX - 1) * IN_STEP < W) {
         s += x * C;

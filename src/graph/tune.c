@@ -99,7 +99,8 @@ static void order(struct tuner *t)
         int done = e && e->depth >= CTR_TUNE_QUICK && !t->params->full;
         t->tasks[i].cost = done ? -1 : cost_of(t, &t->tasks[i]);
     }
-    qsort(t->tasks, t->n, sizeof *t->tasks, costly_first);
+    if (t->n > 0)
+        qsort(t->tasks, t->n, sizeof *t->tasks, costly_first);
     while (t->todo < t->n && t->tasks[t->todo].cost >= 0)
         t->todo++;
 }

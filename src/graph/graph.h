@@ -207,7 +207,7 @@ struct ctr_plan_params {
     const char *kernels; /* "op=variant,op=variant:16,64" to force where usable; NULL */
     const char *tuned;   /* the same for what `kernels` leaves open; not checked for slips. NULL */
     enum ctr_recompute recompute;
-    int guard;           /* tests: guard bands around each tensor, nothing shares memory */
+    int guard; /* tests: guard bands around each tensor, nothing shares memory */
 };
 /* Once for each graph. params may be NULL. All buffers start as zeros. CTR_E_USAGE when a bound
  * buffer is smaller than its input. */
@@ -290,6 +290,11 @@ void ctr_store_moments(ctr_store *store, unsigned n);
 unsigned ctr_store_n_moments(const ctr_store *store);
 /* Values from the seed (each entry draws from its own stream, by number); moments are zeroed. */
 int ctr_store_init(ctr_store *store, uint64_t seed);
+/* The same in two parts, so that a thread draws while the driver compiles. Begins once the entries
+ * are all there (planned); end waits, uploads unless keep is 0, and frees; NULL is allowed. */
+struct ctr_store_drawing;
+int ctr_store_init_begin(struct ctr_store_drawing **out, ctr_store *store, uint64_t seed);
+int ctr_store_init_end(struct ctr_store_drawing **drawing, int keep);
 size_t ctr_store_entries(const ctr_store *store);
 const struct ctr_store_entry *ctr_store_entry(const ctr_store *store, size_t i);
 /* Elements of the flat buffers; values, gradients and moments share one layout, states have their

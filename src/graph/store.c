@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "graph/impl.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,18 +198,28 @@ static void draw(float *dst, const struct ctr_store_entry *e, uint64_t seed, siz
         }
 }
 
-/* One parallel call: everything is drawn into two flat arrays, laid out as the device's buffers. */
-struct drawing {
-    const ctr_store *store;
+/* Everything is drawn into two flat arrays, laid out as the device's buffers, by a thread of its
+ * own. */
+struct ctr_store_drawing {
+    ctr_store *store;
     uint64_t seed;
     float *values, *states;
+    pthread_t thread;
+    int threaded;
 };
 
 static void draw_one(void *ctx, size_t i)
 {
-    const struct drawing *d = ctx;
+    const struct ctr_store_drawing *d = ctx;
     const struct ctr_store_entry *e = &d->store->entries[i];
     draw((e->is_state ? d->states : d->values) + e->at, e, d->seed, i);
+}
+
+static void *draw_all(void *ctx)
+{
+    const struct ctr_store_drawing *d = ctx;
+    ctr_parallel(0, d->store->n, draw_one, ctx);
+    return NULL;
 }
 
 static int write_flat(ctr_buf *dst, const float *src, size_t count)
@@ -216,23 +227,63 @@ static int write_flat(ctr_buf *dst, const float *src, size_t count)
     return dst ? ctr_buf_write(dst, 0, src, count * sizeof *src) : 0;
 }
 
-int ctr_store_init(ctr_store *store, uint64_t seed)
+static void drawing_destroy(struct ctr_store_drawing *d)
+{
+    if (!d)
+        return;
+    if (d->threaded)
+        pthread_join(d->thread, NULL);
+    free(d->values);
+    free(d->states);
+    free(d);
+}
+
+int ctr_store_init_begin(struct ctr_store_drawing **out, ctr_store *store, uint64_t seed)
 {
     int rc = 0;
-    struct drawing d = {.store = store, .seed = seed};
+    struct ctr_store_drawing *d = ctr_alloc(1, sizeof *d);
+    if (!d)
+        return CTR_E_FAIL;
+    *d = (struct ctr_store_drawing){.store = store, .seed = seed};
     CTR_TRY(ctr_store_alloc(store));
+    d->values = ctr_alloc(store->flat_count + 1, sizeof *d->values); /* zeros: the padding */
+    d->states = ctr_alloc(store->state_count + 1, sizeof *d->states);
+    if (!d->values || !d->states)
+        CTR_TRY(CTR_E_FAIL);
+    d->threaded = pthread_create(&d->thread, NULL, draw_all, d) == 0;
+    if (!d->threaded)
+        draw_all(d);
+    *out = d;
+    d = NULL;
+out:
+    drawing_destroy(d);
+    return rc;
+}
+
+int ctr_store_init_end(struct ctr_store_drawing **drawing, int keep)
+{
+    int rc = 0;
+    struct ctr_store_drawing *d = *drawing;
+    *drawing = NULL;
+    if (!d || !keep)
+        goto out;
+    ctr_store *store = d->store;
+    if (d->threaded)
+        pthread_join(d->thread, NULL);
+    d->threaded = 0;
     for (unsigned i = CTR_STORE_GRADS; i < 2 + store->n_moments; i++)
         if (store->part[i])
             CTR_TRY(ctr_buf_fill(store->part[i], 0, store->flat_count * sizeof(float), 0));
-    d.values = ctr_alloc(store->flat_count + 1, sizeof *d.values); /* zeros: the padding */
-    d.states = ctr_alloc(store->state_count + 1, sizeof *d.states);
-    if (!d.values || !d.states)
-        CTR_TRY(CTR_E_FAIL);
-    ctr_parallel(0, store->n, draw_one, &d);
-    CTR_TRY(write_flat(store->part[CTR_STORE_VALUES], d.values, store->flat_count));
-    CTR_TRY(write_flat(store->states, d.states, store->state_count));
+    CTR_TRY(write_flat(store->part[CTR_STORE_VALUES], d->values, store->flat_count));
+    CTR_TRY(write_flat(store->states, d->states, store->state_count));
 out:
-    free(d.values);
-    free(d.states);
+    drawing_destroy(d);
     return rc;
+}
+
+int ctr_store_init(ctr_store *store, uint64_t seed)
+{
+    struct ctr_store_drawing *drawing = NULL;
+    int rc = ctr_store_init_begin(&drawing, store, seed);
+    return rc != 0 ? rc : ctr_store_init_end(&drawing, 1);
 }

@@ -161,15 +161,18 @@ static int build(ctr_trainer *t)
 {
     int rc = 0;
     char *tuned = NULL;
+    struct ctr_store_drawing *drawing = NULL;
     CTR_TRY(ctr_trainer_choices(&tuned, t));
     CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels,
                                                            .tuned = tuned,
                                                            .recompute = t->params->recompute}));
+    CTR_TRY(ctr_store_init_begin(&drawing, t->store, t->params->seed));
     CTR_TRY(ctr_trainer_keep_choices(t));
     CTR_TRY(ctr_graph_lower(t->g));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
-    CTR_TRY(ctr_store_init(t->store, t->params->seed));
+    CTR_TRY(ctr_store_init_end(&drawing, 1));
 out:
+    ctr_store_init_end(&drawing, 0);
     free(tuned);
     return rc;
 }

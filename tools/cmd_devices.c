@@ -167,9 +167,11 @@ static void abilities(struct ctr_str *text, const struct ctr_device_info *d)
                  *d->family ? "s" : "");
 }
 
-static void print_details(struct ctr_str *out, const struct ctr_device_info *d, int width)
+static void print_details(struct ctr_str *out, const struct ctr_device_info *d, int cut, int width)
 {
     struct ctr_str text = {0};
+    if (cut)
+        ctr_str_addf(&text, "%s; ", d->name);
     ctr_str_addf(&text, "%s, driver %s%s%s, %u compute unit%s", d->vendor, d->driver,
                  *d->pci ? ", PCI " : "", d->pci, d->compute_units,
                  d->compute_units == 1 ? "" : "s");
@@ -201,17 +203,19 @@ static int name_columns(int width)
     return room < 20 ? 20 : room > 60 ? 60 : room;
 }
 
+/* A name too long for its column is cut there and stands whole in the details. */
 static void print_device(struct ctr_str *out, const struct ctr_device_info *d, int width)
 {
     char memory[24], largest[24];
     struct ctr_str name = {0};
     term_escape(&name, d->name);
-    int room = name_columns(width);
-    ctr_str_addf(out, "%4u %-5s %-*s %9s %9s  %s\n", d->index, kinds[d->kind], room,
-                 name.s && !name.failed ? name.s : "", term_bytes(memory, d->global_bytes),
+    int room = name_columns(width), cut = name.n > (size_t)room, shown_n = cut ? room - 3 : room;
+    ctr_str_addf(out, "%4u %-5s %.*s%-*s %9s %9s  %s\n", d->index, kinds[d->kind], shown_n,
+                 name.s && !name.failed ? name.s : "", cut ? 3 : room - (int)name.n,
+                 cut ? "..." : "", term_bytes(memory, d->global_bytes),
                  term_bytes(largest, d->max_alloc_bytes), verdict(d));
     ctr_str_free(&name);
-    print_details(out, d, width);
+    print_details(out, d, cut, width);
 }
 
 static void print_platform(struct ctr_str *out, const struct ctr_platform_info *p, int width)

@@ -198,7 +198,10 @@ static int ntxent(struct bench_graph *b, const size_t *v, enum bench_pass pass)
     b->first = 1; /* making rows of length one is not part of it */
     if (z && pass == BENCH_BWD)
         ctr_graph_want_grad(z);
-    return gradients(b, ctr_ntxent(b->g, z, 0.5f, NULL), pass);
+    ctr_tensor *positive = ctr_row_dot(b->g, z, z, 2, v[0]);
+    ctr_tensor *negatives = ctr_lse(b->g, z, z, 2, v[0], NULL);
+    struct ctr_contrast contrast = {CTR_CONTRAST_NTXENT, 2};
+    return gradients(b, ctr_contrast(b->g, positive, negatives, NULL, &contrast), pass);
 }
 
 static const struct bench_case ntxent_cases[] = {

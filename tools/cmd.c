@@ -63,6 +63,8 @@ static int print_help(const struct opt_set *set, const struct cmd *cmd, int full
     usage_line(&out, cmd);
     ctr_str_add(&out, "\n", 1);
     opt_wrap(&out, full && *cmd->about ? cmd->about : cmd->summary, 0, 0, width);
+    if (full && cmd->lists)
+        cmd->lists(&out, width);
     if (full && cmd->examples)
         examples(&out, cmd->examples, width);
     opt_help(&out, set, width);

@@ -19,6 +19,7 @@ struct cmd {
     const char *args;    /* what follows the options in the usage line: "RUN"; "" for none */
     unsigned min_args, max_args;
     const char *about;                  /* a paragraph or two for --help, may be "" */
+    void (*lists)(struct ctr_str *out, int width); /* more of it, made from tables; may be NULL */
     const struct cmd_example *examples; /* end with a NULL line; may be NULL */
     const struct opt *options;          /* end with a NULL name; may be NULL */
     /* argv without program and command. Returns 0 or a CTR_E_* whose text is recorded; it is the

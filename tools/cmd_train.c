@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "config.h"
 #include "data/data.h"
+#include "method/method.h"
 #include "opt_train.h"
 #include "profile.h"
 #include "term.h"
@@ -299,6 +300,15 @@ out:
     return rc;
 }
 
+static void list_methods(struct ctr_str *out, int width)
+{
+    ctr_str_addf(out, "\nMethods:\n");
+    for (const struct ctr_method *const *m = ctr_methods; *m; m++) {
+        ctr_str_addf(out, "  %-10s", (*m)->name);
+        opt_wrap(out, (*m)->text, 12, 12, width);
+    }
+}
+
 static const struct cmd_example examples[] = {
     {"clcontrast train", "learn from the built-in shapes, on the first GPU or else the CPU"},
     {"clcontrast train --data photos --out runs/photos", "learn from a folder of images"},
@@ -310,13 +320,14 @@ static const struct cmd_example examples[] = {
 
 const struct cmd cmd_train = {
     .name = "train",
-    .summary = "learn an encoder from images without labels",
+    .summary = "learn an encoder from images",
     .args = "",
     .about =
-        "Learns an encoder by contrastive learning: two augmented views of each image must find "
-        "each other among all views of the batch. The run's directory gets config.toml, "
+        "Learns an encoder from augmented views of images, by the method that --method names; its "
+        "options are listed by `clcontrast train --method NAME -h`. The run's directory gets config.toml, "
         "metrics.jsonl, event files for TensorBoard, train.log and checkpoints; SIGINT and "
         "SIGTERM finish the step and save. `clcontrast eval RUN` tells what was learnt.",
+    .lists = list_methods,
     .examples = examples,
     .options = run_rows,
     .run = run,

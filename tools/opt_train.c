@@ -55,7 +55,7 @@ static const struct opt network_rows[] = {
         .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
     OPT_PRECISION(struct train_options),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
-        .help = "learning method"),
+        .help = "learning method, one of those above"),
     ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
         .shown = "the encoder's dimension", .max = 65536,
         .help = "width of the projection head's hidden layer"),

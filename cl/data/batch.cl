@@ -1,7 +1,8 @@
 /* batch.cl -- reads the cursor, hands out this step's samples and numbers, moves the cursor.
  * cursor: u32[4] {step of the epoch, epoch, steps done, -}; order: u32[steps][N]; rates: f32[steps];
  * index: u32[N]; step: u32[4] {seed low, seed high, epoch, number from 1}; scalars: f32[2] {rate,
- * number}. Grid: one work-group. With FED the host brings the batch: no order, no index. */
+ * number}. Grid: one work-group. With FED the host brings the batch: no order, no index.
+ * batch_labels: the classes of a batch. */
 #include "lib/prelude.clh"
 
 kernel void batch_begin(global uint *step, global float *scalars,
@@ -32,4 +33,13 @@ kernel void batch_begin(global uint *step, global float *scalars,
         cursor[0] = at + 1;
         cursor[2] = done;
     }
+}
+
+/* label[N] = labels[index]; n labels, never read past. Grid: N. */
+kernel void batch_labels(global int *label, global const int *labels, global const uint *index,
+                         const uint n, const uint N)
+{
+    const size_t i = get_global_id(0);
+    if (i < N)
+        label[i] = labels[min(index[i], n - 1)];
 }

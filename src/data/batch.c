@@ -60,6 +60,30 @@ int ctr_batch_record(struct ctr_batch *b, ctr_graph *g, size_t steps, size_t N, 
     return ctr_graph_status(g);
 }
 
+static int labels_lower(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *label = node->out[0], *labels = node->in[0];
+    struct ctr_launch_spec spec = {.file = "data/batch.cl",
+                                   .kernel = "batch_labels",
+                                   .args = {CTR_BUF(label->buf), CTR_BUF(labels->buf),
+                                            CTR_BUF(node->in[1]->buf), CTR_U32(labels->count),
+                                            CTR_U32(label->count)},
+                                   .n_args = 5};
+    ctr_grid_items(g, &spec, label->count, 64);
+    return ctr_emit(g, &spec);
+}
+
+static const struct ctr_op labels_op = {
+    .name = "labels",
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = labels_lower}, {0}},
+};
+
+ctr_tensor *ctr_batch_labels(ctr_graph *g, ctr_tensor *labels, ctr_tensor *index)
+{
+    ctr_node *node = ctr_node_add(g, &labels_op, NULL, 0, 2, (ctr_tensor *[]){labels, index}, 0);
+    return node ? ctr_node_out(g, node, CTR_I32, 1, index->dim) : NULL;
+}
+
 int ctr_batch_begin(struct ctr_batch *b, uint32_t epoch, uint32_t at, uint32_t done,
                     const uint32_t *order, const float *rates)
 {

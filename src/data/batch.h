@@ -30,6 +30,8 @@ struct ctr_batch {
 /* Records the node; `batch` is filled. With `fed` there is no order and no index. */
 int ctr_batch_record(struct ctr_batch *batch, ctr_graph *g, size_t steps, size_t N, uint64_t seed,
                      int fed);
+/* label i32[N]: those of this step's samples. labels: i32[n], of all samples; index: u32[N]. */
+ctr_tensor *ctr_batch_labels(ctr_graph *g, ctr_tensor *labels, ctr_tensor *index);
 /* Sets the plan of an epoch, starting at its step `at`. order[steps * N] (NULL when fed), rates[steps]. */
 int ctr_batch_begin(struct ctr_batch *batch, uint32_t epoch, uint32_t at, uint32_t done,
                     const uint32_t *order, const float *rates);

@@ -167,13 +167,16 @@ static ctr_tensor *store_tensor(ctr_graph *g, struct ctr_store_entry *want, cons
     if (rc != 0)
         return failed(g, rc);
     /* used twice in one graph: one tensor, one gradient */
+    int shadow = g->shadow && !want->is_state;
     for (size_t i = 0; i < g->n_tensors; i++)
-        if (g->tensors[i]->role == CTR_ROLE_STORE && g->tensors[i]->entry == entry)
+        if (g->tensors[i]->role == CTR_ROLE_STORE && g->tensors[i]->entry == entry &&
+            g->tensors[i]->shadow == shadow)
             return g->tensors[i];
     ctr_tensor *t = ctr_tensor_new(g, want->name, CTR_F32, CTR_ROLE_STORE, want->rank, want->dim);
     if (t) {
         t->entry = entry;
-        t->needs_grad = !want->is_state;
+        t->shadow = shadow;
+        t->needs_grad = !want->is_state && !shadow;
     }
     return t;
 }
@@ -188,13 +191,26 @@ ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init)
 {
+    char full[160];
     struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .is_state = 1};
+    if (g->shadow) {
+        snprintf(full, sizeof full, "shadow.%s", name);
+        want.name = full;
+    }
     return store_tensor(g, &want, dim);
+}
+
+void ctr_graph_shadow(ctr_graph *g, int on)
+{
+    g->shadow = on;
+    if (g->store && on)
+        g->store->shadow = 1;
 }
 
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
 {
-    static const char *const names[] = {"values", "gradients", "moment 1", "moment 2", "blocks"};
+    static const char *const names[] = {"values", "gradients", "moment 1", "moment 2", "shadow",
+                                        "blocks"};
     if (g->status != 0)
         return NULL;
     if (!g->store)

@@ -54,6 +54,7 @@ struct ctr_tensor {
     size_t chunk, at;
     int owns_buf;
     size_t entry;
+    int shadow; /* of a parameter: the store's shadow of it */
     ctr_tensor *grad_of; /* a parameter whose gradient this is: placed in the store */
     ctr_tensor *next;
 };
@@ -142,7 +143,13 @@ void ctr_graph_want_grad(ctr_tensor *input);
 /* Keeps a tensor readable after a replay (outputs, losses). NULL is fine. */
 void ctr_graph_keep(ctr_tensor *t);
 
-enum ctr_init_kind { CTR_INIT_ZERO, CTR_INIT_ONE, CTR_INIT_NORMAL, CTR_INIT_UNIFORM };
+enum ctr_init_kind {
+    CTR_INIT_ZERO,
+    CTR_INIT_ONE,
+    CTR_INIT_NORMAL,
+    CTR_INIT_UNIFORM,
+    CTR_INIT_DIRECTIONS /* rows of length one (the last dimension), uniform on the sphere */
+};
 struct ctr_init {
     enum ctr_init_kind kind;
     float scale; /* standard deviation, or half width of the uniform distribution */
@@ -154,6 +161,13 @@ ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const
 /* The same for what is kept from step to step but not trained (running statistics). */
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init);
+/* Between on and off, ctr_graph_param gives the shadow of a parameter: a second set of values in the
+ * layout of the first and equal to it at the start, without gradients, in CTR_STORE_SHADOW; and
+ * ctr_graph_state a state of its own, "shadow.NAME". So a network recorded then is a copy that moves
+ * only as somebody moves the shadow (optim.h: ctr_ema). */
+void ctr_graph_shadow(ctr_graph *g, int on);
+/* A copy of x through which no gradient flows. */
+ctr_tensor *ctr_detach(ctr_graph *g, ctr_tensor *x);
 /* One of the store's flat buffers as a tensor of rank 1 (for optimisers), created if need be. After
  * all parameters are recorded; it freezes the store's layout. */
 enum ctr_store_part {
@@ -161,9 +175,10 @@ enum ctr_store_part {
     CTR_STORE_GRADS,
     CTR_STORE_MOMENT1,
     CTR_STORE_MOMENT2,
+    CTR_STORE_SHADOW, /* of the values; there when a graph has recorded shadows */
     CTR_STORE_BLOCKS /* u32 per CTR_STORE_BLOCK values: entry number, CTR_BLOCK_NO_DECAY or'ed in */
 };
-#define CTR_STORE_PARTS    5
+#define CTR_STORE_PARTS    6
 #define CTR_BLOCK_NO_DECAY 0x80000000u
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
 
@@ -288,7 +303,10 @@ void ctr_store_destroy(ctr_store **store);
 /* Moments the optimiser wants: 0, 1 or 2 flat buffers. Before the first plan. */
 void ctr_store_moments(ctr_store *store, unsigned n);
 unsigned ctr_store_n_moments(const ctr_store *store);
-/* Values from the seed (each entry draws from its own stream, by number); moments are zeroed. */
+/* Whether it keeps a shadow of its values (ctr_graph_shadow). */
+int ctr_store_has_shadow(const ctr_store *store);
+/* Values from the seed (each entry draws from its own stream, by number), the shadow like them;
+ * moments are zeroed. */
 int ctr_store_init(ctr_store *store, uint64_t seed);
 /* The same in two parts, so that a thread draws while the driver compiles. Begins once the entries
  * are all there (planned); end waits, uploads unless keep is 0, and frees; NULL is allowed. */
@@ -301,7 +319,7 @@ const struct ctr_store_entry *ctr_store_entry(const ctr_store *store, size_t i);
  * own. Every entry starts at a multiple of CTR_STORE_BLOCK and is padded with zeros. */
 #define CTR_STORE_BLOCK 256
 size_t ctr_store_flat_count(const ctr_store *store);
-/* One entry to or from the host: its value, gradient or a moment (states: VALUES only). */
+/* One entry to or from the host: its value, gradient, moment or shadow (states: VALUES only). */
 int ctr_store_read(float *dst, const ctr_store *store, size_t entry, enum ctr_store_part part);
 int ctr_store_write(ctr_store *store, size_t entry, enum ctr_store_part part, const float *src);
 

@@ -17,6 +17,7 @@ struct ctr_graph {
     size_t n_tensors, cap_tensors;
     size_t first_backward; /* nodes before the first that differentiation has appended; 0: none */
     int planned, guard;
+    int shadow; /* parameters are recorded as their shadows */
     const ctr_node *lowering; /* the node whose launches are being described */
     ctr_buf **chunks; /* arena buffers */
     size_t n_chunks, cap_chunks;
@@ -32,6 +33,7 @@ struct ctr_store {
     struct ctr_store_entry *entries;
     size_t n, cap;
     unsigned n_moments;
+    int shadow;
     size_t flat_count, state_count;
     int frozen;
     ctr_buf *part[CTR_STORE_PARTS];

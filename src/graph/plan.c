@@ -161,7 +161,8 @@ static int place_others(ctr_graph *g)
             CTR_TRY(ctr_store_view(&t->buf, g->store, t->grad_of->entry, CTR_STORE_GRADS));
             t->owns_buf = 1;
         } else {
-            CTR_TRY(ctr_store_view(&t->buf, g->store, t->entry, CTR_STORE_VALUES));
+            CTR_TRY(ctr_store_view(&t->buf, g->store, t->entry,
+                                   t->shadow ? CTR_STORE_SHADOW : CTR_STORE_VALUES));
             t->owns_buf = 1;
         }
     }
@@ -177,7 +178,7 @@ static void report_store(ctr_graph *g)
             g->report.param_count += s->entries[i].count;
     g->report.param_bytes = s->flat_count * sizeof(float);
     g->report.grad_bytes = s->flat_count * sizeof(float);
-    g->report.moment_bytes = s->n_moments * s->flat_count * sizeof(float);
+    g->report.moment_bytes = (s->n_moments + (size_t)s->shadow) * s->flat_count * sizeof(float);
     g->report.state_bytes = s->state_count * sizeof(float);
     g->report.nodes = g->n_nodes;
 }

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "graph/impl.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,11 @@ void ctr_store_moments(ctr_store *store, unsigned n)
 unsigned ctr_store_n_moments(const ctr_store *store)
 {
     return store->n_moments;
+}
+
+int ctr_store_has_shadow(const ctr_store *store)
+{
+    return store->shadow;
 }
 
 size_t ctr_store_entries(const ctr_store *store)
@@ -141,6 +147,8 @@ int ctr_store_alloc(ctr_store *store)
     store->frozen = 1;
     for (unsigned i = 0; i < 2 + store->n_moments; i++)
         CTR_TRY(zeroed(&store->part[i], store, store->flat_count, what[i]));
+    if (store->shadow)
+        CTR_TRY(zeroed(&store->part[CTR_STORE_SHADOW], store, store->flat_count, "shadow"));
     CTR_TRY(zeroed(&store->states, store, store->state_count, "running statistics"));
     CTR_TRY(make_blocks(store));
 out:
@@ -177,6 +185,19 @@ int ctr_store_write(ctr_store *store, size_t entry, enum ctr_store_part part, co
     return ctr_buf_write(buf, e->at * sizeof(float), src, e->count * sizeof(float));
 }
 
+/* The rows of an entry to length one. */
+static void make_directions(float *dst, const struct ctr_store_entry *e)
+{
+    size_t D = e->rank ? e->dim[e->rank - 1] : 1;
+    for (float *row = dst; row < dst + e->count; row += D) {
+        double square = 0;
+        for (size_t d = 0; d < D; d++)
+            square += (double)row[d] * (double)row[d];
+        for (size_t d = 0; d < D; d++)
+            row[d] = (float)(row[d] / sqrt(square));
+    }
+}
+
 static void draw(float *dst, const struct ctr_store_entry *e, uint64_t seed, size_t number)
 {
     struct ctr_rng rng;
@@ -192,10 +213,15 @@ static void draw(float *dst, const struct ctr_store_entry *e, uint64_t seed, siz
         case CTR_INIT_NORMAL:
             dst[i] = e->init.scale * ctr_rng_normal(&rng);
             break;
+        case CTR_INIT_DIRECTIONS:
+            dst[i] = ctr_rng_normal(&rng);
+            break;
         case CTR_INIT_UNIFORM:
             dst[i] = e->init.scale * (2.0f * ctr_rng_uniform(&rng) - 1.0f);
             break;
         }
+    if (e->init.kind == CTR_INIT_DIRECTIONS)
+        make_directions(dst, e);
 }
 
 /* Everything is drawn into two flat arrays, laid out as the device's buffers, by a thread of its
@@ -275,6 +301,7 @@ int ctr_store_init_end(struct ctr_store_drawing **drawing, int keep)
         if (store->part[i])
             CTR_TRY(ctr_buf_fill(store->part[i], 0, store->flat_count * sizeof(float), 0));
     CTR_TRY(write_flat(store->part[CTR_STORE_VALUES], d->values, store->flat_count));
+    CTR_TRY(write_flat(store->part[CTR_STORE_SHADOW], d->values, store->flat_count));
     CTR_TRY(write_flat(store->states, d->states, store->state_count));
 out:
     drawing_destroy(d);

@@ -1,7 +1,9 @@
 /* method.h -- a learning method: views in, loss out, on the graph.
  *
  * One method a file (NAME.c), ending in a const description, and one line in method.c. A method
- * knows views, an encoder and ops; it knows no files, devices or schedules. */
+ * knows views, an encoder and ops; it knows no files, devices or schedules. What a method keeps
+ * from step to step is in the store (a shadow of the network, ctr_graph_shadow; a queue, queue.h),
+ * hence in checkpoints. */
 #ifndef CTR_METHOD_METHOD_H
 #define CTR_METHOD_METHOD_H
 
@@ -14,26 +16,40 @@ struct ctr_method_io {
     ctr_tensor *views; /* [V*N,H,W,3]: all of view 0, then view 1, ... */
     size_t N;
     unsigned V;
+    ctr_tensor *label; /* i32[N], the images' classes; NULL unless the method needs labels */
+    ctr_tensor *step;  /* u32[4] of data/batch.h: [3] is the number of this step, from 1 */
+    uint64_t steps;    /* of the whole run */
     const struct ctr_encoder *encoder;
     struct ctr_encoder_params encoder_params;
     struct ctr_head_params head;
     const double *option; /* values in the order of the method's table */
     ctr_tensor *loss;     /* out: [1] */
-    /* out, each [1] or NULL where the method has no such figure: how many of the V*N rows have their
+    /* out, each [1] or NULL where the method has no such figure: the share of rows that have their
      * positive nearest; the mean similarity of positives */
     ctr_tensor *top1, *similarity;
+    ctr_tensor *left[2]; /* from build to after_update, as the method likes */
 };
 
 struct ctr_method {
     const char *name, *text, *paper;
     unsigned views;
+    int needs_labels;
     const struct ctr_option *options; /* ends with a row without a name */
     int (*build)(struct ctr_method_io *io);
-    /* The loss of a network that has learnt nothing, for N pairs; NULL when there is no such figure. */
+    /* Records what follows the optimiser's update: a shadow moves, a queue takes rows. May be NULL.
+     */
+    int (*after_update)(struct ctr_method_io *io);
+    /* The loss of a network that has learnt nothing, for N images; NULL when there is no such
+     * figure. */
     double (*chance_loss)(size_t N, const double *option);
 };
 /* Ends with NULL. */
 extern const struct ctr_method *const ctr_methods[];
 const struct ctr_method *ctr_method_find(const char *name);
+
+/* h of views[n,H,W,3], then its projection z, as most methods begin. */
+ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views);
+/* The same by the shadow of encoder and head, without gradient. */
+ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views);
 
 #endif

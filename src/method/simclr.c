@@ -1,5 +1,6 @@
 /* simclr.c -- SimCLR: two augmented views of each image; the two must find each other among all.
- * In: views[2N,H,W,3]. Out: the NT-Xent loss of the normalised projections z[2N,D].
+ * In: views[2N,H,W,3]. Out: the NT-Xent loss of the normalised projections z[2N,D]:
+ *     mean_i -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)),  p the other view of i.
  * Chen, Kornblith, Norouzi, Hinton, "A simple framework for contrastive learning of visual
  * representations", arXiv:2002.05709. The head is dropped after training; h is what is used. */
 #include "method/method.h"
@@ -16,10 +17,14 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *h = io->encoder->build(g, io->views, &io->encoder_params);
-    ctr_tensor *z = ctr_l2norm(g, ctr_projection_head(g, h, &io->head));
-    io->loss = ctr_ntxent(g, z, (float)io->option[TEMPERATURE], &io->top1);
-    io->similarity = ctr_ntxent_similarity(io->loss);
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views)), *top = NULL;
+    float scale = (float)(1 / io->option[TEMPERATURE]);
+    ctr_tensor *positive = ctr_row_dot(g, z, z, scale, io->N);
+    ctr_tensor *negatives = ctr_lse(g, z, z, scale, io->N, &top);
+    io->loss = ctr_contrast(g, positive, negatives, top,
+                            &(struct ctr_contrast){CTR_CONTRAST_NTXENT, scale});
+    io->top1 = ctr_contrast_nearest(io->loss);
+    io->similarity = ctr_contrast_similarity(io->loss);
     return ctr_graph_status(g);
 }
 

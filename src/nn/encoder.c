@@ -1,7 +1,8 @@
-/* encoder.c -- the list of encoders, and the projection head that sits on any of them. */
+/* encoder.c -- the list of encoders, and the head that sits on any of them. */
 #include "nn/nn.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct ctr_encoder ctr_encoders[] = {
@@ -58,11 +59,21 @@ size_t ctr_width(const struct ctr_encoder_params *params, size_t channels)
     return eights > 1 ? 8 * (size_t)eights : 8;
 }
 
-ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *p)
+ctr_tensor *ctr_head(ctr_graph *g, const char *name, ctr_tensor *x, const struct ctr_head_params *p)
 {
-    size_t hidden = p->hidden || !h ? p->hidden : h->count / h->dim[0];
-    ctr_tensor *x = ctr_dense_layer(g, "projection_head.0", h, hidden, !p->bn, !p->bn);
-    if (p->bn)
-        x = ctr_norm_layer(g, "projection_head.1", x, NULL, 1, p->training);
-    return ctr_dense_layer(g, "projection_head.3", x, p->out, 1, 0);
+    size_t hidden = p->hidden || !x ? p->hidden : x->count / x->dim[0];
+    unsigned layers = p->layers ? p->layers : 2, at = 0;
+    char dense[64], norm[64];
+    for (unsigned i = 1; i <= layers; i++, at += 3) {
+        int last = i == layers;
+        snprintf(dense, sizeof dense, "%s.%u", name, at);
+        snprintf(norm, sizeof norm, "%s.%u", name, at + 1);
+        int bn = last ? p->bn_last : p->bn;
+        x = ctr_dense_layer(g, dense, x, last ? p->out : hidden, !bn, !bn && !last);
+        if (bn && !last)
+            x = ctr_norm_layer(g, norm, x, NULL, 1, p->training);
+        else if (bn)
+            x = ctr_plain_norm_layer(g, norm, x, p->training);
+    }
+    return x;
 }

@@ -53,21 +53,44 @@ ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_
     return ctr_dense(g, ctr_cast(g, x, CTR_F32), w, b, relu);
 }
 
-ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,
-                           int relu, int training)
+static const struct ctr_init zero = {CTR_INIT_ZERO, 0}, one = {CTR_INIT_ONE, 0};
+
+static ctr_tensor *state(ctr_graph *g, const char *layer, const char *name, const size_t *c,
+                         struct ctr_init init)
 {
-    char mean[128], var[128];
+    char full[128];
+    snprintf(full, sizeof full, "%s.%s", layer, name);
+    return ctr_graph_state(g, full, 1, c, init);
+}
+
+ctr_tensor *ctr_plain_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, int training)
+{
     if (!x)
         return NULL;
     size_t c = x->dim[x->rank - 1];
-    const struct ctr_init zero = {CTR_INIT_ZERO, 0}, one = {CTR_INIT_ONE, 0};
-    snprintf(mean, sizeof mean, "%s.running_mean", name);
-    snprintf(var, sizeof var, "%s.running_var", name);
+    struct ctr_batch_norm bn = {
+        .gamma = state(g, name, "one", &c, one),
+        .beta = state(g, name, "zero", &c, zero),
+        .running_mean = state(g, name, "running_mean", &c, zero),
+        .running_var = state(g, name, "running_var", &c, one),
+        .eps = 1e-5f,
+        .momentum = 0.1f,
+        .training = training,
+    };
+    return ctr_batch_norm(g, x, &bn);
+}
+
+ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,
+                           int relu, int training)
+{
+    if (!x)
+        return NULL;
+    size_t c = x->dim[x->rank - 1];
     struct ctr_batch_norm bn = {
         .gamma = param(g, name, "weight", 1, &c, one, CTR_PARAM_NO_DECAY),
         .beta = param(g, name, "bias", 1, &c, zero, CTR_PARAM_NO_DECAY),
-        .running_mean = ctr_graph_state(g, mean, 1, &c, zero),
-        .running_var = ctr_graph_state(g, var, 1, &c, one),
+        .running_mean = state(g, name, "running_mean", &c, zero),
+        .running_var = state(g, name, "running_var", &c, one),
         .residual = residual,
         .eps = 1e-5f,
         .momentum = 0.1f,

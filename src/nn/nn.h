@@ -36,13 +36,17 @@ struct ctr_encoder {
 extern const struct ctr_encoder ctr_encoders[];
 const struct ctr_encoder *ctr_encoder_find(const char *name);
 
-/* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, dense-out; parameters below
- * "projection_head.". Chen et al., arXiv:2002.05709, section 2.1. */
+/* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, as often as there are layers before
+ * the last, then dense-out; parameters below "NAME." with the numbers of a torch.nn.Sequential. The
+ * projection head of Chen et al., arXiv:2002.05709, section 2.1, has two layers. */
 struct ctr_head_params {
     size_t hidden, out; /* hidden 0: D */
+    unsigned layers;    /* 0 stands for 2 */
     int bn, training;
+    int bn_last; /* batch-norm without scale and shift behind the last layer */
 };
-ctr_tensor *ctr_projection_head(ctr_graph *g, ctr_tensor *h, const struct ctr_head_params *params);
+ctr_tensor *ctr_head(ctr_graph *g, const char *name, ctr_tensor *h,
+                     const struct ctr_head_params *params);
 
 /* Layers: parameters named "NAME.weight", "NAME.bias", initialised as PyTorch's layers are. */
 struct ctr_conv_params {
@@ -56,6 +60,8 @@ ctr_tensor *ctr_conv_layer(ctr_graph *g, const char *name, ctr_tensor *x,
                            const struct ctr_conv_params *params);
 ctr_tensor *ctr_dense_layer(ctr_graph *g, const char *name, ctr_tensor *x, size_t out, int bias,
                             int relu);
+/* Batch-norm without scale and shift. */
+ctr_tensor *ctr_plain_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, int training);
 /* residual may be NULL. */
 ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_tensor *residual,
                            int relu, int training);

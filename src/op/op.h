@@ -68,14 +68,43 @@ ctr_tensor *ctr_l2norm(ctr_graph *g, ctr_tensor *x);
 /* s[A,B] = scale * a[A,D] b[B,D]^T. */
 ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale);
 
-/* The loss of SimCLR (arXiv:2002.05709), a scalar: mean over the rows of z[2N,D], of length one, of
- * -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)); rows i and i + N are two views of one image.
- * Streamed: memory beyond z and its gradient grows with N, not N^2. T in [1e-4, 1e4].
- * *top1 (or NULL): a scalar, the number of rows whose other view is nearer than all else (chance:
- * 1 in 2N - 1). */
-ctr_tensor *ctr_ntxent(ctr_graph *g, ctr_tensor *z, float temperature, ctr_tensor **top1);
-/* A scalar of the same node: the mean similarity of the two views. */
-ctr_tensor *ctr_ntxent_similarity(ctr_tensor *loss);
+/* y[M] = scale * a_i.b_j, j = (i + shift) mod M, rows of a[M,D], b[M,D]; b may be a. */
+ctr_tensor *ctr_row_dot(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale, size_t shift);
+
+/* y[M] = log sum_k e^(scale a_i.b_k), rows of a[M,D] and b[K,D]; b may be a. Left out are the keys
+ * k = i modulo `period` (0: none): with period M a row itself, with N of M = V N rows that are views of N
+ * images all views of its own image. A row left without keys gives -1e30. Streamed: memory beyond the
+ * rows and their gradients grows with M + K. *top (or NULL): [M], the largest of scale a_i.b_k. */
+ctr_tensor *ctr_lse(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale, size_t period,
+                    ctr_tensor **top);
+
+/* y[M,D], row i the mean of the other rows of x[M,D] that have its label, zero where there are none;
+ * row i has label[i mod N], CTR_I32 [N], M = V N. */
+ctr_tensor *ctr_label_mean(ctr_graph *g, ctr_tensor *x, ctr_tensor *label);
+
+/* A scalar, mean over the rows of f(pos_i, neg_i): pos[M] the scaled similarity of a row's positive,
+ * neg[M] the logarithm of the sum of e^ of those of its negatives (ctr_lse). */
+enum ctr_contrast_kind {
+    CTR_CONTRAST_NTXENT,   /* log(1 + e^(neg - pos)): the positive against all (arXiv:2002.05709) */
+    CTR_CONTRAST_DECOUPLED /* neg - pos: against the negatives (arXiv:2110.06848) */
+};
+struct ctr_contrast {
+    enum ctr_contrast_kind kind;
+    float scale; /* of the similarities, for the mean below; 1 / temperature */
+};
+/* top: ctr_lse's, or NULL: then `nearest` is 0. */
+ctr_tensor *ctr_contrast(ctr_graph *g, ctr_tensor *pos, ctr_tensor *neg, ctr_tensor *top,
+                         const struct ctr_contrast *params);
+/* Scalars of the same node: the share of rows whose positive is nearer than all negatives; the mean
+ * similarity of positives. */
+ctr_tensor *ctr_contrast_nearest(ctr_tensor *loss);
+ctr_tensor *ctr_contrast_similarity(ctr_tensor *loss);
+
+/* y = offset + scale * mean(x), a scalar. */
+ctr_tensor *ctr_mean(ctr_graph *g, ctr_tensor *x, float scale, float offset);
+
+/* y = rows [first, first + n) of x, its first dimension. */
+ctr_tensor *ctr_take_rows(ctr_graph *g, ctr_tensor *x, size_t first, size_t n);
 
 /* Mean over n of -log softmax(x[N,K])_n,label(n), a scalar; label: whole numbers (CTR_I32) [N]. One
  * outside [0, K) makes the loss NaN. */

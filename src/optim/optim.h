@@ -42,6 +42,11 @@ ctr_tensor *ctr_loss_scale_seed(ctr_graph *g, ctr_tensor *scale, const ctr_tenso
  */
 ctr_tensor *ctr_loss_scale_settle(ctr_graph *g, ctr_tensor *scale, ctr_tensor *scalars);
 
+/* Records, after the update, shadow += (1 - momentum) (values - shadow) for all parameters
+ * (ctr_graph_shadow). With `steps`, those of the whole run, 1 - momentum falls to zero along half a
+ * cosine (BYOL, arXiv:2006.07733); 0: it stays. step: u32[4] of data/batch.h. */
+int ctr_ema(ctr_graph *g, ctr_tensor *step, double momentum, uint64_t steps);
+
 enum ctr_schedule_kind { CTR_SCHEDULE_COSINE, CTR_SCHEDULE_CONSTANT, CTR_SCHEDULE_STEP };
 /* Linear warm-up from base / warmup over `warmup` steps, then from base down to base * final_fraction
  * at step `total` (cosine: Loshchilov and Hutter, arXiv:1608.03983), constant, or times 0.1 at 60 %

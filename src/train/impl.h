@@ -25,7 +25,7 @@ struct ctr_trainer {
     ctr_graph *g;
     struct ctr_batch batch;
     struct ctr_augment_source source;
-    ctr_tensor *ring;
+    ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
     struct ctr_run *run;
     size_t image_size;
     double learning_rate, weight_decay, chance;

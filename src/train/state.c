@@ -18,11 +18,14 @@ static const char *const prefix[] = {
     [CTR_STORE_VALUES] = "",
     [CTR_STORE_MOMENT1] = "optimizer.moment1.",
     [CTR_STORE_MOMENT2] = "optimizer.moment2.",
+    [CTR_STORE_SHADOW] = "shadow.",
 };
 
-/* Parts of an entry that are kept: its values, and the moments of trained ones. */
+/* Parts of an entry that are kept: its values, and moments and shadow of trained ones. */
 static int kept(const ctr_store *store, const struct ctr_store_entry *e, enum ctr_store_part part)
 {
+    if (part == CTR_STORE_SHADOW)
+        return !e->is_state && ctr_store_has_shadow(store);
     return part == CTR_STORE_VALUES ||
            (!e->is_state && part >= CTR_STORE_MOMENT1 && part <= CTR_STORE_MOMENT2 &&
             (unsigned)(part - CTR_STORE_MOMENT1) < ctr_store_n_moments(store));
@@ -64,11 +67,11 @@ int ctr_state_save(ctr_trainer *t)
     size_t n = 0, entries = ctr_store_entries(t->store);
     char loss[32], hash[24], images[24], size[24], seed[24], width[32];
     static const char *const stems[] = {"auto", "cifar", "imagenet"};
-    struct ctr_st_tensor *tensors = ctr_alloc(3 * entries, sizeof *tensors);
+    struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
     for (size_t i = 0; i < entries; i++)
-        for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_MOMENT2; part++)
+        for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_SHADOW; part++)
             if (kept(t->store, ctr_store_entry(t->store, i), part))
                 CTR_TRY(gather(&tensors[n++], &mem, t->store, i, part));
     uint64_t loss_bits;
@@ -123,7 +126,7 @@ static int restore_one(ctr_store *store, const struct ctr_st *st, size_t i,
 
 int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moments)
 {
-    enum ctr_store_part last = with_moments ? CTR_STORE_MOMENT2 : CTR_STORE_VALUES;
+    enum ctr_store_part last = with_moments ? CTR_STORE_SHADOW : CTR_STORE_VALUES;
     for (size_t i = 0; i < ctr_store_entries(store); i++)
         for (enum ctr_store_part part = CTR_STORE_VALUES; part <= last; part++)
             if (kept(store, ctr_store_entry(store, i), part)) {

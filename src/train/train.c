@@ -100,8 +100,7 @@ static int fetch(ctr_trainer *t)
     for (; rc == 0 && t->fetched < t->done; t->fetched++) {
         const float *r = row[t->fetched % CTR_RING_ROWS];
         t->loss = r[0];
-        double rows = (double)(t->method->views * t->params->batch);
-        t->positive_top1 = t->has_top1 ? r[1] / rows : NAN;
+        t->positive_top1 = t->has_top1 ? r[1] : NAN;
         t->positive_similarity = t->has_similarity ? r[2] : NAN;
         t->epoch_loss += t->loss;
         if (!isfinite(t->loss))

@@ -55,6 +55,21 @@ static void build_progress(void *user, unsigned done, unsigned total, const char
         t->events.prepare(t->events.user, "building kernels", done, total);
 }
 
+/* Whether there is a class for each image, if the method needs one. */
+static int check_labels(const ctr_trainer *t)
+{
+    const struct ctr_data_info *info = ctr_data_info(t->data);
+    size_t n = 0;
+    while (n < info->n && info->n_classes > 0 && info->labels[n] >= 0)
+        n++;
+    if (!t->method->needs_labels || n == info->n)
+        return 0;
+    return ctr_hint(ctr_fail(CTR_E_DATA,
+                             "the method %s needs labels; the images in '%s' have none",
+                             t->method->name, info->path),
+                    "put the images into a sub-folder per class, or use another --method");
+}
+
 static int open_data(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
@@ -68,6 +83,8 @@ static int open_data(ctr_trainer *t)
         return rc;
     rc = ctr_images_open(&t->images, t->dev, t->data, p->stream ? 1 : 0, prepare_progress, t);
     if (rc != 0)
+        return rc;
+    if ((rc = check_labels(t)) != 0)
         return rc;
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
@@ -91,10 +108,11 @@ static int open_data(ctr_trainer *t)
     return t->order && t->rates ? 0 : CTR_E_FAIL;
 }
 
-/* Gradients and the optimiser. Those stored as fp16 would vanish below 6e-8: the loss is scaled. */
-static int record_update(ctr_trainer *t, ctr_tensor *loss)
+/* Gradients, the optimiser, what the method does after it. Gradients stored as fp16 would vanish below 6e-8: the loss is scaled. */
+static int record_update(ctr_trainer *t, struct ctr_method_io *io)
 {
     ctr_graph *g = t->g;
+    ctr_tensor *loss = io->loss;
     ctr_tensor *scalars = t->batch.scalars, *scale = NULL, *seed = NULL;
     if (t->params->precision == CTR_F16) {
         scale = ctr_loss_scale(g);
@@ -103,8 +121,9 @@ static int record_update(ctr_trainer *t, ctr_tensor *loss)
     int rc = ctr_graph_backward(g, loss, seed);
     if (rc == 0 && scale)
         scalars = ctr_loss_scale_settle(g, scale, scalars);
-    return rc != 0 ? rc
-                   : t->optim->record(g, scalars, (float)t->weight_decay, t->params->optim_option);
+    if (rc == 0)
+        rc = t->optim->record(g, scalars, (float)t->weight_decay, t->params->optim_option);
+    return rc != 0 || !t->method->after_update ? rc : t->method->after_update(io);
 }
 
 /* The whole step as a graph. */
@@ -124,17 +143,23 @@ static int record(ctr_trainer *t)
                            .storage = p->precision},
         .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
         .option = p->method_option,
+        .steps = t->total_steps,
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
     io.views =
         ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
                     t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small : &p->augment_large);
+    io.step = t->batch.step;
+    if (t->method->needs_labels) {
+        t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
+        io.label = ctr_batch_labels(g, t->labels, t->source.index);
+    }
     int rc = ctr_graph_status(g);
     if (rc == 0)
         rc = t->method->build(&io);
     if (rc == 0)
-        rc = record_update(t, io.loss);
+        rc = record_update(t, &io);
     t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
     t->has_top1 = io.top1 != NULL;
     t->has_similarity = io.similarity != NULL;
@@ -171,6 +196,8 @@ static int build(ctr_trainer *t)
     CTR_TRY(ctr_graph_lower(t->g));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
     CTR_TRY(ctr_store_init_end(&drawing, 1));
+    if (t->labels)
+        CTR_TRY(ctr_tensor_write(t->labels, ctr_data_info(t->data)->labels, t->labels->bytes));
 out:
     ctr_store_init_end(&drawing, 0);
     free(tuned);

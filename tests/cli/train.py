@@ -188,6 +188,37 @@ class Train(unittest.TestCase):
         for kind in "fp16", "bf16":
             self.assertLess(self.activations("--precision", kind), 0.7 * whole)
 
+    def test_methods_learn_and_resume(self):
+        """Each method: its loss falls (once a queue is full), the same seed gives the same bytes, also killed and resumed."""
+        more = {"moco": ["--queue", "64", "--ema", "0.5"]}
+        listed = run("train", "--help").out.split("Methods:\n")[1].split("\n\n")[0]
+        for name in re.findall(r"^  (\S+)", listed, re.M)[1:]:  # the first is simclr
+            args = ["--limit", "192", "--batch", "32", "--epochs", "10", "--log-steps", "1",
+                    "--method", name, *more.get(name, [])]
+            self.train(*args, "--out", self.path(name))
+            metrics = self.metrics(name)
+            first, last = (sum(line["loss"] for line in part) for part in (metrics[5:15], metrics[-10:]))
+            self.assertLess(last, first, name)
+            again = name + "-again"
+            process = self.start(*args, "--checkpoint-steps", "5", "--out", self.path(again))
+            self.wait_for(again, 5, process)
+            process.kill()
+            process.wait()
+            self.train("--resume", self.path(again))
+            self.assertEqual(self.checkpoint(again, 60), self.checkpoint(name, 60), name)
+            self.assertEqual(self.metrics(again), metrics, name)
+            done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--no-baselines", "--json")
+            self.assertEqual(done.returncode, 0, done.err)
+
+    def test_labels_are_needed(self):
+        one = os.path.join(self.folder_of_images("one"), "one")
+        done = self.train("--method", "supcon", "--data", one, "--batch", "16", code=7)
+        self.assertIn("needs labels", done.err)
+        self.assertIn("sub-folder per class", done.err)
+        self.train(*SMALL, "--method", "supcon", "--stream", "--out", self.path("s"))
+        self.train(*SMALL, "--method", "supcon", "--out", self.path("r"))
+        self.assertEqual(self.checkpoint("s", 10), self.checkpoint("r", 10))
+
     def test_refusals(self):
         os.makedirs(self.path("full"))
         open(self.path("full", "x"), "w").close()

@@ -31,6 +31,17 @@ static void rig_open(struct rig *r, size_t N, size_t D)
     ctr_graph_want_grad(r->z);
 }
 
+/* NT-Xent of rows z, with its figure of neighbours. */
+static void rig_ntxent(struct rig *r, ctr_tensor *z, float temperature)
+{
+    size_t N = z ? z->dim[0] / 2 : 0;
+    ctr_tensor *top = NULL, *positive = ctr_row_dot(r->g, z, z, 1 / temperature, N);
+    ctr_tensor *negatives = ctr_lse(r->g, z, z, 1 / temperature, N, &top);
+    struct ctr_contrast p = {CTR_CONTRAST_NTXENT, 1 / temperature};
+    r->loss = ctr_contrast(r->g, positive, negatives, top, &p);
+    r->top1 = ctr_contrast_nearest(r->loss);
+}
+
 static void rig_build(struct rig *r)
 {
     ctr_graph_keep(r->loss);
@@ -121,7 +132,7 @@ static void large(size_t N, double T)
     for (size_t i = 0; i < M; i++) /* row i of view v: kind i % PAIRS of that view */
         memcpy(z + i * D, w + (i / N * PAIRS + i % N % PAIRS) * D, D * 4);
     rig_open(&r, M, D);
-    r.loss = ctr_ntxent(r.g, r.z, (float)T, NULL);
+    rig_ntxent(&r, r.z, (float)T);
     rig_build(&r);
     double extra = (double)(ctr_graph_report(r.g).arena_bytes - r.z->bytes) / (1 << 20);
     if (N <= 4096)
@@ -167,7 +178,7 @@ static void collapsed(void **state)
     for (size_t i = 0; i < M * D; i++)
         z[i] = i % D == 3 ? 1 : 0;
     rig_open(&r, M, D);
-    r.loss = ctr_ntxent(r.g, r.z, 0.01f, &r.top1);
+    rig_ntxent(&r, r.z, 0.01f);
     rig_build(&r);
     float loss = rig_run(&r, z, dz);
     assert_int_equal(ctr_tensor_read(&top1, r.top1, 4), 0);
@@ -185,7 +196,7 @@ static void nan_is_seen(void **state)
     static float z[M * D];
     struct rig r;
     rig_open(&r, M, D);
-    r.loss = ctr_ntxent(r.g, r.z, 0.1f, NULL);
+    rig_ntxent(&r, r.z, 0.1f);
     rig_build(&r);
     for (size_t at = 0; at < M * D; at += 101) {
         random_rows(z, M, D, 2);
@@ -205,7 +216,7 @@ static void zero_rows(void **state)
     random_rows(z, M, D, 3);
     memset(z + 5 * D, 0, 3 * D * sizeof *z);
     rig_open(&r, M, D);
-    r.loss = ctr_ntxent(r.g, ctr_l2norm(r.g, r.z), 0.1f, NULL);
+    rig_ntxent(&r, ctr_l2norm(r.g, r.z), 0.1f);
     rig_build(&r);
     assert_true(isfinite(rig_run(&r, z, dz)));
     for (size_t i = 0; i < M * D; i++)
@@ -248,13 +259,22 @@ static void refused(ctr_tensor *got, struct rig *r, const char *part)
 static void refusals(void **state)
 {
     struct rig r;
-    const float bad[] = {0, -1, NAN, INFINITY, 1e-9f};
+    const float bad[] = {NAN, INFINITY, 1e9f};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         rig_open(&r, 4, 3);
-        refused(ctr_ntxent(r.g, r.z, bad[i], NULL), &r, "temperature");
+        refused(ctr_lse(r.g, r.z, r.z, bad[i], 0, NULL), &r, "scale");
     }
     rig_open(&r, 5, 3);
-    refused(ctr_ntxent(r.g, r.z, 0.5f, NULL), &r, "two views");
+    ctr_tensor *wide = ctr_graph_input(r.g, "wide", CTR_F32, 2, (size_t[]){5, 4});
+    refused(ctr_lse(r.g, r.z, wide, 1, 0, NULL), &r, "length");
+    rig_open(&r, 5, 3);
+    wide = ctr_graph_input(r.g, "wide", CTR_F32, 2, (size_t[]){5, 4});
+    refused(ctr_row_dot(r.g, r.z, wide, 1, 0), &r, "shape");
+    rig_open(&r, 5, 3);
+    refused(ctr_take_rows(r.g, r.z, 3, 3), &r, "rows 3 to 6");
+    rig_open(&r, 5, 3);
+    ctr_tensor *two = ctr_graph_input(r.g, "two", CTR_I32, 1, (size_t[]){2});
+    refused(ctr_label_mean(r.g, r.z, two), &r, "views of 2 labels");
     rig_open(&r, 5, 3);
     refused(ctr_softmax_xent(r.g, r.z, r.z), &r, "label");
     rig_open(&r, 5, 3);

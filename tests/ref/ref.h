@@ -55,11 +55,32 @@ void ref_similarity_fwd(double *s, const double *a, const double *b, double scal
 void ref_similarity_bwd(double *da, double *db, const double *ds, const double *a, const double *b,
                         double scale, size_t A, size_t B, size_t D);
 
-/* z[2N,D]. */
-void ref_ntxent_fwd(double *loss, const double *z, double T, size_t N, size_t D);
-void ref_ntxent_bwd(double *dz, double dloss, const double *z, double T, size_t N, size_t D);
-void ref_ntxent_top1(double *rows, const double *z, size_t N, size_t D);
-void ref_ntxent_similarity(double *mean, const double *z, size_t N, size_t D);
+void ref_row_dot_fwd(double *y, const double *a, const double *b, double scale, size_t shift, size_t M,
+                     size_t D);
+void ref_row_dot_bwd(double *da, double *db, const double *dy, const double *a, const double *b,
+                     double scale, size_t shift, size_t M, size_t D);
+
+/* a[M,D], b[K,D]; lse in bwd is the forward's. */
+void ref_lse_fwd(double *lse, const double *a, const double *b, double scale, size_t period, size_t M,
+                 size_t K, size_t D);
+void ref_lse_bwd(double *da, double *db, const double *dlse, const double *lse, const double *a,
+                 const double *b, double scale, size_t period, size_t M, size_t K, size_t D);
+void ref_lse_top(double *top, const double *a, const double *b, double scale, size_t period, size_t M,
+                 size_t K, size_t D);
+
+/* x[M,D], label[N]; its own gradient. */
+void ref_label_mean(double *y, const double *x, const double *label, size_t M, size_t N, size_t D);
+
+void ref_contrast_fwd(double *loss, const double *pos, const double *neg, int kind, size_t M);
+void ref_contrast_bwd(double *dpos, double *dneg, double dloss, const double *pos, const double *neg,
+                      int kind, size_t M);
+void ref_contrast_nearest(double *share, const double *pos, const double *top, size_t M);
+
+void ref_mean_fwd(double *y, const double *x, double scale, double offset, size_t n);
+void ref_mean_bwd(double *dx, double dy, double scale, size_t n);
+
+void ref_take_rows_fwd(double *y, const double *x, size_t first, size_t n, size_t row);
+void ref_take_rows_bwd(double *dx, const double *dy, size_t first, size_t n, size_t row);
 
 void ref_softmax_xent_fwd(double *loss, const double *x, const double *label, size_t N, size_t K);
 void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const double *label, size_t N,

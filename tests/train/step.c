@@ -1,39 +1,115 @@
 /* step.c -- see step.h. */
 #include "train/step.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 
+static void settle_options(struct step *s, const struct ctr_method *method)
+{
+    for (size_t i = 0; method->options && method->options[i].name; i++)
+        s->option[i] = strcmp(method->options[i].name, "queue") == 0 ? 64 : method->options[i].init;
+}
+
 static int record(struct step *s, const char *encoder, double width, size_t N, size_t H)
 {
-    static const double temperature = 0.5;
-    const struct ctr_method *method = ctr_method_find("simclr");
-    s->views = ctr_graph_input(s->g, "views", CTR_F32, 4, (size_t[]){2 * N, H, H, 3});
+    const struct ctr_method *method = ctr_method_find(s->method ? s->method : "simclr");
+    if (!method)
+        return ctr_fail(CTR_E_USAGE, "no method '%s'", s->method);
+    settle_options(s, method);
+    s->views = ctr_graph_input(s->g, "views", CTR_F32, 4, (size_t[]){method->views * N, H, H, 3});
+    s->label = ctr_graph_input(s->g, "label", CTR_I32, 1, &N);
+    s->number = ctr_graph_input(s->g, "step", CTR_U32, 1, (size_t[]){4});
     s->io = (struct ctr_method_io){
         .g = s->g,
         .views = s->views,
         .N = N,
-        .V = 2,
+        .V = method->views,
+        .label = method->needs_labels ? s->label : NULL,
+        .step = s->number,
+        .steps = STEP_TOTAL,
         .encoder = ctr_encoder_find(encoder),
         .encoder_params = {.stem = CTR_STEM_AUTO, .width = width, .training = 1},
         .head = {.hidden = 0, .out = 128, .bn = 1, .training = 1},
-        .option = &temperature,
+        .option = s->option,
     };
     int rc = method->build(&s->io);
     if (rc == 0)
         ctr_graph_keep(s->io.loss);
     for (size_t i = 0; s->keep_outputs && ctr_graph_node(s->g, i); i++)
         ctr_graph_keep(ctr_graph_node(s->g, i)->out[0]);
-    return rc != 0 ? rc : ctr_graph_backward(s->g, s->io.loss, NULL);
+    if (rc == 0)
+        rc = ctr_graph_backward(s->g, s->io.loss, NULL);
+    return rc == 0 && method->after_update ? method->after_update(&s->io) : rc;
+}
+
+static void turn(float *x, const struct ctr_store_entry *e)
+{
+    size_t D = e->dim[e->rank - 1];
+    for (size_t i = 0; i < e->count; i += D) {
+        double square = 0;
+        for (size_t k = i; k < i + D; k++)
+            square += pow(cos((double)(k + k % 7)), 2);
+        for (size_t k = i; k < i + D; k++)
+            x[k] = (float)(cos((double)(k + k % 7)) / sqrt(square));
+    }
+}
+
+/* Shadows that differ from what they follow, and a filled queue. */
+static int set_kept(struct step *s)
+{
+    for (size_t i = 0; i < ctr_store_entries(s->store); i++) {
+        const struct ctr_store_entry *e = ctr_store_entry(s->store, i);
+        int queue = e->is_state && e->init.kind == CTR_INIT_DIRECTIONS, rc;
+        float *x = ctr_alloc(e->count, sizeof *x);
+        if (!x || (rc = ctr_store_read(x, s->store, i, CTR_STORE_VALUES)) != 0)
+            return CTR_E_FAIL;
+        for (size_t k = 0; k < e->count; k++)
+            x[k] = (float)((double)x[k] * (1 + 0.2 * cos((double)k)));
+        if (queue)
+            turn(x, e);
+        if (queue)
+            rc = ctr_store_write(s->store, i, CTR_STORE_VALUES, x);
+        else if (ctr_store_has_shadow(s->store) && !e->is_state)
+            rc = ctr_store_write(s->store, i, CTR_STORE_SHADOW, x);
+        free(x);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int write_inputs(struct step *s)
+{
+    int rc = 0;
+    struct ctr_rng rng;
+    int32_t *label = ctr_alloc(s->label->count, sizeof *label);
+    s->x = ctr_alloc(s->views->count, sizeof *s->x);
+    if (!s->x || !label)
+        return CTR_E_FAIL;
+    ctr_rng_init(&rng, 2, CTR_RNG_TEST, 0, 0);
+    float level = 0.5f;
+    for (size_t i = 0; i < s->views->count; i++) {
+        level = 0.7f * level + 0.3f * ctr_rng_uniform(&rng);
+        s->x[i] = level;
+    }
+    for (size_t i = 0; i < s->label->count; i++)
+        label[i] = (int32_t)(i % 5);
+    CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));
+    CTR_TRY(ctr_tensor_write(s->label, label, s->label->bytes));
+    CTR_TRY(ctr_tensor_write(s->number, (uint32_t[]){0, 0, 0, STEP_NUMBER}, s->number->bytes));
+out:
+    free(label);
+    return rc;
 }
 
 int step_run(struct step *s, const char *device, const char *encoder, double width, size_t N,
              size_t H)
 {
     int rc = 0;
-    struct ctr_rng rng;
     CTR_TRY(ctr_dev_open(&s->dev, device, NULL));
     CTR_TRY(ctr_store_create(&s->store, s->dev));
     CTR_TRY(ctr_graph_create(&s->g, s->dev, s->store));
@@ -42,16 +118,8 @@ int step_run(struct step *s, const char *device, const char *encoder, double wid
     CTR_TRY(ctr_graph_lower(s->g));
     CTR_TRY(ctr_dev_build(s->dev, 1, NULL, NULL));
     CTR_TRY(ctr_store_init(s->store, 1));
-    s->x = ctr_alloc(s->views->count, sizeof *s->x);
-    if (!s->x)
-        CTR_TRY(CTR_E_FAIL);
-    ctr_rng_init(&rng, 2, CTR_RNG_TEST, 0, 0);
-    float level = 0.5f;
-    for (size_t i = 0; i < s->views->count; i++) {
-        level = 0.7f * level + 0.3f * ctr_rng_uniform(&rng);
-        s->x[i] = level;
-    }
-    CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));
+    CTR_TRY(set_kept(s));
+    CTR_TRY(write_inputs(s));
     CTR_TRY(ctr_graph_replay(s->g));
     CTR_TRY(ctr_dev_finish(s->dev));
 out:

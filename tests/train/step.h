@@ -1,24 +1,31 @@
-/* step.h -- one SimCLR step on fixed inputs, for comparing with other implementations. */
+/* step.h -- one step of a method on fixed inputs, for comparing with other implementations. */
 #ifndef CTR_TESTS_TRAIN_STEP_H
 #define CTR_TESTS_TRAIN_STEP_H
 
 #include "method/method.h"
 
+#define STEP_NUMBER 3 /* of the run's STEP_TOTAL, from 1 */
+#define STEP_TOTAL  8
+
 struct step {
     ctr_dev *dev;
     ctr_store *store;
     ctr_graph *g;
-    ctr_tensor *views;
+    ctr_tensor *views, *label, *number;
     struct ctr_method_io io;
+    const char *method; /* NULL: simclr */
+    double option[CTR_MAX_OPTIONS];
     int keep_outputs;
     struct ctr_plan_params plan;
     float *x; /* what `views` is given: smoothed uniform noise in [0,1) */
 };
 
-/* Records forward and backward of `encoder`, `width` times as wide, under SimCLR (temperature 0.5, head hidden = the
- * encoder's dimension, out 128, batch-norm) for N pairs of H x H images, draws parameters from seed
- * 1 and images from seed 2, and runs it once. In: all zero, or with keep_outputs, so that every node's
- * first output stays readable, or `plan` set. */
+/* Records forward, backward and after_update of `encoder`, `width` times as wide, under the method
+ * with its defaults, but a queue of 64 (head hidden = the encoder's dimension, out 128,
+ * batch-norm), for N images of H x H, draws parameters from seed 1 and images from seed 2, labels
+ * image i as i mod 5, sets shadows to (1 + 0.2 cos k) times value k and rows of a queue to
+ * directions of cos(i + (i mod 7)), i over all its values, and runs it once. In: all zero but what
+ * is said in the struct. */
 int step_run(struct step *s, const char *device, const char *encoder, double width, size_t N,
              size_t H);
 void step_finish(struct step *s);

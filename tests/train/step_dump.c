@@ -1,5 +1,6 @@
-/* step_dump.c -- `step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
- * (step.h) and writes its views, parameters, gradients ("grad.NAME"), loss, and on which side of zero each
+/* step_dump.c -- `step-dump [METHOD/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
+ * (step.h) and writes its views, parameters, gradients ("grad.NAME"), what its shadow and queue are after
+ * the step ("after.NAME"), loss, and on which side of zero each
  * value of each rectified layer is ("mask.NUMBER", in order: rounding decides it for values next to
  * zero, and with it the gradient). tests/torch/step.py compares the file with PyTorch. With REPEATS
  * no masks are kept, since they cost memory, and the median time of further steps is printed. */
@@ -58,11 +59,23 @@ static int rectifies(const ctr_node *node)
            strcmp(node->op->name, "dense") == 0;
 }
 
+/* What after_update leaves of entry i, where it does. */
+static int add_after(struct ctr_st_tensor *t, size_t *n, const struct step *s, size_t i)
+{
+    const struct ctr_store_entry *e = ctr_store_entry(s->store, i);
+    enum ctr_store_part part = e->is_state ? CTR_STORE_VALUES : CTR_STORE_SHADOW;
+    if (e->is_state ? e->init.kind != CTR_INIT_DIRECTIONS : !ctr_store_has_shadow(s->store))
+        return 0;
+    float *x = ctr_alloc(e->count, sizeof *x);
+    int rc = x ? ctr_store_read(x, s->store, i, part) : CTR_E_FAIL;
+    return rc != 0 ? rc : add(&t[(*n)++], e->is_state ? "after." : "after.shadow.", e, x);
+}
+
 static int dump(struct step *s, const char *path)
 {
     int rc = 0;
     size_t n = 0, entries = ctr_store_entries(s->store);
-    struct ctr_st_tensor *t = ctr_alloc(2 * entries + 2 + ctr_graph_report(s->g).nodes, sizeof *t);
+    struct ctr_st_tensor *t = ctr_alloc(3 * entries + 2 + ctr_graph_report(s->g).nodes, sizeof *t);
     unsigned masks = 0;
     const ctr_node *node;
     float loss;
@@ -80,6 +93,7 @@ static int dump(struct step *s, const char *path)
         }
     for (size_t i = 0; i < entries; i++) {
         const struct ctr_store_entry *e = ctr_store_entry(s->store, i);
+        CTR_TRY(add_after(t, &n, s, i));
         if (e->is_state)
             continue;
         float *value = ctr_alloc(e->count, sizeof *value),
@@ -133,10 +147,16 @@ int main(int argc, char **argv)
     struct step s = {.keep_outputs = argc <= 5, .plan.recompute = argc > 6 ? (enum ctr_recompute)atoi(argv[6]) : CTR_RECOMPUTE_AUTO};
     if (argc < 5) {
         fprintf(stderr,
-                "usage: step-dump ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
+                "usage: step-dump [METHOD/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
         return 2;
     }
-    char *colon = strchr(argv[1], ':');
+    char *slash = strchr(argv[1], '/'), *colon;
+    if (slash) {
+        *slash = '\0';
+        s.method = argv[1];
+        argv[1] = slash + 1;
+    }
+    colon = strchr(argv[1], ':');
     double width = colon ? atof(colon + 1) : 1;
     if (colon)
         *colon = '\0';

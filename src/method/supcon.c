@@ -1,0 +1,46 @@
+/* supcon.c -- supervised contrastive learning: all views of a class must find each other among all.
+ * In: views[2N,H,W,3], label[N]. Out: L_out of the normalised projections z[2N,D]:
+ *     mean_i [log sum_{k != i} e^(z_i.z_k / T) - mean_{p in P(i)} z_i.z_p / T],
+ * P(i) the other rows of i's class. The second mean is a product with the mean of those rows.
+ * Khosla et al., "Supervised contrastive learning", arXiv:2004.11362, equation 2. The reference
+ * code's factor T / 0.07 in front is left out: it belongs to the learning rate. */
+#include "method/method.h"
+
+#include <math.h>
+
+enum { TEMPERATURE };
+
+static const struct ctr_option options[] = {
+    [TEMPERATURE] = {"temperature", "T", 0.1, 0.01, 10.0, "softmax temperature of the loss"},
+    {0},
+};
+
+static int build(struct ctr_method_io *io)
+{
+    ctr_graph *g = io->g;
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views));
+    float scale = (float)(1 / io->option[TEMPERATURE]);
+    ctr_tensor *positive = ctr_row_dot(g, z, ctr_label_mean(g, z, io->label), scale, 0);
+    ctr_tensor *all = ctr_lse(g, z, z, scale, io->V * io->N, NULL);
+    io->loss =
+        ctr_contrast(g, positive, all, NULL, &(struct ctr_contrast){CTR_CONTRAST_DECOUPLED, scale});
+    io->similarity = ctr_contrast_similarity(io->loss);
+    return ctr_graph_status(g);
+}
+
+static double chance_loss(size_t N, const double *option)
+{
+    return log(2.0 * (double)N - 1.0);
+}
+
+extern const struct ctr_method ctr_method_supcon;
+const struct ctr_method ctr_method_supcon = {
+    .name = "supcon",
+    .text = "two augmented views and labels: all views of a class are positives",
+    .paper = "arXiv:2004.11362",
+    .views = 2,
+    .needs_labels = 1,
+    .options = options,
+    .build = build,
+    .chance_loss = chance_loss,
+};

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""One step of a learning method in PyTorch on what step-dump wrote:
+methods.py METHOD DUMP.safetensors [--fixture].
+
+Each loss is written down as its paper has it, with whole matrices, in double precision. Prints the
+relative error of the loss, of each gradient and of what a step leaves (shadow, queue); exits 1 when one
+is above 2e-4 (a bias before batch-norm has no gradient but rounding). --fixture prints tests/train/fixtures/METHOD.inc. The inputs are those of
+tests/train/step.h."""
+import argparse
+import copy
+import math
+import sys
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from step import Cnn, Relu, ReluLayer, projection
+
+NUMBER, TOTAL = 3, 8  # step.h: STEP_NUMBER, STEP_TOTAL
+
+
+def mlp(dump, name, plain_last=False):
+    """The head whose parameters are in the dump; plain_last: batch-norm without parameters behind it."""
+    layers, at = [], 0
+    while "%s.%d.weight" % (name, at) in dump:
+        out, features = dump["%s.%d.weight" % (name, at)].shape
+        layers.append(nn.Linear(features, out, bias="%s.%d.bias" % (name, at) in dump))
+        if "%s.%d.weight" % (name, at + 3) in dump:
+            norm = "%s.%d.weight" % (name, at + 1) in dump
+            layers += [nn.BatchNorm1d(out) if norm else nn.Identity(), ReluLayer()]
+        elif plain_last:
+            layers.append(nn.BatchNorm1d(out, affine=False))
+        at += 3
+    return nn.Sequential(*layers)
+
+
+class Net(nn.Module):
+    """The encoder's parameters stand beside the heads', under the dump's names."""
+
+    def __init__(self, dump, plain_last):
+        super().__init__()
+        self.encoder = Cnn(dump)
+        self.projection_head = mlp(dump, "projection_head", plain_last)
+        self.predictor = mlp(dump, "predictor")
+
+    def named(self):
+        return {n.removeprefix("encoder."): p for n, p in self.named_parameters()}
+
+    def project(self, x):
+        return self.projection_head(self.encoder(x))
+
+
+class Step:
+    """What a loss is given: the network, its shadow, views, labels, a queue, and what it leaves."""
+
+    def __init__(self, dump, plain_last=False):
+        self.net = Net(dump, plain_last)
+        with torch.no_grad():
+            for name, p in self.net.named().items():
+                p.copy_(dump[name])
+        self.shadow = copy.deepcopy(self.net).double().requires_grad_(False)
+        for p in self.shadow.named().values():
+            k = torch.arange(p.numel(), dtype=torch.float64)
+            p.copy_((p.flatten() * (1 + 0.2 * torch.cos(k))).float().double().view_as(p))
+        self.net.double()
+        self.x = dump["views"].permute(0, 3, 1, 2).contiguous().double()
+        self.views = len(self.x)
+        self.after = {}
+
+    def labels(self, views=2):
+        return (torch.arange(self.views // views) % 5).repeat(views)
+
+    def queue(self, rows, dim):
+        k = torch.arange(rows * dim, dtype=torch.float64).view(rows, dim)
+        return F.normalize(torch.cos(k + k % 7), dim=1).float().double()
+
+    def put(self, name, queue, rows):
+        at = ((NUMBER - 1) * len(rows) + torch.arange(len(rows))) % len(queue)
+        queue = queue.clone()
+        queue[at] = rows.detach()
+        self.after[name] = queue
+
+    def follow(self, momentum):
+        net = self.net.named()
+        for name, p in self.shadow.named().items():
+            self.after["shadow." + name] = momentum * p + (1 - momentum) * net[name].detach()
+
+
+def other_view(x):
+    return x.roll(len(x) // 2, 0)
+
+
+def simclr(s):
+    z = F.normalize(s.net.project(s.x), dim=1)
+    logits = (z @ z.T / 0.5).fill_diagonal_(-math.inf)
+    return F.cross_entropy(logits, torch.arange(len(z)).roll(len(z) // 2))
+
+
+def supcon(s):
+    z = F.normalize(s.net.project(s.x), dim=1)
+    label, own = s.labels(), torch.eye(len(z), dtype=torch.bool)
+    logits = (z @ z.T / 0.1).masked_fill(own, -math.inf)
+    log_p = (logits - logits.logsumexp(1, keepdim=True)).masked_fill(own, 0)
+    same = ((label[:, None] == label) & ~own).double()
+    return -((log_p * same).sum(1) / same.sum(1)).mean()
+
+
+def moco(s):
+    first, second = s.x.chunk(2)
+    q = F.normalize(s.net.project(first), dim=1)
+    k = F.normalize(s.shadow.project(second), dim=1)
+    queue = s.queue(64, q.shape[1])
+    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ queue.T], 1) / 0.2
+    s.put("queue", queue, k)
+    s.follow(0.99)
+    return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long))
+
+
+def byol(s):
+    p = s.net.predictor(s.net.project(s.x))
+    z = s.shadow.project(s.x)
+    s.follow(1 - (1 - 0.99) * (math.cos(math.pi * (NUMBER - 1) / TOTAL) + 1) / 2)
+    return (2 - 2 * F.cosine_similarity(p, other_view(z))).mean()
+
+
+def simsiam(s):
+    z = s.net.project(s.x)
+    p = s.net.predictor(z)
+    return -F.cosine_similarity(p, other_view(z.detach())).mean()
+
+
+METHODS = {f.__name__: f for f in (simclr, supcon, moco, byol, simsiam)}
+PLAIN_LAST = ("simsiam",)
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("method", choices=METHODS)
+    args.add_argument("dump")
+    args.add_argument("--fixture", action="store_true")
+    args = args.parse_args()
+    dump = load_file(args.dump)
+    Relu.masks = [dump[n] for n in sorted(dump) if n.startswith("mask.")]
+    s = Step(dump, args.method in PLAIN_LAST)
+    loss = METHODS[args.method](s)
+    assert Relu.used == len(Relu.masks)
+    loss.backward()
+    wanted = {"grad." + n: p.grad for n, p in s.net.named().items() if p.grad is not None}
+    wanted.update(("after." + n, p) for n, p in s.after.items())
+    if args.fixture:
+        print("/* Generated by tests/torch/methods.py --fixture: {name, norm, projection} of each gradient\n"
+              " * and of what the step leaves, in PyTorch %s, double precision. */"
+              % torch.__version__.split("+")[0])
+        print('{"loss", %.9e, 0},' % loss.item())
+        for name, t in wanted.items():
+            print('{"%s", %.9e, %.9e},' % (name.removeprefix("grad."), float(t.norm()), projection(t)))
+        return
+    largest = max(float(t.norm()) for n, t in wanted.items() if n.startswith("grad."))
+    worst = abs(float(dump["loss"]) - loss.item()) / abs(loss.item())
+    print("loss: ours %.9g, PyTorch %.9g (double)" % (float(dump["loss"]), loss.item()))
+    for name, want in wanted.items():
+        scale = max(float(want.norm()), 1e-2 * largest if name.startswith("grad.") else 1e-6)
+        error = float((dump[name].double() - want).norm()) / scale
+        worst = max(worst, error)
+        print("  %-36s %.1e" % (name, error))
+    print("%s: worst relative error %.1e" % (args.method, worst))
+    sys.exit(worst > 2e-4)
+
+
+if __name__ == "__main__":
+    main()

@@ -200,7 +200,7 @@ static int ntxent(struct bench_graph *b, const size_t *v, enum bench_pass pass)
         ctr_graph_want_grad(z);
     ctr_tensor *positive = ctr_row_dot(b->g, z, z, 2, v[0]);
     ctr_tensor *negatives = ctr_lse(b->g, z, z, 2, v[0], NULL);
-    struct ctr_contrast contrast = {CTR_CONTRAST_NTXENT, 2};
+    struct ctr_contrast contrast = {.kind = CTR_CONTRAST_NTXENT, .scale = 2};
     return gradients(b, ctr_contrast(b->g, positive, negatives, NULL, &contrast), pass);
 }
 

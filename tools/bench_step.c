@@ -29,6 +29,7 @@ static struct ctr_train_params params_of(const struct bench_row *row, const stru
                                  .precision = opt_storage(o->precision),
                                  .method = "simclr",
                                  .head_out = 128,
+                                 .head_layers = 2,
                                  .head_bn = 1,
                                  .epochs = 1000000,
                                  .batch = row->pairs,

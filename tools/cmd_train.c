@@ -85,6 +85,8 @@ static void line(struct ctr_str *s, const struct ctr_train_progress *p)
         ctr_str_addf(s, " (%.0f%% of chance)", 100 * p->loss / p->chance);
     if (p->positive_top1 == p->positive_top1)
         ctr_str_addf(s, "  top1 %.0f%%", 100 * p->positive_top1);
+    if (p->pairs_right == p->pairs_right)
+        ctr_str_addf(s, "  pairs right %.0f%%", 100 * p->pairs_right);
     ctr_str_addf(s, "  %.0f images/s", p->images_per_s);
 }
 

@@ -1,9 +1,10 @@
 /* byol.c -- Bootstrap your own latent: predict of each view what a slowly following copy of the
- * network makes of the other view. No negatives. In: views[2N,H,W,3]. Out: with p =
- * predictor(projection) and z' the projections by the shadow, rows normalised, mean_i (2 - 2
- * p_i.z'_j),  j the other view of i; then the shadow moves, slower and slower: its momentum rises
- * to 1 along half a cosine. Grill et al., arXiv:2006.07733, equation 2; their sum of both
- * directions is twice this mean. */
+ * network makes of the other view. No negatives.
+ * In: views[2N,H,W,3]. Out: with p = predictor(projection) and z' the projections by the shadow,
+ * rows normalised,
+ *     mean_i (2 - 2 p_i.z'_j),  j the other view of i;
+ * then the shadow moves, slower and slower: its momentum rises to 1 along half a cosine.
+ * Grill et al., arXiv:2006.07733, equation 2; their sum of both directions is twice this mean. */
 #include "method/method.h"
 #include "optim/optim.h"
 
@@ -19,11 +20,12 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    struct ctr_head_params predictor = {.hidden = (size_t)io->option[HIDDEN],
-                                        .out = io->head.out,
+    ctr_tensor *z = ctr_method_project(io, io->views);
+    struct ctr_head_params predictor = {.layers = 2,
+                                        .hidden = (size_t)io->option[HIDDEN],
+                                        .out = z ? z->dim[1] : 0,
                                         .bn = io->head.bn,
                                         .training = 1};
-    ctr_tensor *z = ctr_method_project(io, io->views);
     ctr_tensor *p = ctr_l2norm(g, ctr_head(g, "predictor", z, &predictor));
     ctr_tensor *target = ctr_l2norm(g, ctr_method_project_shadow(io, io->views));
     ctr_tensor *similarity = ctr_row_dot(g, p, target, 1, io->N);

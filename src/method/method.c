@@ -1,16 +1,17 @@
-/* method.c -- the list of methods, and how most of them begin. A new one: its file, its
- * declaration, its row here. */
+/* method.c -- the list of methods, and how most of them begin. A new one: its file, its name here. */
 #include "method/method.h"
 
 #include <string.h>
 
-extern const struct ctr_method ctr_method_simclr, ctr_method_supcon, ctr_method_moco,
-    ctr_method_byol, ctr_method_simsiam;
+#define METHODS(M)                                                                                 \
+    M(simclr) M(margin) M(triplet) M(npair) M(supcon) M(dcl) M(dclw) M(debiased) M(moco) M(byol)   \
+    M(simsiam)
 
-const struct ctr_method *const ctr_methods[] = {
-    &ctr_method_simclr, &ctr_method_supcon,  &ctr_method_moco,
-    &ctr_method_byol,   &ctr_method_simsiam, NULL,
-};
+#define DECLARE(name) extern const struct ctr_method ctr_method_##name;
+#define ROW(name)     &ctr_method_##name,
+
+METHODS(DECLARE)
+const struct ctr_method *const ctr_methods[] = {METHODS(ROW) NULL};
 
 const struct ctr_method *ctr_method_find(const char *name)
 {

@@ -27,14 +27,15 @@ struct ctr_method_io {
     /* out, each [1] or NULL where the method has no such figure: the share of rows that have their
      * positive nearest; the mean similarity of positives */
     ctr_tensor *top1, *similarity;
+    ctr_tensor *right;   /* out, the same: the share of pairs or triplets on the right side */
     ctr_tensor *left[2]; /* from build to after_update, as the method likes */
 };
 
 struct ctr_method {
     const char *name, *text, *paper;
     unsigned views;
-    int needs_labels;
-    const struct ctr_option *options; /* ends with a row without a name */
+    int (*needs_labels)(const double *option); /* NULL: never */
+    const struct ctr_option *options;          /* ends with a row without a name */
     int (*build)(struct ctr_method_io *io);
     /* Records what follows the optimiser's update: a shadow moves, a queue takes rows. May be NULL.
      */

@@ -1,10 +1,11 @@
 /* moco.c -- momentum contrast, version 2: a view must find the other one, encoded by a slowly
- * following copy of the network, among a queue of earlier ones. In: views[2N,H,W,3]. Out: with q
- * the normalised projections of view 0, k those of view 1 by the shadow and Q the queue, mean_i
- * -log(e^(q_i.k_i / T) / (e^(q_i.k_i / T) + sum_{j in Q} e^(q_i.Q_j / T))); then the shadow moves
- * and k takes the place of the oldest in Q. Symmetric: both views as queries. He et al.,
- * arXiv:1911.05722, algorithm 1; Chen et al., arXiv:2003.04297. The batch is not shuffled among
- * devices: there is one. */
+ * following copy of the network, among a queue of earlier ones.
+ * In: views[2N,H,W,3]. Out: with q the normalised projections of view 0, k those of view 1 by the
+ * shadow and Q the queue,
+ *     mean_i -log(e^(q_i.k_i / T) / (e^(q_i.k_i / T) + sum_{j in Q} e^(q_i.Q_j / T)));
+ * then k takes the place of the oldest in Q and the shadow moves. Symmetric: both views as queries.
+ * He et al., arXiv:1911.05722, algorithm 1; Chen et al., arXiv:2003.04297. The batch is not
+ * shuffled among devices: there is one. */
 #include "method/method.h"
 #include "method/queue.h"
 #include "optim/optim.h"
@@ -33,12 +34,12 @@ static int build(struct ctr_method_io *io)
         view[v] = ctr_take_rows(g, io->views, v * io->N, io->N);
     ctr_tensor *q = ctr_l2norm(g, ctr_method_project(io, view[0]));
     ctr_tensor *k = ctr_l2norm(g, ctr_method_project_shadow(io, view[1]));
-    ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], io->head.out);
+    ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], k ? k->dim[1] : 1);
     float scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_tensor *positive = ctr_row_dot(g, q, k, scale, both ? io->N : 0);
     ctr_tensor *negatives = ctr_lse(g, q, queue, scale, 0, &top);
     io->loss = ctr_contrast(g, positive, negatives, top,
-                            &(struct ctr_contrast){CTR_CONTRAST_NTXENT, scale});
+                            &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT, .scale = scale});
     io->top1 = ctr_contrast_nearest(io->loss);
     io->similarity = ctr_contrast_similarity(io->loss);
     io->left[KEYS] = k;

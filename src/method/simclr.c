@@ -22,7 +22,7 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *positive = ctr_row_dot(g, z, z, scale, io->N);
     ctr_tensor *negatives = ctr_lse(g, z, z, scale, io->N, &top);
     io->loss = ctr_contrast(g, positive, negatives, top,
-                            &(struct ctr_contrast){CTR_CONTRAST_NTXENT, scale});
+                            &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT, .scale = scale});
     io->top1 = ctr_contrast_nearest(io->loss);
     io->similarity = ctr_contrast_similarity(io->loss);
     return ctr_graph_status(g);

@@ -15,6 +15,11 @@ static const struct ctr_option options[] = {
     {0},
 };
 
+static int needs_labels(const double *option)
+{
+    return 1;
+}
+
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
@@ -22,8 +27,8 @@ static int build(struct ctr_method_io *io)
     float scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_tensor *positive = ctr_row_dot(g, z, ctr_label_mean(g, z, io->label), scale, 0);
     ctr_tensor *all = ctr_lse(g, z, z, scale, io->V * io->N, NULL);
-    io->loss =
-        ctr_contrast(g, positive, all, NULL, &(struct ctr_contrast){CTR_CONTRAST_DECOUPLED, scale});
+    io->loss = ctr_contrast(g, positive, all, NULL,
+                            &(struct ctr_contrast){.kind = CTR_CONTRAST_DECOUPLED, .scale = scale});
     io->similarity = ctr_contrast_similarity(io->loss);
     return ctr_graph_status(g);
 }
@@ -39,7 +44,7 @@ const struct ctr_method ctr_method_supcon = {
     .text = "two augmented views and labels: all views of a class are positives",
     .paper = "arXiv:2004.11362",
     .views = 2,
-    .needs_labels = 1,
+    .needs_labels = needs_labels,
     .options = options,
     .build = build,
     .chance_loss = chance_loss,

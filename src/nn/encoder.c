@@ -62,10 +62,10 @@ size_t ctr_width(const struct ctr_encoder_params *params, size_t channels)
 ctr_tensor *ctr_head(ctr_graph *g, const char *name, ctr_tensor *x, const struct ctr_head_params *p)
 {
     size_t hidden = p->hidden || !x ? p->hidden : x->count / x->dim[0];
-    unsigned layers = p->layers ? p->layers : 2, at = 0;
+    unsigned at = 0;
     char dense[64], norm[64];
-    for (unsigned i = 1; i <= layers; i++, at += 3) {
-        int last = i == layers;
+    for (unsigned i = 1; i <= p->layers; i++, at += 3) {
+        int last = i == p->layers;
         snprintf(dense, sizeof dense, "%s.%u", name, at);
         snprintf(norm, sizeof norm, "%s.%u", name, at + 1);
         int bn = last ? p->bn_last : p->bn;

@@ -37,11 +37,11 @@ extern const struct ctr_encoder ctr_encoders[];
 const struct ctr_encoder *ctr_encoder_find(const char *name);
 
 /* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, as often as there are layers before
- * the last, then dense-out; parameters below "NAME." with the numbers of a torch.nn.Sequential. The
+ * the last, then dense-out; h itself without layers; parameters below "NAME." with the numbers of a torch.nn.Sequential. The
  * projection head of Chen et al., arXiv:2002.05709, section 2.1, has two layers. */
 struct ctr_head_params {
+    unsigned layers;
     size_t hidden, out; /* hidden 0: D */
-    unsigned layers;    /* 0 stands for 2 */
     int bn, training;
     int bn_last; /* batch-norm without scale and shift behind the last layer */
 };

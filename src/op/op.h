@@ -85,12 +85,18 @@ ctr_tensor *ctr_label_mean(ctr_graph *g, ctr_tensor *x, ctr_tensor *label);
 /* A scalar, mean over the rows of f(pos_i, neg_i): pos[M] the scaled similarity of a row's positive,
  * neg[M] the logarithm of the sum of e^ of those of its negatives (ctr_lse). */
 enum ctr_contrast_kind {
-    CTR_CONTRAST_NTXENT,   /* log(1 + e^(neg - pos)): the positive against all (arXiv:2002.05709) */
-    CTR_CONTRAST_DECOUPLED /* neg - pos: against the negatives (arXiv:2110.06848) */
+    CTR_CONTRAST_NTXENT,    /* log(1 + e^(neg - pos)): the positive against all (arXiv:2002.05709) */
+    CTR_CONTRAST_DECOUPLED, /* neg - pos: against the negatives (arXiv:2110.06848) */
+    /* neg - w_i pos, w_i = 2 - M softmax_i(pos / (scale sigma)) held constant (the same paper) */
+    CTR_CONTRAST_WEIGHTED,
+    /* log(1 + max((e^neg - prior n e^pos) / (1 - prior), n e^-scale) e^-pos): n negatives, of which the
+     * share `prior` are like the row (arXiv:2007.00224) */
+    CTR_CONTRAST_DEBIASED
 };
 struct ctr_contrast {
     enum ctr_contrast_kind kind;
-    float scale; /* of the similarities, for the mean below; 1 / temperature */
+    float scale; /* of the similarities, 1 / temperature */
+    float sigma, prior, n; /* where the kind has them */
 };
 /* top: ctr_lse's, or NULL: then `nearest` is 0. */
 ctr_tensor *ctr_contrast(ctr_graph *g, ctr_tensor *pos, ctr_tensor *neg, ctr_tensor *top,
@@ -99,6 +105,21 @@ ctr_tensor *ctr_contrast(ctr_graph *g, ctr_tensor *pos, ctr_tensor *neg, ctr_ten
  * similarity of positives. */
 ctr_tensor *ctr_contrast_nearest(ctr_tensor *loss);
 ctr_tensor *ctr_contrast_similarity(ctr_tensor *loss);
+
+/* Losses of distances d_ij between rows of z[M,D], M at most 32768; all products are held, M x M. Rows
+ * belong together when they are views of one image (i = j mod N), or with label (CTR_I32 [N]) of one
+ * class: */
+enum ctr_pairs_kind {
+    CTR_PAIRS_MARGIN, /* 1/2 mean d^2 of these + 1/2 mean max(margin - d, 0)^2 of all others */
+    CTR_PAIRS_HARD, /* mean_i max(margin + d_ip - d_in, 0), p the farthest of these, n the nearest other */
+    /* the same over all i and p that belong together, n the nearest other beyond p, else the farthest */
+    CTR_PAIRS_SEMIHARD
+};
+ctr_tensor *ctr_pairs(ctr_graph *g, ctr_tensor *z, ctr_tensor *label, size_t N, float margin,
+                      enum ctr_pairs_kind kind);
+/* A scalar of the same node: the share that is right, d on the right side of margin / 2 (half of it by
+ * the pairs that belong together, half by others), or d_ip < d_in. */
+ctr_tensor *ctr_pairs_right(ctr_tensor *loss);
 
 /* y = offset + scale * mean(x), a scalar. */
 ctr_tensor *ctr_mean(ctr_graph *g, ctr_tensor *x, float scale, float offset);

@@ -35,7 +35,8 @@ struct ctr_trainer {
     uint64_t fetched;                            /* rows taken from the ring */
     double loss, epoch_loss;                     /* of the last row; sum over the epoch's rows */
     double positive_top1, positive_similarity; /* of the last row; NaN: the method has none */
-    int has_top1, has_similarity;
+    double pairs_right;
+    int has_top1, has_similarity, has_right, needs_labels;
     double started, rate;                        /* clock; steps a second, smoothed */
     uint64_t started_at;                         /* step at `started` */
     int stopped;

@@ -6,7 +6,7 @@
 #include "graph/graph.h"
 
 #define CTR_RING_ROWS 64
-#define CTR_RING_COLS 3
+#define CTR_RING_COLS 4
 
 /* Records the node that writes row (step number - 1) % CTR_RING_ROWS: value[i] are [1], those after
  * the first may be NULL (0). step: u32[4] of batch.h. Returns the ring,

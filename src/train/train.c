@@ -64,6 +64,7 @@ static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
         .chance = t->chance,
         .learning_rate = ctr_schedule_rate(&t->schedule, last),
         .positive_top1 = t->positive_top1,
+        .pairs_right = t->pairs_right,
         .images_per_s = t->rate * (double)t->params->batch,
         .eta_s = t->rate > 0 ? left / t->rate : 0,
     };
@@ -81,6 +82,7 @@ static int log_row(ctr_trainer *t, uint64_t step)
         ctr_json_num("loss_of_chance", t->chance > 0 ? t->loss / t->chance : NAN),
         ctr_json_num("positive_top1", t->positive_top1),
         ctr_json_num("positive_similarity", t->positive_similarity),
+        ctr_json_num("pairs_right", t->pairs_right),
         ctr_json_num("learning_rate", ctr_schedule_rate(&t->schedule, step - 1)),
         ctr_json_num("images_per_s", p.images_per_s),
     };
@@ -102,6 +104,7 @@ static int fetch(ctr_trainer *t)
         t->loss = r[0];
         t->positive_top1 = t->has_top1 ? r[1] : NAN;
         t->positive_similarity = t->has_similarity ? r[2] : NAN;
+        t->pairs_right = t->has_right ? r[3] : NAN;
         t->epoch_loss += t->loss;
         if (!isfinite(t->loss))
             return ctr_hint(ctr_fail(CTR_E_DIVERGED,

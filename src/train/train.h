@@ -39,7 +39,7 @@ struct ctr_train_params {
     double width; /* of the encoder, see ctr_encoder_params */
     enum ctr_dtype precision; /* storage of its activations: CTR_F32, CTR_BF16, or CTR_F16, then with
                                * loss scaling; parameters and arithmetic are fp32 */
-    uint64_t head_hidden, head_out; /* head_hidden 0: the encoder's dimension */
+    uint64_t head_layers, head_hidden, head_out; /* head_hidden 0: the encoder's dimension */
     int head_bn;
     uint64_t epochs, max_steps; /* max_steps 0: all of the epochs */
     uint64_t batch;             /* pairs a step, at least 2 */
@@ -69,6 +69,7 @@ struct ctr_train_progress {
     uint64_t epoch, epochs, step, steps; /* epoch from 1; step of all steps */
     double loss, chance;                 /* chance: the loss of pure guessing, 0: unknown */
     double learning_rate, positive_top1; /* share of rows whose positive is nearest, NaN: unknown */
+    double pairs_right;                  /* share of pairs, or triplets, on the right side, or NaN */
     double images_per_s, eta_s;
 };
 

@@ -33,6 +33,7 @@ static int resolve(ctr_trainer *t)
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
     t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
+    t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
     if (t->method->chance_loss)
         t->chance = t->method->chance_loss(p->batch, p->method_option);
     return 0;
@@ -62,10 +63,9 @@ static int check_labels(const ctr_trainer *t)
     size_t n = 0;
     while (n < info->n && info->n_classes > 0 && info->labels[n] >= 0)
         n++;
-    if (!t->method->needs_labels || n == info->n)
+    if (!t->needs_labels || n == info->n)
         return 0;
-    return ctr_hint(ctr_fail(CTR_E_DATA,
-                             "the method %s needs labels; the images in '%s' have none",
+    return ctr_hint(ctr_fail(CTR_E_DATA, "the method %s needs labels; the images in '%s' have none",
                              t->method->name, info->path),
                     "put the images into a sub-folder per class, or use another --method");
 }
@@ -141,7 +141,11 @@ static int record(ctr_trainer *t)
                            .width = p->width,
                            .training = 1,
                            .storage = p->precision},
-        .head = {.hidden = p->head_hidden, .out = p->head_out, .bn = p->head_bn, .training = 1},
+        .head = {.layers = (unsigned)p->head_layers,
+                 .hidden = p->head_hidden,
+                 .out = p->head_out,
+                 .bn = p->head_bn,
+                 .training = 1},
         .option = p->method_option,
         .steps = t->total_steps,
     };
@@ -151,7 +155,7 @@ static int record(ctr_trainer *t)
         ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
                     t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small : &p->augment_large);
     io.step = t->batch.step;
-    if (t->method->needs_labels) {
+    if (t->needs_labels) {
         t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
         io.label = ctr_batch_labels(g, t->labels, t->source.index);
     }
@@ -160,9 +164,11 @@ static int record(ctr_trainer *t)
         rc = t->method->build(&io);
     if (rc == 0)
         rc = record_update(t, &io);
-    t->ring = ctr_ring_record(g, t->batch.step, (ctr_tensor *[]){io.loss, io.top1, io.similarity});
+    t->ring = ctr_ring_record(g, t->batch.step,
+                              (ctr_tensor *[]){io.loss, io.top1, io.similarity, io.right});
     t->has_top1 = io.top1 != NULL;
     t->has_similarity = io.similarity != NULL;
+    t->has_right = io.right != NULL;
     return rc != 0 ? rc : ctr_graph_status(g);
 }
 

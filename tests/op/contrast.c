@@ -5,20 +5,32 @@
 #include "opcheck.h"
 #include "ref/ref.h"
 
+/* attr: kind, sigma, prior, n. */
+static struct ctr_contrast params(const struct opcase *c)
+{
+    return (struct ctr_contrast){.kind = (enum ctr_contrast_kind)c->attr[0],
+                                 .scale = 2,
+                                 .sigma = (float)c->attr[1],
+                                 .prior = (float)c->attr[2],
+                                 .n = (float)c->attr[3]};
+}
+
 static ctr_tensor *build(ctr_graph *g, ctr_tensor *const *in, const struct opcase *c)
 {
-    struct ctr_contrast p = {.kind = (enum ctr_contrast_kind)c->attr[0], .scale = 2};
+    struct ctr_contrast p = params(c);
     return ctr_contrast(g, in[0], in[1], NULL, &p);
 }
 
 static void fwd(double *y, const double *const *x, const struct opcase *c)
 {
-    ref_contrast_fwd(y, x[0], x[1], (int)c->attr[0], c->in[0].dim[0]);
+    struct ctr_contrast p = params(c);
+    ref_contrast_fwd(y, x[0], x[1], &p, c->in[0].dim[0]);
 }
 
 static void bwd(double *const *dx, const double *dy, const double *const *x, const struct opcase *c)
 {
-    ref_contrast_bwd(dx[0], dx[1], dy[0], x[0], x[1], (int)c->attr[0], c->in[0].dim[0]);
+    struct ctr_contrast p = params(c);
+    ref_contrast_bwd(dx[0], dx[1], dy[0], x[0], x[1], &p, c->in[0].dim[0]);
 }
 
 static ctr_tensor *build_nearest(ctr_graph *g, ctr_tensor *const *in, const struct opcase *c)
@@ -43,10 +55,10 @@ static void similarity(double *y, const double *const *x, const struct opcase *c
     ref_mean_fwd(y, x[0], 0.5, 0, c->in[0].dim[0]);
 }
 
-#define CASE(M, range, of)                                                                         \
+#define CASE(M, range, of, ...)                                                                    \
     {                                                                                              \
         .name = "contrast " #of " of " #M " rows within " #range, .n_in = 2, .build = build,       \
-        .fwd = fwd, .bwd = bwd, .attr = {CTR_CONTRAST_##of},                                       \
+        .fwd = fwd, .bwd = bwd, .attr = {CTR_CONTRAST_##of, __VA_ARGS__},                          \
         .in = {{.rank = 1, .dim = {M}, .lo = -range, .hi = range, .grad = 1},                      \
                {.rank = 1, .dim = {M}, .lo = -range, .hi = range, .grad = 1}},                     \
     }
@@ -72,7 +84,7 @@ static void ntxent_fwd(double *y, const double *const *x, const struct opcase *c
     double *pos = calloc(2 * M, sizeof *pos), *neg = pos + M, scale = (float)c->attr[0];
     ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, D);
     ref_lse_fwd(neg, x[0], x[0], scale, M / 2, M, M, D);
-    ref_contrast_fwd(y, pos, neg, CTR_CONTRAST_NTXENT, M);
+    ref_contrast_fwd(y, pos, neg, &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT}, M);
     free(pos);
 }
 
@@ -84,7 +96,7 @@ static void ntxent_bwd(double *const *dx, const double *dy, const double *const 
     double scale = (float)c->attr[0];
     ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, D);
     ref_lse_fwd(neg, x[0], x[0], scale, M / 2, M, M, D);
-    ref_contrast_bwd(dpos, dneg, dy[0], pos, neg, CTR_CONTRAST_NTXENT, M);
+    ref_contrast_bwd(dpos, dneg, dy[0], pos, neg, &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT}, M);
     ref_row_dot_bwd(dx[0], dx[0], dpos, x[0], x[0], scale, M / 2, M, D);
     ref_lse_bwd(dx[0], dx[0], dneg, neg, x[0], x[0], scale, M / 2, M, M, D);
     free(pos);
@@ -98,14 +110,31 @@ static void ntxent_bwd(double *const *dx, const double *dy, const double *const 
         .in = {{.rank = 2, .dim = {2 * N, D}, .lo = -length, .hi = length, .grad = 1}},            \
     }
 
+/* The gradient of WEIGHTED holds its weights, so that it is not that of its value. */
+#define WEIGHTED(M, range, sigma)                                                                  \
+    {                                                                                              \
+        .name = "contrast WEIGHTED of " #M " rows within " #range, .n_in = 2, .build = build,      \
+        .fwd = fwd, .bwd = bwd, .attr = {CTR_CONTRAST_WEIGHTED, sigma}, .no_gradcheck = 1,         \
+        .in = {{.rank = 1, .dim = {M}, .lo = -range, .hi = range, .grad = 1},                      \
+               {.rank = 1, .dim = {M}, .lo = -range, .hi = range, .grad = 1}},                     \
+    }
+
 const struct opcase opcases_contrast[] = {
-    CASE(1, 1, NTXENT),
-    CASE(31, 100, NTXENT),
-    CASE(65, 10, NTXENT),
-    CASE(5000, 3, NTXENT),
-    CASE(1, 1, DECOUPLED),
-    CASE(33, 100, DECOUPLED),
-    CASE(5000, 3, DECOUPLED),
+    CASE(1, 1, NTXENT, 0),
+    CASE(31, 100, NTXENT, 0),
+    CASE(65, 10, NTXENT, 0),
+    CASE(5000, 3, NTXENT, 0),
+    CASE(1, 1, DECOUPLED, 0),
+    CASE(33, 100, DECOUPLED, 0),
+    CASE(5000, 3, DECOUPLED, 0),
+    WEIGHTED(1, 1, 0.5),
+    WEIGHTED(33, 10, 0.5),
+    WEIGHTED(512, 3, 0.3),
+    CASE(1, 1, DEBIASED, 0, 0.1, 1),
+    CASE(33, 3, DEBIASED, 0, 0.1, 2),
+    CASE(65, 10, DEBIASED, 0, 0.05, 100),
+    CASE(31, 2, DEBIASED, 0, 0, 30),
+    CASE(5000, 3, DEBIASED, 0, 0.2, 5),
     FIGURE(1, nearest),
     FIGURE(300, nearest),
     FIGURE(65, similarity),

@@ -37,7 +37,7 @@ static void rig_ntxent(struct rig *r, ctr_tensor *z, float temperature)
     size_t N = z ? z->dim[0] / 2 : 0;
     ctr_tensor *top = NULL, *positive = ctr_row_dot(r->g, z, z, 1 / temperature, N);
     ctr_tensor *negatives = ctr_lse(r->g, z, z, 1 / temperature, N, &top);
-    struct ctr_contrast p = {CTR_CONTRAST_NTXENT, 1 / temperature};
+    struct ctr_contrast p = {.kind = CTR_CONTRAST_NTXENT, .scale = 1 / temperature};
     r->loss = ctr_contrast(r->g, positive, negatives, top, &p);
     r->top1 = ctr_contrast_nearest(r->loss);
 }

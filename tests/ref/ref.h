@@ -71,10 +71,18 @@ void ref_lse_top(double *top, const double *a, const double *b, double scale, si
 /* x[M,D], label[N]; its own gradient. */
 void ref_label_mean(double *y, const double *x, const double *label, size_t M, size_t N, size_t D);
 
-void ref_contrast_fwd(double *loss, const double *pos, const double *neg, int kind, size_t M);
+struct ctr_contrast;
+void ref_contrast_fwd(double *loss, const double *pos, const double *neg,
+                      const struct ctr_contrast *p, size_t M);
 void ref_contrast_bwd(double *dpos, double *dneg, double dloss, const double *pos, const double *neg,
-                      int kind, size_t M);
+                      const struct ctr_contrast *p, size_t M);
 void ref_contrast_nearest(double *share, const double *pos, const double *top, size_t M);
+
+/* z[M,D], label[N] or NULL; loss or right may be NULL. */
+void ref_pairs_fwd(double *loss, double *right, const double *z, const double *label, double margin,
+                   int kind, size_t M, size_t N, size_t D);
+void ref_pairs_bwd(double *dz, double dloss, const double *z, const double *label, double margin,
+                   int kind, size_t M, size_t N, size_t D);
 
 void ref_mean_fwd(double *y, const double *x, double scale, double offset, size_t n);
 void ref_mean_bwd(double *dx, double dy, double scale, size_t n);

@@ -28,12 +28,12 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
         .views = s->views,
         .N = N,
         .V = method->views,
-        .label = method->needs_labels ? s->label : NULL,
+        .label = method->needs_labels && method->needs_labels(s->option) ? s->label : NULL,
         .step = s->number,
         .steps = STEP_TOTAL,
         .encoder = ctr_encoder_find(encoder),
         .encoder_params = {.stem = CTR_STEM_AUTO, .width = width, .training = 1},
-        .head = {.hidden = 0, .out = 128, .bn = 1, .training = 1},
+        .head = {.layers = 2, .hidden = 0, .out = 128, .bn = 1, .training = 1},
         .option = s->option,
     };
     int rc = method->build(&s->io);

@@ -57,7 +57,7 @@ struct bench_options {
     const char *device, *kernel, *quirk, *encoder, *svg;
     uint64_t batch, image_size, repeat; /* 0: each case's own; by time */
     double seconds;                     /* of each row, about */
-    int precision;                      /* see opt_storage */
+    int precision, math;                /* see opt_storage, OPT_MATH */
     int full, list, json, peaks;
 };
 
@@ -97,6 +97,7 @@ void bench_row_finish(struct bench_row *row);
 struct bench_result {
     const struct ctr_caps *caps;
     enum ctr_dtype storage; /* of activations */
+    int tf32;               /* permitted */
     const struct ctr_peaks *peaks;
     const struct bench_row *rows;
     size_t n;

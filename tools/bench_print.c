@@ -201,6 +201,7 @@ void bench_json(struct ctr_str *out, const struct bench_result *r)
         whole(out, "compute_units", r->caps->compute_units);
     }
     text(out, "precision", ctr_dtype_name(r->storage));
+    text(out, "math", r->tf32 ? "tf32" : "fp32");
     if (r->peaks) {
         ctr_str_addf(out, "\"peaks\":{");
         number(out, "flops_per_s", r->peaks->flops);

@@ -40,7 +40,8 @@ static struct ctr_train_params params_of(const struct bench_row *row, const stru
                                  .augment_large = ctr_augment_large(),
                                  .device = o->device,
                                  .kernels = o->kernel,
-                                 .quirks = o->quirk};
+                                 .quirks = o->quirk,
+                                 .tf32 = o->math};
     const struct ctr_encoder *e = ctr_encoder_find(row->encoder);
     const struct ctr_optim *optim = e ? ctr_optim_find(e->optimizer) : NULL;
     defaults(p.method_option, ctr_method_find("simclr")->options);

@@ -39,6 +39,7 @@ static const struct opt rows[] = {
     ROW(FLAG, json, .name = "json", .help = "print one JSON object"),
     ROW(STR, svg, .name = "svg", .metavar = "FILE", .help = "draw the roofline"),
     OPT_PRECISION(struct bench_options),
+    OPT_MATH(struct bench_options),
     ROW(STR, kernel, .name = "kernel", .metavar = "OP=VARIANT,...",
         .help = "force kernel variants where they can be used"),
     ROW(STR, quirk, .name = "quirk", .metavar = "+A,-B",
@@ -250,13 +251,15 @@ static int measure(struct bench *b)
 {
     int rc = 0;
     struct ctr_str json = {0};
-    CTR_TRY(ctr_dev_open(&b->dev, b->o.device, &(struct ctr_dev_params){.quirks = b->o.quirk}));
+    CTR_TRY(ctr_dev_open(&b->dev, b->o.device,
+                         &(struct ctr_dev_params){.quirks = b->o.quirk, .tf32 = b->o.math}));
     if (b->o.peaks) {
         CTR_TRY(ctr_dev_measure(&b->peaks, b->dev));
         ctr_dev_set_peaks(b->dev, &b->peaks);
     }
     struct bench_result r = {.caps = ctr_dev_caps(b->dev),
                              .storage = opt_storage(b->o.precision),
+                             .tf32 = b->o.math,
                              .peaks = b->o.peaks ? &b->peaks : NULL,
                              .rows = b->rows,
                              .n = b->n};

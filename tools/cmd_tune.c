@@ -149,7 +149,8 @@ static int list(const struct train_options *o)
     const struct ctr_tuned_entry *e;
     ctr_dev *dev = NULL;
     ctr_tuned *tuned = NULL;
-    CTR_TRY(ctr_dev_open(&dev, o->device, &(struct ctr_dev_params){.quirks = o->quirk}));
+    CTR_TRY(ctr_dev_open(&dev, o->device,
+                         &(struct ctr_dev_params){.quirks = o->quirk, .tf32 = o->math}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     for (size_t i = 0; (e = ctr_tuned_entry(tuned, i)) != NULL; i++)
         row(&out, e, 0, 0);
@@ -196,7 +197,8 @@ static int tune(const struct train_command *c)
     term_progress_end();
     if (rc != 0)
         goto out;
-    CTR_TRY(ctr_dev_open(&dev, c->o.device, &(struct ctr_dev_params){.quirks = c->o.quirk}));
+    CTR_TRY(ctr_dev_open(&dev, c->o.device,
+                         &(struct ctr_dev_params){.quirks = c->o.quirk, .tf32 = c->o.math}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     CTR_TRY(print(&out, ctr_dev_caps(dev), tuned));
     say(&report);

@@ -16,7 +16,7 @@ struct train_options {
         *recipe, *tune;
     uint64_t limit, image_size, threads, head_layers, head_hidden, head_out, epochs, steps, batch, seed;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, precision, recompute, schedule, profile, plan, sync;
+    int stream, head_bn, stem, precision, math, recompute, schedule, profile, plan, sync;
     double width, learning_rate, weight_decay, warmup;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
@@ -29,6 +29,13 @@ struct train_options {
             .help = "storage of the encoder's activations and their gradients (weights and "       \
                     "arithmetic: fp32); fp16 scales the loss")
 enum ctr_dtype opt_storage(int precision);
+/* --math: 0 for fp32, 1 for tf32. */
+#define OPT_MATH(type)                                                                             \
+    OPT_ROW(CHOICE, type, math, .name = "math", .metavar = "KIND", .choices = "fp32|tf32",         \
+            .init = "fp32",                                                                        \
+            .help =                                                                                \
+                "products of fp32 values: exact, or rounded to 11 bits first where the device "    \
+                "has matrix units for that")
 
 /* Options that methods and optimisers describe themselves. */
 struct described {

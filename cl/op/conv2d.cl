@@ -27,6 +27,20 @@ kernel void conv2d_pack(global float *P, global const float *w, int I, int O, in
         P[(size_t)(blocks / 2) * taps * I * 32 + i] = 0;
 }
 
+/* The same as fp16 or bf16, for matrix units. An item is one in channel of one out channel; nobody
+ * reads behind the end. */
+kernel void conv2d_pack_act(global act_t *P, global const float *w, int I, int O, int taps, int so,
+                            int si)
+{
+    const int i = get_global_id(0) / 32 % I, l = get_global_id(0) % 32;
+    const int block = get_global_id(0) / 32 / I, o = block * 32 + l;
+    if (block >= (O + 31) / 32)
+        return;
+    for (int tap = 0; tap < taps; tap++)
+        put_act(o < O ? w[(size_t)o * so + (size_t)i * si + tap] : 0,
+                P + (((size_t)block * taps + tap) * I + i) * 32 + l);
+}
+
 /* dw of VW rows from o, value j = i * taps + tap of each, summed over the parts in order. */
 inline vfloat dw_sum(global const float *part, int S, int taps, int I, int O, int o, int j)
 {

@@ -29,18 +29,18 @@ struct taps {
 };
 
 /* in at depth k of the pixel whose filter begins at (row, col); 0 outside. */
-TILE_INLINE float one_input(global const act_t *image, int row, int col, int H, int W, int C, int K,
+TILE_INLINE value_t one_input(global const act_t *image, int row, int col, int H, int W, int C, int K,
                        const struct taps *t, int k)
 {
     int tap = k / C, y = row + t->down, x = col + t->right;
     y += DGRAD ? -(tap / t->nx) : tap / t->nx;
     x += DGRAD ? -(tap % t->nx) : tap % t->nx;
     return k < K && (uint)y < (uint)H && (uint)x < (uint)W
-               ? get_act(image + (y * W + x) * C + k - tap * C)
+               ? get_value(image + (y * W + x) * C + k - tap * C)
                : 0;
 }
 
-TILE_INLINE float4 four_inputs(global const act_t *image, int row, int col, int H, int W, int C, int K,
+TILE_INLINE quad_t four_inputs(global const act_t *image, int row, int col, int H, int W, int C, int K,
                           const struct taps *t, int k)
 {
 #if EVEN_C
@@ -49,9 +49,9 @@ TILE_INLINE float4 four_inputs(global const act_t *image, int row, int col, int 
     x += DGRAD ? -(tap % t->nx) : tap % t->nx;
     return k < K && (uint)y < (uint)H && (uint)x < (uint)W
                ? ACT_QUAD_AT(image + (y * W + x) * C + k - tap * C)
-               : (float4)(0);
+               : (quad_t)(0);
 #else
-    return (float4)(one_input(image, row, col, H, W, C, K, t, k),
+    return (quad_t)(one_input(image, row, col, H, W, C, K, t, k),
                     one_input(image, row, col, H, W, C, K, t, k + 1),
                     one_input(image, row, col, H, W, C, K, t, k + 2),
                     one_input(image, row, col, H, W, C, K, t, k + 3));
@@ -70,7 +70,7 @@ TILE_INLINE int packed_depth(const struct taps *t, int C, int KW, int k)
 /* out[N,OH,OW,OC] from in[N,H,W,C]: rows are the pixels of a phase (they share their taps), columns
  * the out channels, the depth is (tap, in channel). Groups (blocks of BN out channels, fastest, times
  * blocks of BM pixels; 1; phase): the first dimension alone may have more than 65,535 groups. */
-kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, global const float *P,
+kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, global const packed_t *P,
                                   global const float *bias, int use_bias, float low, int N, int H,
                                   int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
 {
@@ -106,7 +106,7 @@ kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, gl
     {                                                                                              \
         int kb = (k) + ACROSS_K(lid, BN, i), o = o0 + ACROSS_ROW(lid, BN);                         \
         size_t at = ((size_t)(o / 32) * deep + packed_depth(&t, C, KW, kb)) * 32 + o % 32;         \
-        qb[i] = kb < K && o < OC ? QUAD_AT(P + at) : (float4)(0);                                  \
+        qb[i] = kb < K && o < OC ? PACKED_QUAD_AT(P + at) : (quad_t)(0);                           \
     }
     TILE_PRODUCT(r, 0, K, LOAD_A, PUT_A_K, LOAD_B, PUT_B_ROWS)
 #pragma unroll
@@ -145,15 +145,15 @@ kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const act_t
     }
 #define ONE_X(j)                                                                                   \
     ((uint)(iy + top[j]) < (uint)H && (uint)(ix + left[j]) < (uint)W                               \
-         ? get_act(image + ((iy + top[j]) * W + ix + left[j]) * C + c[j])                                \
+         ? get_value(image + ((iy + top[j]) * W + ix + left[j]) * C + c[j])                        \
          : 0)
 #if EVEN_C
 #define FOUR_X                                                                                     \
     ((uint)(iy + top[0]) < (uint)H && (uint)(ix + left[0]) < (uint)W                               \
          ? ACT_QUAD_AT(image + ((iy + top[0]) * W + ix + left[0]) * C + c[0])                          \
-         : (float4)(0))
+         : (quad_t)(0))
 #else
-#define FOUR_X ((float4)(ONE_X(0), ONE_X(1), ONE_X(2), ONE_X(3)))
+#define FOUR_X ((quad_t)(ONE_X(0), ONE_X(1), ONE_X(2), ONE_X(3)))
 #endif
 #define LOAD_X(k)                                                                                  \
     _Pragma("unroll") for (int i = 0; i < A_QUADS; i++)                                            \
@@ -161,13 +161,13 @@ kernel TILE_GROUP void conv2d_tile_bwd_dw(global float *part, global const act_t
         int q = (k) + ACROSS_K(lid, BM, i), n = q / (OH * OW), p = q - n * OH * OW;                \
         int iy = p / OW * STRIDE, ix = p % OW * STRIDE;                                            \
         global const act_t *image = x + (size_t)n * H * W * C;                                     \
-        qa[i] = q < q1 ? FOUR_X : (float4)(0);                                                     \
+        qa[i] = q < q1 ? FOUR_X : (quad_t)(0);                                                     \
     }
 #define LOAD_DY(k)                                                                                 \
     _Pragma("unroll") for (int i = 0; i < B_QUADS; i++)                                            \
     {                                                                                              \
         int q = (k) + ACROSS_K(lid, BN, i);                                                        \
-        qb[i] = q < q1 ? load_run(dy + (size_t)q * OC + o, EVEN_O, OC - o) : (float4)(0);          \
+        qb[i] = q < q1 ? load_run(dy + (size_t)q * OC + o, EVEN_O, OC - o) : (quad_t)(0);          \
     }
     TILE_PRODUCT(r, split * per, q1, LOAD_X, PUT_A_ROWS, LOAD_DY, PUT_B_ROWS)
 #pragma unroll

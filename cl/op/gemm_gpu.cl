@@ -25,15 +25,15 @@
 #endif
 
 /* Quad of an operand whose rows of the tile lie ld apart, each along the depth. */
-TILE_INLINE float4 quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
+TILE_INLINE quad_t quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
 {
-    return row < rows ? load_run(p + row * ld + k, EVEN, end - k) : (float4)(0);
+    return row < rows ? load_run(p + row * ld + k, EVEN, end - k) : (quad_t)(0);
 }
 
 /* The same of an operand stored the other way round: neighbours are rows. */
-TILE_INLINE float4 quad_along_rows(global const float *p, ulong ld, int row, int rows, int k, int end)
+TILE_INLINE quad_t quad_along_rows(global const float *p, ulong ld, int row, int rows, int k, int end)
 {
-    return k < end ? load_run(p + k * ld + row, EVEN, rows - row) : (float4)(0);
+    return k < end ? load_run(p + k * ld + row, EVEN, rows - row) : (quad_t)(0);
 }
 
 /* Groups (blocks of BN columns, fastest, times blocks of BM rows; 1; split): split s sums the depth

@@ -84,6 +84,7 @@ static ctr_dev *new_dev(const struct ctr_dev_params *params)
     dev->pid = getpid();
     dev->profile = params && params->profile;
     dev->sync = params && params->sync;
+    dev->tf32 = params && params->tf32;
     return dev;
 }
 

@@ -31,8 +31,12 @@ enum ctr_quirk {
     CTR_Q_FAMILY_CPU = 1 << 2,      /* kernel family by hand, for tests */
     CTR_Q_FAMILY_GPU = 1 << 3,
     CTR_Q_NO_FP16 = 1 << 4,     /* half arithmetic is off though the driver claims it */
-    CTR_Q_NO_SUBGROUPS = 1 << 5 /* likewise sub-groups */
+    CTR_Q_NO_SUBGROUPS = 1 << 5, /* likewise sub-groups */
+    CTR_Q_MMA_EMULATED = 1 << 6  /* matrix units played by plain OpenCL C, for tests */
 };
+
+/* What matrix units take in (cl/lib/mma.clh): bit ACT of a program's options. Sums are fp32. */
+enum ctr_mma { CTR_MMA_TF32 = 1 << 0, CTR_MMA_F16 = 1 << 1, CTR_MMA_BF16 = 1 << 2 };
 
 struct ctr_caps {
     char name[128], vendor[128], driver[128], platform[128];
@@ -44,6 +48,7 @@ struct ctr_caps {
     uint64_t global_bytes;    /* device memory */
     uint64_t max_alloc_bytes; /* largest single allocation */
     int has_fp16, has_fp64, has_subgroups, unified_memory;
+    unsigned mma;    /* CTR_MMA_*: what its matrix units were seen to multiply, tf32 if permitted */
     uint32_t quirks; /* active CTR_Q_* bits (quirks.c) */
 };
 
@@ -51,6 +56,7 @@ struct ctr_dev_params {
     int profile;        /* time each launch by events; the host then waits after each */
     int sync;           /* finish after each launch, so that a fault names its kernel */
     const char *quirks; /* "+name,-name" on top of what was detected; NULL for none */
+    int tf32;           /* permit products of fp32 tensors in tf32, where there are units for it */
 };
 
 /* params may be NULL. CTR_E_NODEVICE / CTR_E_USAGE with the list of valid devices in the hint. */

@@ -92,7 +92,7 @@ struct ctr_launch {
 struct ctr_dev {
     const struct ctr_backend *backend;
     struct ctr_caps caps;
-    int profile, sync;
+    int profile, sync, tf32; /* as in ctr_dev_params */
     pid_t pid; /* of the process that opened it */
     int lost;
     int probing; /* failures are expected: not worth an error in the log */

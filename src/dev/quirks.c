@@ -35,6 +35,8 @@ static const struct quirk {
     {"no_fp16", CTR_Q_NO_FP16, "Oclgrind", NULL, NULL, "its interpreter knows no half constants",
      "", "Oclgrind 21.10"},
     {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", "sub-groups switched off by hand", "", ""},
+    {"mma_emulated", CTR_Q_MMA_EMULATED, "", "", "", "matrix units emulated by hand, for tests", "",
+     ""},
 };
 #define N_QUIRKS (sizeof quirks / sizeof *quirks)
 

@@ -84,6 +84,8 @@ struct ctr_variant {
     /* Its kernels take activations as fp16 and bf16, too (act_t, cl/lib/prelude.clh); else it is
      * passed over where a tensor of the node is stored so. */
     int half;
+    /* Relative error that its arithmetic may add where the node's tensors are fp32; 0: it is fp32 too. */
+    double error;
 };
 
 struct ctr_op {

@@ -69,8 +69,11 @@ static char *head_of(const struct ctr_caps *caps)
     add_line(&s, "device", caps->name);
     add_line(&s, "driver", caps->driver);
     add_line(&s, "platform", caps->platform);
-    ctr_str_addf(&s, "engine " CTR_VERSION " kernels %016" PRIx64 " quirks %x units %u\n",
+    ctr_str_addf(&s, "engine " CTR_VERSION " kernels %016" PRIx64 " quirks %x units %u",
                  kernels_hash(), (unsigned)caps->quirks, caps->compute_units);
+    if (caps->mma) /* other kernels to choose from */
+        ctr_str_addf(&s, " mma %x", caps->mma);
+    ctr_str_add(&s, "\n", 1);
     if (!s.failed)
         return s.s;
     ctr_str_free(&s);

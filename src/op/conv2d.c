@@ -6,6 +6,7 @@
  * Weights are repacked on the device in each step, into scratch of the node that reads them.
  * Gradients are gathers and sums in a fixed order: no atomics, same bits each time. */
 #include "op/conv2d.h"
+#include "op/tile.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -47,19 +48,31 @@ size_t conv2d_packed_bytes(const struct conv2d *c, int transposed)
     return (conv2d_ceil(out, 32) * 32 * (size_t)(c->R * c->S) + 1) * in * sizeof(float);
 }
 
-int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
-                     int transposed)
+static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
+                     int transposed, const char *kernel, size_t block_items)
 {
     int taps = c->R * c->S, in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
-                                   .kernel = "conv2d_pack",
+                                   .kernel = kernel,
                                    .bytes = (double)w->bytes + (double)packed->bytes};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){packed, w});
     conv2d_ints(
         &spec, 5,
         (int[]){in, out, taps, transposed ? taps : c->C * taps, transposed ? c->C * taps : taps});
-    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * 2 * (size_t)in, 64);
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * block_items * (size_t)in, 64);
     return ctr_emit(g, &spec);
+}
+
+int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
+                     int transposed)
+{
+    return emit_pack(g, c, packed, w, transposed, "conv2d_pack", 2);
+}
+
+int conv2d_emit_pack_act(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
+                         int transposed)
+{
+    return emit_pack(g, c, packed, w, transposed, "conv2d_pack_act", 32);
 }
 
 int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr_tensor *part,
@@ -182,6 +195,11 @@ int conv2d_emit_gated(ctr_graph *g, const ctr_node *node, ctr_tensor **gated, ct
         .name = "general", .prepare = v##_prepare, .lower = v##_lower, .configs = v##_configs,     \
         __VA_ARGS__                                                                                \
     }
+#define MMA(v)                                                                                     \
+    {                                                                                              \
+        .name = "mma", .usable = conv2d_mma_usable, .prepare = v##_prepare, .lower = v##_lower,    \
+        .configs = v##_configs, .half = 1, .error = CTR_TILE_MMA_ERROR                             \
+    }
 
 static const struct ctr_op conv2d_bwd_dx = {
     .name = "conv2d_bwd_dx",
@@ -191,6 +209,7 @@ static const struct ctr_op conv2d_bwd_dx = {
             CONFIGURED("winograd", conv2d_winograd_dx, .half = 1),
             VARIANT("pointwise", conv2d_pointwise_dx),
             VARIANT("direct", conv2d_direct_dx, .half = 1),
+            MMA(conv2d_tile_dx),
             GENERAL(conv2d_tile_dx, .half = 1),
             {0}},
 };
@@ -204,6 +223,7 @@ static const struct ctr_op conv2d_bwd_dw = {
             VARIANT("thin", conv2d_thin_dw, .half = 1),
             VARIANT("pointwise", conv2d_pointwise_dw),
             VARIANT("direct", conv2d_direct_dw, .half = 1),
+            MMA(conv2d_tile_dw),
             GENERAL(conv2d_tile_dw, .half = 1),
             {0}},
 };
@@ -253,6 +273,7 @@ static const struct ctr_op conv2d = {
             VARIANT("thin", conv2d_thin_fwd, .half = 1),
             VARIANT("pointwise", conv2d_pointwise_fwd),
             VARIANT("direct", conv2d_direct_fwd, .half = 1),
+            MMA(conv2d_tile_fwd),
             GENERAL(conv2d_tile_fwd, .half = 1),
             {0}},
 };

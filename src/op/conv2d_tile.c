@@ -1,17 +1,36 @@
 /* conv2d_tile.c -- the convolution's general variants: products of matrices that are never written
- * down, in tiles that work-groups share (cl/op/conv2d_tile.cl, tile.h). Any size, stride and padding,
- * any device; made for GPUs. Configurations are tiles. */
+ * down, in tiles that work-groups share (cl/op/conv2d_tile.cl, tile.h). Any size, stride and
+ * padding, any device; made for GPUs. Configurations are tiles. The variants "mma" are the same by
+ * matrix units: of fp16 and bf16 as they are stored, weights rounded to the same; of fp32 in tf32,
+ * where permitted. */
 #include "op/conv2d.h"
 #include "op/tile.h"
 
 #include <math.h>
 
+int conv2d_mma_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    return ctr_tile_mma_usable(caps, node);
+}
+
+static int by_mma(const ctr_node *node)
+{
+    return node->variant->usable == conv2d_mma_usable;
+}
+
+static int emit_pack(ctr_graph *g, const ctr_node *node, ctr_tensor *packed, int transposed)
+{
+    const struct conv2d *c = conv2d_of(node);
+    int act = by_mma(node) && ctr_node_storage(node) != CTR_F32;
+    return (act ? conv2d_emit_pack_act : conv2d_emit_pack)(g, c, packed, node->in[1], transposed);
+}
+
 static const char *options(ctr_node *node, const struct ctr_tile *t, int dgrad, int in, int out)
 {
-    return conv2d_options(node,
-                          "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d%s " CTR_TILE_OPTIONS,
-                          conv2d_of(node)->stride, dgrad, in % 4 == 0, out % 4 == 0,
-                          !dgrad && conv2d_writes_full(node) ? " -DFULL=1" : "", CTR_TILE_VALUES(*t));
+    return conv2d_options(
+        node, "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d%s " CTR_TILE_OPTIONS,
+        conv2d_of(node)->stride, dgrad, in % 4 == 0, out % 4 == 0,
+        !dgrad && conv2d_writes_full(node) ? " -DFULL=1" : "", CTR_TILE_VALUES(*t, by_mma(node)));
 }
 
 /* ---- forward and data gradient ---- */
@@ -58,7 +77,7 @@ int conv2d_tile_fwd_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = conv2d_full(node);
+    ctr_tensor *x = node->in[0], *b = node->in[2], *y = conv2d_full(node);
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_tile t = tile_of(g, node, product_fwd(c));
     struct ctr_launch_spec spec = {.file = "op/conv2d_tile.cl",
@@ -71,7 +90,7 @@ int conv2d_tile_fwd_lower(ctr_graph *g, ctr_node *node)
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
     conv2d_ints(&spec, 10, (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad});
-    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
+    CTR_TRY(emit_pack(g, node, packed, 0));
     CTR_TRY(ctr_emit(g, &spec));
     CTR_TRY(conv2d_emit_pool(g, node));
 out:
@@ -97,17 +116,16 @@ int conv2d_tile_dx_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
-    ctr_tensor *dy, *w = node->in[1], *dx = node->out[0];
+    ctr_tensor *dy, *dx = node->out[0];
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_tile t = tile_of(g, node, product_dx(c));
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
-    CTR_TRY(conv2d_emit_pack(g, c, packed, w, 1));
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d_tile.cl",
-        .kernel = "conv2d_tile",
-        .options = options(node, &t, 1, c->K, c->C),
-        .flops = conv2d_flops(c),
-        .bytes = (double)(dx->bytes + dy->bytes + packed->bytes)};
+    CTR_TRY(emit_pack(g, node, packed, 1));
+    struct ctr_launch_spec spec = {.file = "op/conv2d_tile.cl",
+                                   .kernel = "conv2d_tile",
+                                   .options = options(node, &t, 1, c->K, c->C),
+                                   .flops = conv2d_flops(c),
+                                   .bytes = (double)(dx->bytes + dy->bytes + packed->bytes)};
     grid(&spec, &t, product_dx(c));
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
     conv2d_ints(&spec, 1, (int[]){0});
@@ -138,7 +156,8 @@ struct parts {
     size_t splits, per; /* parts of the depth, pixels of each */
 };
 
-/* Enough for four groups a compute unit, at most 64 MiB of partial sums. A function of shapes and device alone: same bits each time. */
+/* Enough for four groups a compute unit, at most 64 MiB of partial sums. A function of shapes and
+ * device alone: same bits each time. */
 static struct parts parts_of(const struct ctr_caps *caps, const struct conv2d *c,
                              const struct ctr_tile *t)
 {
@@ -170,12 +189,11 @@ int conv2d_tile_dw_lower(ctr_graph *g, ctr_node *node)
     struct ctr_tile t = tile_of(g, node, product_dw(c));
     struct parts parts = parts_of(ctr_graph_caps(g), c, &t);
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d_tile.cl",
-        .kernel = "conv2d_tile_bwd_dw",
-        .options = options(node, &t, 0, c->C, c->K),
-        .flops = conv2d_flops(c),
-        .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
+    struct ctr_launch_spec spec = {.file = "op/conv2d_tile.cl",
+                                   .kernel = "conv2d_tile_bwd_dw",
+                                   .options = options(node, &t, 0, c->C, c->K),
+                                   .flops = conv2d_flops(c),
+                                   .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
     grid(&spec, &t, product_dw(c));
     spec.global[2] = parts.splits;
     conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});

@@ -1,13 +1,13 @@
 /* dense.c -- y[N,O] = relu(x[N,I] w[O,I]^T + b[O]).
  * Gradients: g = dy where y > 0;  dx = g w;  dw = g^T x;  db = sum of g over N, in a fixed order.
- * Variants: our register tiles on CPUs and shared tiles on GPUs (gemm.h), else the BLAS with bias
- * and ReLU in one more pass.
+ * Variants: our register tiles on CPUs, shared tiles on GPUs, where permitted by matrix units
+ * (gemm.h), else the BLAS with bias and ReLU in one more pass.
  */
 #include "op/gemm.h"
 #include "op/op.h"
 #include "op/rows.h"
 
-enum how { BLAS, TILES, GPU };
+enum how { BLAS, TILES, GPU, MMA };
 
 struct attr {
     size_t N, I, O;
@@ -72,8 +72,8 @@ static int emit_product(ctr_graph *g, const ctr_node *node, int i, struct ctr_ge
     if (how == TILES)
         return ctr_emit_gemm_tiles(
             g, &(struct ctr_gemm_tiles){.gemm = *p, .bias = bias, .relu = relu});
-    a->gpu[i] =
-        (struct ctr_gemm_gpu){.gemm = *p, .bias = bias, .relu = relu, .config = node->config};
+    a->gpu[i] = (struct ctr_gemm_gpu){
+        .gemm = *p, .bias = bias, .relu = relu, .mma = how == MMA, .config = node->config};
     return ctr_emit_gemm_gpu(g, &a->gpu[i]);
 }
 
@@ -222,6 +222,7 @@ out:
     }
 VARIANT(tiles, TILES)
 VARIANT(gpu, GPU)
+VARIANT(mma, MMA)
 VARIANT(blas, BLAS)
 
 static size_t fwd_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,
@@ -247,6 +248,12 @@ static const struct ctr_op dense_bwd = {
              .usable = ctr_gemm_tiles_usable,
              .prepare = bwd_prepare_tiles,
              .lower = bwd_lower_tiles},
+            {.name = "mma",
+             .usable = ctr_tile_mma_usable,
+             .prepare = bwd_prepare_mma,
+             .lower = bwd_lower_mma,
+             .configs = bwd_configs,
+             .error = CTR_TILE_MMA_ERROR},
             {.name = "gpu",
              .usable = ctr_gemm_gpu_usable,
              .prepare = bwd_prepare_gpu,
@@ -285,6 +292,12 @@ static const struct ctr_op dense = {
              .usable = ctr_gemm_tiles_usable,
              .prepare = fwd_prepare_tiles,
              .lower = fwd_lower_tiles},
+            {.name = "mma",
+             .usable = ctr_tile_mma_usable,
+             .prepare = fwd_prepare_mma,
+             .lower = fwd_lower_mma,
+             .configs = fwd_configs,
+             .error = CTR_TILE_MMA_ERROR},
             {.name = "gpu",
              .usable = ctr_gemm_gpu_usable,
              .prepare = fwd_prepare_gpu,

@@ -83,7 +83,7 @@ int ctr_emit_gemm_gpu(ctr_graph *g, struct ctr_gemm_gpu *p)
     size_t items = ctr_tile_items(&c.tile);
     ctr_buf *out = split ? m->temp : m->C;
     snprintf(p->options, sizeof p->options, "-DTA=%d -DTB=%d -DEVEN=%d " CTR_TILE_OPTIONS,
-             m->transpose_a, m->transpose_b, even(p), CTR_TILE_VALUES(c.tile));
+             m->transpose_a, m->transpose_b, even(p), CTR_TILE_VALUES(c.tile, p->mma));
     struct ctr_launch_spec spec = {.file = "op/gemm_gpu.cl",
                                    .kernel = "gemm_gpu",
                                    .options = p->options,

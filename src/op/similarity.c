@@ -78,7 +78,9 @@ static int gpu_prepare(ctr_graph *g, ctr_node *node)
 static int gpu_lower(ctr_graph *g, ctr_node *node)
 {
     struct attr *attr = node->attr;
-    attr->gpu = (struct ctr_gemm_gpu){.gemm = placed_product(node), .config = node->config};
+    attr->gpu = (struct ctr_gemm_gpu){.gemm = placed_product(node),
+                                      .mma = node->variant->usable == ctr_tile_mma_usable,
+                                      .config = node->config};
     return ctr_emit_gemm_gpu(g, &attr->gpu);
 }
 
@@ -88,7 +90,13 @@ static size_t gpu_configs(struct ctr_config *out, size_t room, const struct ctr_
     return ctr_tile_configs(out, room, caps, node->out[0]->dim[0], node->out[0]->dim[1]);
 }
 
-#define GPU_VARIANT                                                                                \
+#define GPU_VARIANTS                                                                               \
+    {.name = "mma",                                                                                \
+     .usable = ctr_tile_mma_usable,                                                                \
+     .prepare = gpu_prepare,                                                                       \
+     .lower = gpu_lower,                                                                           \
+     .configs = gpu_configs,                                                                       \
+     .error = CTR_TILE_MMA_ERROR},                                                                 \
     {                                                                                              \
         .name = "gpu", .usable = ctr_gemm_gpu_usable, .prepare = gpu_prepare, .lower = gpu_lower,  \
         .configs = gpu_configs                                                                     \
@@ -133,7 +141,7 @@ static const struct ctr_op similarity_bwd = {
                                       .usable = ctr_gemm_tiles_usable,
                                       .prepare = tiles_prepare,
                                       .lower = tiles_lower},
-                                     GPU_VARIANT,
+                                     GPU_VARIANTS,
                                      {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };
@@ -163,7 +171,7 @@ static const struct ctr_op similarity = {
     .grad = similarity_grad,
     .variants =
         (const struct ctr_variant[]){{.name = "tile", .usable = tile_usable, .lower = tile_lower},
-                                     GPU_VARIANT,
+                                     GPU_VARIANTS,
                                      {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
                                      {0}},
 };

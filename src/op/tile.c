@@ -14,9 +14,11 @@ static const struct ctr_tile tiles[] = {
 };
 #define N_TILES (sizeof tiles / sizeof *tiles)
 
+/* Of two pieces of both operands, padded: as matrix units want them, which is a little more than
+ * plain tiles take. */
 static size_t local_bytes(const struct ctr_tile *t)
 {
-    return 2 * 16 * (size_t)(t->bm + 4 + t->bn + 4) * sizeof(float);
+    return 2 * (16 + 4) * (size_t)(t->bm + t->bn) * sizeof(float);
 }
 
 static int fits(const struct ctr_tile *t, const struct ctr_caps *caps)
@@ -27,6 +29,13 @@ static int fits(const struct ctr_tile *t, const struct ctr_caps *caps)
 int ctr_tile_usable(const struct ctr_caps *caps)
 {
     return caps->family == CTR_FAMILY_GPU && fits(&tiles[N_TILES - 1], caps);
+}
+
+int ctr_tile_mma_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    static const unsigned unit[] = {
+        [CTR_F32] = CTR_MMA_TF32, [CTR_F16] = CTR_MMA_F16, [CTR_BF16] = CTR_MMA_BF16};
+    return ctr_tile_usable(caps) && (caps->mma & unit[ctr_node_storage(node)]) != 0;
 }
 
 /* Results computed beside those wanted, as a factor. */

@@ -12,6 +12,11 @@ struct ctr_tile {
 
 /* Whether this is a device for tiles at all: variant->usable asks. */
 int ctr_tile_usable(const struct ctr_caps *caps);
+/* Whether its matrix units multiply what the node's tensors are stored as: tiles with MMA=1. */
+int ctr_tile_mma_usable(const struct ctr_caps *caps, const ctr_node *node);
+/* Relative error that tf32 adds to a product of fp32 tensors: each of two values is rounded to 11
+ * bits, 2^-11 of it at most, half to even ways. fp16 and bf16 are multiplied as they are stored. */
+#define CTR_TILE_MMA_ERROR 0x1p-10
 /* The node's configuration, else the tile that by rule suits `batch` products of rows x columns. */
 struct ctr_tile ctr_tile_of(const struct ctr_config *config, const struct ctr_caps *caps,
                             size_t rows, size_t columns, size_t batch);
@@ -29,7 +34,7 @@ static inline size_t ctr_tile_blocks(const struct ctr_tile *t, size_t rows, size
     return (rows + m - 1) / m * ((columns + n - 1) / n);
 }
 /* For formats of options. */
-#define CTR_TILE_OPTIONS   "-DBM=%d -DBN=%d -DTM=%d -DTN=%d"
-#define CTR_TILE_VALUES(t) (t).bm, (t).bn, (t).tm, (t).tn
+#define CTR_TILE_OPTIONS        "-DBM=%d -DBN=%d -DTM=%d -DTN=%d%s"
+#define CTR_TILE_VALUES(t, mma) (t).bm, (t).bn, (t).tm, (t).tn, (mma) ? " -DMMA=1" : ""
 
 #endif

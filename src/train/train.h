@@ -56,6 +56,7 @@ struct ctr_train_params {
     uint64_t checkpoint_steps; /* also every so many steps; 0: at the end of each epoch only */
     uint64_t log_steps;       /* metrics every so many steps */
     const char *device, *kernels, *quirks; /* see dev.h, graph.h */
+    int tf32;                              /* see dev.h */
     enum ctr_recompute recompute;
     enum ctr_tune_when tune; /* without `out` nothing is searched for */
     double tune_s;

@@ -178,7 +178,8 @@ static int assemble(ctr_trainer *t)
     const struct ctr_train_params *p = t->params;
     CTR_TRY(ctr_dev_open(
         &t->dev, p->device,
-        &(struct ctr_dev_params){.profile = p->profile, .sync = p->sync, .quirks = p->quirks}));
+        &(struct ctr_dev_params){
+            .profile = p->profile, .sync = p->sync, .quirks = p->quirks, .tf32 = p->tf32}));
     CTR_TRY(open_data(t));
     CTR_TRY(ctr_store_create(&t->store, t->dev));
     ctr_store_moments(t->store, t->optim->moments);

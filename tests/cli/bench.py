@@ -79,6 +79,7 @@ class Bench(unittest.TestCase):
         full = json.loads(self.bench(*cases).out)
         half = json.loads(self.bench(*cases, "--precision", "bf16").out)
         self.assertEqual((full["precision"], half["precision"]), ("fp32", "bf16"))
+        self.assertEqual(full["math"], "fp32")
         for was, now in zip(full["rows"], half["rows"], strict=True):
             self.assertEqual(was["flops"], now["flops"])
             self.assertEqual(was["launches"], now["launches"])  # conversions are not timed

@@ -179,6 +179,13 @@ class Train(unittest.TestCase):
         self.assertIn('precision = "bf16"', open(self.path("bf16", "config.toml")).read())
         self.assertIn("--precision", self.train("--resume", self.path("bf16"), "--precision", "fp32", code=2).err)
 
+    def test_math(self):
+        done = self.train(*SMALL, "--math", "tf32", "--out", self.path("tf32"))
+        self.assertIn("no matrix units", done.err)
+        self.assertEqual(self.metrics("tf32"), self.whole()[1])
+        self.assertIn('math = "tf32"', open(self.path("tf32", "config.toml")).read())
+        self.assertIn("--math", self.train("--resume", self.path("tf32"), "--math", "fp32", code=2).err)
+
     def activations(self, *args):
         done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "64", *args)
         return float(re.search(r"activations, scratch +([0-9.]+)", done.out).group(1))

@@ -2,9 +2,11 @@
 """Compiles kernels without a device: check_kernels.py ROOT FILE.cl ... (paths below the repository).
 
 Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
-once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh). Exit 77
+once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh) and with
+matrix units where it can use them (cl/lib/mma.clh). Exit 77
 (skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
+import itertools
 import os
 import re
 import shutil
@@ -13,7 +15,8 @@ import sys
 
 FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only",
          "-target", "spir64-unknown-unknown", "-Wall", "-Wextra", "-Werror",
-         "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-macros"]
+         "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-macros",
+         "-DCTR_Q_MMA_EMULATED=1"]
 
 
 def compilers():
@@ -35,8 +38,10 @@ def check(clang, embed, root, path):
         return flat.stderr.decode()
     with open(path) as source:
         acts = (0, 1, 2) if "act_t" in source.read() else (0,)
-    for act in acts:
-        done = subprocess.run([clang, *FLAGS, "-DACT=%d" % act, "-"], input=flat.stdout,
+    units = (0, 1) if b"#if MMA" in flat.stdout else (0,)
+    for act, mma in itertools.product(acts, units):
+        options = ["-DACT=%d" % act] + ["-DMMA=1"] * mma
+        done = subprocess.run([clang, *FLAGS, *options, "-"], input=flat.stdout,
                               capture_output=True)
         if done.returncode != 0:
             return done.stderr.decode() or "%s failed on %s" % (clang, path)

@@ -87,7 +87,17 @@ static void line(struct ctr_str *s, const struct ctr_train_progress *p)
         ctr_str_addf(s, "  top1 %.0f%%", 100 * p->positive_top1);
     if (p->pairs_right == p->pairs_right)
         ctr_str_addf(s, "  pairs right %.0f%%", 100 * p->pairs_right);
-    ctr_str_addf(s, "  %.0f images/s", p->images_per_s);
+}
+
+/* What the projections look like: at the ends of epochs. */
+static void health(struct ctr_str *s, const struct ctr_health *h)
+{
+    if (h->alignment == h->alignment)
+        ctr_str_addf(s, "  align %.2f", h->alignment);
+    if (h->uniformity == h->uniformity)
+        ctr_str_addf(s, "  uniform %.2f", h->uniformity);
+    if (h->rank == h->rank)
+        ctr_str_addf(s, "  rank %.0f/%.0f  std %.2f", h->rank, h->rank_max, h->std);
 }
 
 static void progress(void *user, const struct ctr_train_progress *p)
@@ -96,8 +106,9 @@ static void progress(void *user, const struct ctr_train_progress *p)
     char eta[24];
     line(&s, p);
     if (s.s)
-        term_progress("%s  step %llu/%llu  ETA %s", s.s, (unsigned long long)p->step,
-                      (unsigned long long)p->steps, term_duration(eta, p->eta_s));
+        term_progress("%s  %.0f images/s  step %llu/%llu  ETA %s", s.s, p->images_per_s,
+                      (unsigned long long)p->step, (unsigned long long)p->steps,
+                      term_duration(eta, p->eta_s));
     ctr_str_free(&s);
 }
 
@@ -106,8 +117,13 @@ static void epoch(void *user, const struct ctr_train_progress *p)
     struct ctr_str s = {0};
     char eta[24];
     line(&s, p);
+    health(&s, &p->health);
     if (s.s)
-        term_note("%s  ETA %s", s.s, term_duration(eta, p->eta_s));
+        term_note("%s  %.0f images/s  ETA %s", s.s, p->images_per_s, term_duration(eta, p->eta_s));
+    enum ctr_verdict *said = user;
+    if (p->verdict != *said && ctr_verdict_text(p->verdict))
+        term_warn("%s", ctr_verdict_text(p->verdict));
+    *said = p->verdict;
     ctr_str_free(&s);
 }
 
@@ -191,8 +207,9 @@ static void say_start(ctr_trainer *t, uint64_t batch)
 static int run_training(const struct train_command *c)
 {
     struct ctr_train_params params;
+    enum ctr_verdict said = CTR_VERDICT_EARLY; /* each once, and again at the end */
     const struct ctr_train_events events = {
-        .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
+        .user = &said, .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
     ctr_trainer *t = NULL;
     char took[24];
     double start = ctr_now();
@@ -224,6 +241,8 @@ static int run_training(const struct train_command *c)
         term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
                   (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
                   term_duration(took, ctr_now() - start), params.out);
+    if (rc == 0 && ctr_verdict_text(said))
+        term_warn("it ended %s", ctr_verdict_text(said));
     size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
     if (rc == 0 && bad > 0)
         rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped: see %s/skipped.tsv", bad,
@@ -246,10 +265,9 @@ static void default_out(struct train_command *c)
 /* What the command line says against the run's own configuration. */
 static int check_resume(struct train_command *c)
 {
-    static const char *const may_change[] = {"device", "threads", "profile", "sync",
-                                             "stream", "kernel",  "quirk",   "resume",
-                                             "keep",   "plan",    "recompute", "tune",
-                                             NULL};
+    static const char *const may_change[] = {"device",    "threads", "profile", "sync", "stream",
+                                             "kernel",    "quirk",   "resume",  "keep", "plan",
+                                             "recompute", "tune",    NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
@@ -326,7 +344,8 @@ const struct cmd cmd_train = {
     .args = "",
     .about =
         "Learns an encoder from augmented views of images, by the method that --method names; its "
-        "options are listed by `clcontrast train --method NAME -h`. The run's directory gets config.toml, "
+        "options are listed by `clcontrast train --method NAME -h`. The run's directory gets "
+        "config.toml, "
         "metrics.jsonl, event files for TensorBoard, train.log and checkpoints; SIGINT and "
         "SIGTERM finish the step and save. `clcontrast eval RUN` tells what was learnt.",
     .lists = list_methods,

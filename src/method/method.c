@@ -24,7 +24,10 @@ const struct ctr_method *ctr_method_find(const char *name)
 ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views)
 {
     ctr_tensor *h = io->encoder->build(io->g, views, &io->encoder_params);
-    return ctr_head(io->g, "projection_head", h, &io->head);
+    ctr_tensor *z = ctr_head(io->g, "projection_head", h, &io->head);
+    if (!io->z)
+        io->z = z;
+    return z;
 }
 
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views)

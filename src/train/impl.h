@@ -5,6 +5,7 @@
 
 #include "data/batch.h"
 #include "data/images.h"
+#include "eval/health.h"
 #include "method/method.h"
 #include "optim/optim.h"
 #include "train/ring.h"
@@ -25,6 +26,7 @@ struct ctr_trainer {
     ctr_graph *g;
     struct ctr_batch batch;
     struct ctr_augment_source source;
+    ctr_tensor *z; /* projections of the last step, or NULL */
     ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
     struct ctr_run *run;
     size_t image_size;
@@ -36,6 +38,9 @@ struct ctr_trainer {
     double loss, epoch_loss;                     /* of the last row; sum over the epoch's rows */
     double positive_top1, positive_similarity; /* of the last row; NaN: the method has none */
     double pairs_right;
+    struct ctr_health health;                    /* of step health_at */
+    uint64_t health_at;
+    struct ctr_health_watch watch;
     int has_top1, has_similarity, has_right, needs_labels;
     double started, rate;                        /* clock; steps a second, smoothed */
     uint64_t started_at;                         /* step at `started` */

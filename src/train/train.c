@@ -13,6 +13,8 @@
 #include "base/rng.h"
 #include "base/str.h"
 
+#define LOOK_LOGS 10 /* lines of metrics from one look at the projections to the next */
+
 /* Which samples the steps of this epoch take, and their learning rates. */
 static int begin_epoch(ctr_trainer *t)
 {
@@ -66,6 +68,7 @@ static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
         .positive_top1 = t->positive_top1,
         .pairs_right = t->pairs_right,
         .images_per_s = t->rate * (double)t->params->batch,
+        .health = t->health,
         .eta_s = t->rate > 0 ? left / t->rate : 0,
     };
 }
@@ -83,10 +86,34 @@ static int log_row(ctr_trainer *t, uint64_t step)
         ctr_json_num("positive_top1", t->positive_top1),
         ctr_json_num("positive_similarity", t->positive_similarity),
         ctr_json_num("pairs_right", t->pairs_right),
+        ctr_json_num("alignment", t->health_at == step ? t->health.alignment : NAN),
+        ctr_json_num("uniformity", t->health_at == step ? t->health.uniformity : NAN),
+        ctr_json_num("effective_rank", t->health_at == step ? t->health.rank : NAN),
+        ctr_json_num("feature_std", t->health_at == step ? t->health.std : NAN),
         ctr_json_num("learning_rate", ctr_schedule_rate(&t->schedule, step - 1)),
         ctr_json_num("images_per_s", p.images_per_s),
     };
     return ctr_run_metrics(t->run, fields, step, sizeof fields / sizeof *fields);
+}
+
+/* Looks at projections of the last step; waits for the device. */
+static int look(ctr_trainer *t)
+{
+    int rc = 0;
+    if (!t->z)
+        return 0;
+    size_t D = t->z->dim[1], N = t->params->batch, views = t->z->dim[0] >= 2 * N ? 2 : 1;
+    size_t n = N < CTR_HEALTH_IMAGES ? N : CTR_HEALTH_IMAGES;
+    float *z = ctr_alloc(views * n * D, sizeof *z);
+    if (!z)
+        return CTR_E_FAIL;
+    for (size_t v = 0; v < views; v++)
+        CTR_TRY(ctr_buf_read(z + v * n * D, t->z->buf, v * N * D * sizeof *z, n * D * sizeof *z));
+    CTR_TRY(ctr_health_measure(&t->health, z, views * n, n, D));
+    t->health_at = t->done;
+out:
+    free(z);
+    return rc;
 }
 
 /* Takes the rows that steps have left in the ring; waits for the device. */
@@ -142,12 +169,16 @@ static void end_epoch(ctr_trainer *t)
     char line[200];
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
+    p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->positive_top1,
+                                 1 / (2.0 * (double)t->params->batch - 1));
     if (t->events.epoch)
         t->events.epoch(t->events.user, &p);
     snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f, %.0f images/s",
              (unsigned long long)p.epoch, (unsigned long long)p.epochs, p.loss, p.images_per_s);
     if (t->run)
         ctr_run_log(t->run, CTR_LOG_INFO, line);
+    if (t->run && ctr_verdict_text(p.verdict))
+        ctr_run_log(t->run, CTR_LOG_WARN, ctr_verdict_text(p.verdict));
 }
 
 /* RUN/skipped.tsv: path and reason of every image that could not be used. */
@@ -194,10 +225,13 @@ int ctr_trainer_run(ctr_trainer *t)
         CTR_TRY(ctr_trainer_step(t));
         t->stopped = t->events.stop && t->events.stop(t->events.user);
         int epoch_ends = t->done % t->steps_per_epoch == 0;
+        int look_due = epoch_ends || t->done % (LOOK_LOGS * p->log_steps) == 0;
         int save_due = epoch_ends || t->done == t->total_steps || t->stopped ||
                        (p->checkpoint_steps && t->done % p->checkpoint_steps == 0);
-        if (!save_due && t->done - t->fetched < window(t))
+        if (!save_due && !look_due && t->done - t->fetched < window(t))
             continue;
+        if (look_due)
+            CTR_TRY(look(t));
         CTR_TRY(fetch(t));
         progress_now(t, &now);
         if (t->events.progress)

@@ -13,6 +13,7 @@
 
 #include "base/option.h"
 #include "data/augment.h"
+#include "eval/health.h"
 #include "graph/graph.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
@@ -72,6 +73,8 @@ struct ctr_train_progress {
     double learning_rate, positive_top1; /* share of rows whose positive is nearest, NaN: unknown */
     double pairs_right;                  /* share of pairs, or triplets, on the right side, or NaN */
     double images_per_s, eta_s;
+    struct ctr_health health; /* of the last time it was measured; NaN: never */
+    enum ctr_verdict verdict; /* of an epoch that has ended, otherwise CTR_VERDICT_EARLY */
 };
 
 /* Every member may be NULL. Called from the thread that calls the trainer. */

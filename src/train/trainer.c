@@ -3,6 +3,7 @@
  * loss, gradients, optimiser, ring. */
 #include "train/impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,9 @@ static int record(ctr_trainer *t)
         rc = record_update(t, &io);
     t->ring = ctr_ring_record(g, t->batch.step,
                               (ctr_tensor *[]){io.loss, io.top1, io.similarity, io.right});
+    t->z = io.z;
+    t->health = (struct ctr_health){NAN, NAN, NAN, NAN, NAN};
+    ctr_graph_keep(t->z);
     t->has_top1 = io.top1 != NULL;
     t->has_similarity = io.similarity != NULL;
     t->has_right = io.right != NULL;

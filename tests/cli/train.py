@@ -324,6 +324,23 @@ class Train(unittest.TestCase):
         self.assertIn("no labels", done.err)
         self.assertIn("sub-folder per class", done.err)
 
+    def test_verdicts(self):
+        """Settings that a person can get wrong, and what is said of them; nothing of a sound run."""
+        for name, words, args in (
+                ("stuck", "stuck at chance", ["--learning-rate", "1e-9"]),
+                ("collapse", "collapsed", ["--method", "triplet", "--hard", "1", "--learning-rate", "0.03"]),
+                ("sound", None, [])):
+            done = self.train("--limit", "512", "--batch", "64", "--epochs", "4", *args, "--out",
+                              self.path(name))
+            with open(self.path(name, "train.log")) as file:
+                log = file.read()
+            for text in (done.err, log):
+                self.assertEqual(words is not None, "warn" in text, text)
+                self.assertIn(words or "epoch 4", text)
+            last = self.metrics(name)[-1]
+            self.assertTrue(1 <= last["effective_rank"] <= 128 and 0 <= last["feature_std"] <= 1.01)
+            self.assertTrue(-4.1 <= last["uniformity"] <= 0 <= last["alignment"] <= 4)
+
     def test_divergence_stops(self):
         done = self.train(*SMALL, "--learning-rate", "1000000", "--optimizer", "sgd",
                           "--no-head-bn", "--checkpoint-steps", "1", "--out", self.path("run"), code=9)

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #define METHODS(M)                                                                                 \
-    M(simclr) M(margin) M(triplet) M(npair) M(supcon) M(dcl) M(dclw) M(debiased) M(moco) M(byol)   \
-    M(simsiam)
+    M(simclr)                                                                                      \
+    M(margin) M(triplet) M(npair) M(supcon) M(dcl) M(dclw) M(debiased) M(moco) M(nnclr) M(byol)    \
+        M(simsiam) M(barlow) M(vicreg) M(swav)
 
 #define DECLARE(name) extern const struct ctr_method ctr_method_##name;
 #define ROW(name)     &ctr_method_##name,
@@ -36,4 +37,10 @@ ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *view
     ctr_tensor *z = ctr_method_project(io, views);
     ctr_graph_shadow(io->g, 0);
     return z;
+}
+
+ctr_tensor *ctr_method_similarity(struct ctr_method_io *io, ctr_tensor *z)
+{
+    z = ctr_l2norm(io->g, z);
+    return ctr_mean(io->g, ctr_row_dot(io->g, z, z, 1, io->N), 1, 0);
 }

@@ -29,8 +29,7 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *square = ctr_row_dot(g, z, z, 1, 0);
     io->loss = ctr_add(g, loss, ctr_mean(g, square, (float)io->option[L2] / 2, 0), 0);
     io->top1 = ctr_contrast_nearest(loss);
-    io->similarity =
-        ctr_mean(g, ctr_row_dot(g, ctr_l2norm(g, f), ctr_l2norm(g, second), 1, 0), 1, 0);
+    io->similarity = ctr_method_similarity(io, z);
     return ctr_graph_status(g);
 }
 

@@ -27,7 +27,7 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *p = ctr_l2norm(g, ctr_head(g, "predictor", z, &predictor));
     ctr_tensor *target = ctr_l2norm(g, ctr_detach(g, z));
     io->loss = ctr_mean(g, ctr_row_dot(g, p, target, 1, io->N), -1, 0);
-    io->similarity = ctr_mean(g, ctr_row_dot(g, target, target, 1, io->N), 1, 0);
+    io->similarity = ctr_method_similarity(io, z);
     return ctr_graph_status(g);
 }
 

@@ -68,6 +68,9 @@ ctr_tensor *ctr_l2norm(ctr_graph *g, ctr_tensor *x);
 /* s[A,B] = scale * a[A,D] b[B,D]^T. */
 ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale);
 
+/* c[D,E] = scale * a[M,D]^T b[M,E]. */
+ctr_tensor *ctr_gram(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale);
+
 /* y[M] = scale * a_i.b_j, j = (i + shift) mod M, rows of a[M,D], b[M,D]; b may be a. */
 ctr_tensor *ctr_row_dot(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale, size_t shift);
 
@@ -120,6 +123,25 @@ ctr_tensor *ctr_pairs(ctr_graph *g, ctr_tensor *z, ctr_tensor *label, size_t N, 
 /* A scalar of the same node: the share that is right, d on the right side of margin / 2 (half of it by
  * the pairs that belong together, half by others), or d_ip < d_in. */
 ctr_tensor *ctr_pairs_right(ctr_tensor *loss);
+
+/* y = x less the mean of its group, column by column. Groups are n rows of x[M,D], `stride` apart, within
+ * blocks of n * stride rows, which make up M: with (N, 1) each view's rows, with (V, N) each image's. */
+ctr_tensor *ctr_center(ctr_graph *g, ctr_tensor *x, size_t n, size_t stride);
+
+/* A scalar, diagonal * sum_i f(c_ii) + off * sum_{i != j} c_ij^2, of c[D,D]: */
+enum ctr_decorrelate_kind {
+    CTR_DECORRELATE_UNIT,  /* f(c) = (1 - c)^2: a correlation is to be the unit matrix */
+    CTR_DECORRELATE_SPREAD /* f(c) = max(1 - sqrt(max(c, 0) + 1e-4), 0): a variance is to reach 1 */
+};
+ctr_tensor *ctr_decorrelate(ctr_graph *g, ctr_tensor *c, enum ctr_decorrelate_kind kind,
+                            float diagonal, float off);
+
+/* y[M,D]: of each row of s[M,K] the largest's row of keys[K,D], the first among equals. No gradient. */
+ctr_tensor *ctr_take_nearest(ctr_graph *g, ctr_tensor *s, ctr_tensor *keys);
+
+/* q[M,K] from scores s[M,K], N rows at a time: e^(s / eps), then by turns columns to the sum N / K and rows
+ * to the sum 1, `rounds` times (Cuturi, arXiv:1306.0895). |s| / eps at most 80. No gradient. */
+ctr_tensor *ctr_sinkhorn(ctr_graph *g, ctr_tensor *s, size_t N, float eps, unsigned rounds);
 
 /* y = offset + scale * mean(x), a scalar. */
 ctr_tensor *ctr_mean(ctr_graph *g, ctr_tensor *x, float scale, float offset);

@@ -1,6 +1,6 @@
 /* similarity.c -- all products of two sets of rows: s[A,B] = scale * a[A,D] b[B,D]^T;
- * da = scale * ds b, db = scale * ds^T a. Dense: losses over many rows stream instead (ntxent.c).
- */
+ * da = scale * ds b, db = scale * ds^T a. Dense: losses over many rows stream instead (lse.c). And
+ * of their columns: c[D,E] = scale * a[M,D]^T b[M,E];  da = scale * b dc^T, db = scale * a dc. */
 #include <math.h>
 
 #include "op/gemm.h"
@@ -146,23 +146,27 @@ static const struct ctr_op similarity_bwd = {
                                      {0}},
 };
 
-/* The gradient of one side x: scale * op(ds) other. */
-static void add_gradient(ctr_graph *g, ctr_node *node, ctr_tensor *x, ctr_tensor *other,
-                         int transpose)
+enum { TRANSPOSE_A = 1, TRANSPOSE_B = 2 };
+
+/* Adds scale * op(a) op(b) to the gradient of x. */
+static void add_gradient(ctr_graph *g, const ctr_node *node, ctr_tensor *x, ctr_tensor *a,
+                         ctr_tensor *b, int transposed)
 {
     struct attr attr = {.scale = ((const struct attr *)node->attr)->scale,
-                        .transpose_a = transpose};
-    ctr_tensor *in[] = {node->out[0]->grad, other};
+                        .transpose_a = (transposed & TRANSPOSE_A) != 0,
+                        .transpose_b = (transposed & TRANSPOSE_B) != 0};
     if (!ctr_needs_grad(x))
         return;
-    ctr_node *bwd = ctr_node_add(g, &similarity_bwd, &attr, sizeof attr, 2, in, 0);
+    ctr_node *bwd =
+        ctr_node_add(g, &similarity_bwd, &attr, sizeof attr, 2, (ctr_tensor *[]){a, b}, 0);
     ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 2, x->dim));
 }
 
 static int similarity_grad(ctr_graph *g, ctr_node *node)
 {
-    add_gradient(g, node, node->in[0], node->in[1], 0);
-    add_gradient(g, node, node->in[1], node->in[0], 1);
+    ctr_tensor *a = node->in[0], *b = node->in[1], *ds = node->out[0]->grad;
+    add_gradient(g, node, a, ds, b, 0);
+    add_gradient(g, node, b, ds, a, TRANSPOSE_A);
     return ctr_graph_status(g);
 }
 
@@ -190,4 +194,39 @@ ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float sca
     ctr_node *node = ctr_node_add(g, &similarity, &attr, sizeof attr, 2, in, 0);
     size_t dim[2] = {a ? a->dim[0] : 0, b ? b->dim[0] : 0};
     return node ? ctr_node_out(g, node, CTR_F32, 2, dim) : NULL;
+}
+
+static int gram_grad(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *a = node->in[0], *b = node->in[1], *dc = node->out[0]->grad;
+    add_gradient(g, node, a, b, dc, TRANSPOSE_B);
+    add_gradient(g, node, b, a, dc, 0);
+    return ctr_graph_status(g);
+}
+
+static const struct ctr_op gram = {
+    .name = "gram",
+    .grad = gram_grad,
+    .variants =
+        (const struct ctr_variant[]){{.name = "tiles",
+                                      .usable = ctr_gemm_tiles_usable,
+                                      .prepare = tiles_prepare,
+                                      .lower = tiles_lower},
+                                     GPU_VARIANTS,
+                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
+                                     {0}},
+};
+
+ctr_tensor *ctr_gram(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale)
+{
+    struct attr attr = {.scale = scale, .transpose_a = 1};
+    if (a && b &&
+        (a->rank != 2 || b->rank != 2 || a->dim[0] != b->dim[0] || a->dim[0] > 1u << 30 ||
+         a->dim[1] > 1u << 24 || b->dim[1] > 1u << 24))
+        return ctr_graph_fail(g, CTR_E_USAGE, "gram: %s and %s differ in their number of rows",
+                              a->name, b->name);
+    if (!isfinite(scale))
+        return ctr_graph_fail(g, CTR_E_USAGE, "gram: scale is not finite");
+    ctr_node *node = ctr_node_add(g, &gram, &attr, sizeof attr, 2, (ctr_tensor *[]){a, b}, 0);
+    return node ? ctr_node_out(g, node, CTR_F32, 2, (size_t[]){a->dim[1], b->dim[1]}) : NULL;
 }

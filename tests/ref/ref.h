@@ -55,6 +55,10 @@ void ref_similarity_fwd(double *s, const double *a, const double *b, double scal
 void ref_similarity_bwd(double *da, double *db, const double *ds, const double *a, const double *b,
                         double scale, size_t A, size_t B, size_t D);
 
+void ref_gram_fwd(double *c, const double *a, const double *b, double scale, size_t M, size_t D, size_t E);
+void ref_gram_bwd(double *da, double *db, const double *dc, const double *a, const double *b, double scale,
+                  size_t M, size_t D, size_t E);
+
 void ref_row_dot_fwd(double *y, const double *a, const double *b, double scale, size_t shift, size_t M,
                      size_t D);
 void ref_row_dot_bwd(double *da, double *db, const double *dy, const double *a, const double *b,
@@ -83,6 +87,18 @@ void ref_pairs_fwd(double *loss, double *right, const double *z, const double *l
                    int kind, size_t M, size_t N, size_t D);
 void ref_pairs_bwd(double *dz, double dloss, const double *z, const double *label, double margin,
                    int kind, size_t M, size_t N, size_t D);
+
+/* Its own gradient. */
+void ref_center(double *y, const double *x, size_t n, size_t stride, size_t M, size_t D);
+
+void ref_decorrelate_fwd(double *loss, const double *c, int kind, double diagonal, double off, size_t D);
+void ref_decorrelate_bwd(double *dc, double dloss, const double *c, int kind, double diagonal, double off,
+                         size_t D);
+
+void ref_take_nearest(double *y, const double *s, const double *keys, size_t M, size_t K, size_t D);
+
+/* s[M,K], `N` rows at a time. */
+void ref_sinkhorn(double *q, const double *s, double eps, unsigned rounds, size_t M, size_t N, size_t K);
 
 void ref_mean_fwd(double *y, const double *x, double scale, double offset, size_t n);
 void ref_mean_bwd(double *dx, double dy, double scale, size_t n);

@@ -44,6 +44,8 @@ class Net(nn.Module):
         self.encoder = Cnn(dump)
         self.projection_head = mlp(dump, "projection_head", plain_last)
         self.predictor = mlp(dump, "predictor")
+        if "prototypes.weight" in dump:
+            self.prototypes = nn.Linear(*reversed(dump["prototypes.weight"].shape), bias=False)
 
     def named(self):
         return {n.removeprefix("encoder."): p for n, p in self.named_parameters()}
@@ -194,7 +196,52 @@ def simsiam(s):
     return -F.cosine_similarity(p, other_view(z.detach())).mean()
 
 
-METHODS = {f.__name__: f for f in (simclr, margin, triplet, npair, supcon, dcl, dclw, debiased, moco, byol, simsiam)}
+def barlow(s):
+    norm = [(z - z.mean(0)) / torch.sqrt(z.var(0, unbiased=False) + 1e-5)
+            for z in s.net.project(s.x).chunk(2)]
+    c = norm[0].T @ norm[1] / len(norm[0])
+    diagonal = torch.diagonal(c)
+    return ((1 - diagonal) ** 2).sum() + 0.0051 * ((c ** 2).sum() - (diagonal ** 2).sum())
+
+
+def vicreg(s):
+    a, b = s.net.project(s.x).chunk(2)
+    loss = 25 * F.mse_loss(a, b)
+    for z in (a, b):
+        loss = loss + 25 * F.relu(1 - torch.sqrt(z.var(0) + 1e-4)).mean() / 2
+        c = torch.cov(z.T)
+        loss = loss + (c - torch.diag(torch.diagonal(c))).pow(2).sum() / z.shape[1]
+    return loss
+
+
+def nnclr(s):
+    raw = s.net.project(s.x)
+    z, p = F.normalize(raw.detach(), dim=1), F.normalize(s.net.predictor(raw), dim=1)
+    queue = s.queue(64, z.shape[1])
+    near = queue[(z @ queue.T).argmax(1)]
+    s.put("queue", queue, z.chunk(2)[0])
+    loss = 0
+    for n, other in zip(near.chunk(2), reversed(p.chunk(2))):
+        loss = loss + F.cross_entropy(n @ other.T / 0.1, torch.arange(len(n))) / 2
+    return loss
+
+
+def swav(s):
+    z = F.normalize(s.net.project(s.x), dim=1)
+    scores = z @ F.normalize(s.net.prototypes.weight, dim=1).T
+    targets = []
+    for view in scores.detach().chunk(2):
+        q = torch.exp(view / 0.05).T
+        q = q / q.sum()
+        for _ in range(3):
+            q = q / q.sum(1, keepdim=True) / q.shape[0]
+            q = q / q.sum(0, keepdim=True) / q.shape[1]
+        targets.append((q * q.shape[1]).T)
+    return F.cross_entropy(scores / 0.1, torch.cat(targets[::-1]))
+
+
+METHODS = {f.__name__: f for f in (simclr, margin, triplet, npair, supcon, dcl, dclw, debiased, moco, nnclr, byol, simsiam, barlow, vicreg,
+                                  swav)}
 PLAIN_LAST = ("simsiam",)
 
 

@@ -67,21 +67,27 @@ static const struct expected byol[] = {
 static const struct expected simsiam[] = {
 #include "fixtures/simsiam.inc"
     {NULL, 0, 0}};
+static const struct expected nnclr[] = {
+#include "fixtures/nnclr.inc"
+    {NULL, 0, 0}};
+static const struct expected barlow[] = {
+#include "fixtures/barlow.inc"
+    {NULL, 0, 0}};
+static const struct expected vicreg[] = {
+#include "fixtures/vicreg.inc"
+    {NULL, 0, 0}};
+static const struct expected swav[] = {
+#include "fixtures/swav.inc"
+    {NULL, 0, 0}};
 
 static const struct {
     const char *method;
     const struct expected *want;
 } methods[] = {
-    {"margin", margin},
-    {"triplet", triplet},
-    {"npair", npair},
-    {"supcon", supcon},
-    {"dcl", dcl},
-    {"dclw", dclw},
-    {"debiased", debiased},
-    {"moco", moco},
-    {"byol", byol},
-    {"simsiam", simsiam},
+    {"margin", margin}, {"triplet", triplet}, {"npair", npair},       {"supcon", supcon},
+    {"dcl", dcl},       {"dclw", dclw},       {"debiased", debiased}, {"moco", moco},
+    {"byol", byol},     {"simsiam", simsiam}, {"nnclr", nnclr},       {"barlow", barlow},
+    {"vicreg", vicreg}, {"swav", swav},
 };
 
 static size_t find(const struct step *s, const char *name)
@@ -95,10 +101,13 @@ static size_t find(const struct step *s, const char *name)
 
 static void compare(const struct step *s, const struct expected *e, double largest, double tol)
 {
-    int shadow = strncmp(e->name, "after.shadow.", 13) == 0, left = strncmp(e->name, "after.", 6) == 0;
+    int shadow = strncmp(e->name, "after.shadow.", 13) == 0,
+        left = strncmp(e->name, "after.", 6) == 0;
     size_t i = find(s, e->name + (shadow ? 13 : left ? 6 : 0));
     size_t n = ctr_store_entry(s->store, i)->count;
-    enum ctr_store_part part = shadow ? CTR_STORE_SHADOW : left ? CTR_STORE_VALUES : CTR_STORE_GRADS;
+    enum ctr_store_part part = shadow ? CTR_STORE_SHADOW
+                               : left ? CTR_STORE_VALUES
+                                      : CTR_STORE_GRADS;
     float *grad = malloc(n * sizeof *grad);
     double square = 0, projection = 0, scale = fmax(e->norm, 3e-2 * largest);
     assert_int_equal(ctr_store_read(grad, s->store, i, part), 0);
@@ -178,9 +187,8 @@ static void test_narrow_resnext50(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cnn), cmocka_unit_test(test_methods),
-                                       cmocka_unit_test(test_resnet18),
-                                       cmocka_unit_test(test_narrow_resnet50),
-                                       cmocka_unit_test(test_narrow_resnext50)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cnn), cmocka_unit_test(test_methods), cmocka_unit_test(test_resnet18),
+        cmocka_unit_test(test_narrow_resnet50), cmocka_unit_test(test_narrow_resnext50)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

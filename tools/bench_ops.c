@@ -244,13 +244,18 @@ static const struct bench_family optimizer_family = {
     .cases = optimizer_cases,
 };
 
-/* ---- augmentation: two views of each of N images ---- */
+/* ---- augmentation: two views of each of N images, by a preset or by one transformation ---- */
 
 static int augment(struct bench_graph *b, const size_t *v, enum bench_pass pass)
 {
     size_t N = v[0], H = v[1];
-    struct ctr_augment_params p =
-        H <= CTR_AUGMENT_SMALL_MAX ? ctr_augment_small() : ctr_augment_large();
+    const char *line = H <= CTR_AUGMENT_SMALL_MAX ? "small" : "large";
+    struct ctr_augment_params p;
+    int rc = ctr_augment_parse(&p, v[2] ? ctr_transforms[v[2] - 1].name : line);
+    if (rc != 0)
+        return rc;
+    if (v[2])
+        p.pipeline[0].stage[0].p = 1;
     struct ctr_augment_source source = {
         .images = ctr_graph_input(b->g, "images", CTR_U8, 4, (size_t[]){N, H, H, 3}),
         .index = ctr_graph_input(b->g, "index", CTR_U32, 1, &N),
@@ -260,14 +265,29 @@ static int augment(struct bench_graph *b, const size_t *v, enum bench_pass pass)
     return ctr_graph_status(b->g);
 }
 
+#define ALONE(word, kind)                                                                          \
+    {                                                                                              \
+        .name = word, .passes = BENCH_ONE, .v = {256, 32, CTR_T_##kind + 1}, .full = 1             \
+    }
 static const struct bench_case augment_cases[] = {
     CASE("32", BENCH_ONE, 256, 32),
     CASE("224", BENCH_ONE, 16, 224),
+    ALONE("crop", CROP),
+    ALONE("flip", FLIP),
+    ALONE("affine", AFFINE),
+    ALONE("jitter", JITTER),
+    ALONE("autocontrast", AUTOCONTRAST),
+    ALONE("equalize", EQUALIZE),
+    ALONE("noise", NOISE),
+    ALONE("blur", BLUR),
+    ALONE("sobel", SOBEL),
+    ALONE("erase", ERASE),
     {.name = NULL},
 };
+#undef ALONE
 static const struct bench_family augment_family = {
     .name = "augment",
-    .keys = {"N", "H"},
+    .keys = {"N", "H", "kind"},
     .record = augment,
     .cases = augment_cases,
 };

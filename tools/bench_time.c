@@ -159,7 +159,7 @@ static int fill_inputs(const struct bench_graph *b)
     const ctr_node *node;
     for (size_t i = 0; (node = ctr_graph_node(b->g, i)); i++)
         for (unsigned k = 0; k < node->n_in; k++)
-            if (node->in[k] && node->in[k]->role == CTR_ROLE_INPUT) {
+            if (node->in[k] && node->in[k]->role == CTR_ROLE_INPUT && !node->in[k]->content) {
                 int rc = fill_input(node->in[k]);
                 if (rc != 0)
                     return rc;

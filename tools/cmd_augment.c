@@ -1,7 +1,8 @@
 /* cmd_augment.c -- `clcontrast augment IMAGE|DIR -o FILE.png`: what training sees.
  *
- * In: one image or a data set. Out: a PNG with a row for each image: the image itself, then random
- * views of it, made by the same kernels as in training. */
+ * In: one image or a data set, a line of augmentations. Out: a PNG with a row for each image: the
+ * image itself, then random views of it, made by the same kernels as in training. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,12 +19,15 @@
 struct options {
     const char *out, *device, *split;
     uint64_t rows, views, size, zoom, seed, epoch;
+    int list;
     struct augment_options augment;
 };
 
 static const struct opt rows[] = {
     OPT_ROW(STR, struct options, out, .name = "out", .letter = 'o', .metavar = "FILE",
             .help = "picture to write, PNG (required)"),
+    OPT_ROW(FLAG, struct options, list, .name = "list", .flag_only = 1,
+            .help = "print all transformations and the lines that have names, and stop"),
     OPT_ROW(U64, struct options, rows, .name = "rows", .letter = 'n', .metavar = "N", .init = "8",
             .min = 1, .max = 256, .help = "images taken from a data set"),
     OPT_ROW(U64, struct options, views, .name = "views", .metavar = "N", .init = "8", .min = 1,
@@ -45,9 +49,11 @@ static const struct opt rows[] = {
 
 static const struct cmd_example examples[] = {
     {"clcontrast augment cat.jpg -o views.png", "eight views of one picture"},
-    {"clcontrast augment photos --rows 4 --jitter 1 -o strong.png", "stronger colours"},
-    {"clcontrast augment shapes --blur-p 1 --views 5 -o blurred.png",
-     "the built-in pictures, always blurred"},
+    {"clcontrast augment photos --augment 'crop(0.3) flip jitter(.8,.8,.8,.2;1)' -o strong.png",
+     "others than the usual views"},
+    {"clcontrast augment shapes --augment 'small | none' --views 2 -o views.png",
+     "the first view as for small images, the second the image itself"},
+    {"clcontrast augment --list", "all transformations"},
     {NULL, NULL},
 };
 
@@ -219,35 +225,86 @@ static int draw_grid(struct grid *grid, const struct set *set, const float *view
     return 0;
 }
 
-static int run(int argc, char **argv)
+/* ---- the list; docs/AUGMENTATION.md has it, too ---- */
+
+static void list_transform(struct ctr_str *s, const struct ctr_transform *t)
 {
-    struct options o;
-    struct opt_set options = {0};
+    struct ctr_str text = {0};
+    ctr_str_addf(s, "%s%s(", s->n ? "\n" : "", t->name);
+    ctr_str_addf(&text, "%s. As in %s.", t->help, t->source);
+    for (int i = 0; i < CTR_STAGE_VALUES && t->value[i].name; i++) {
+        const struct ctr_value *v = &t->value[i];
+        ctr_str_addf(s, "%s%s=%.4g", i ? ", " : "", v->name, v->init);
+        ctr_str_addf(&text, "%s %s %g to %g", i ? "," : " Ranges:", v->name, v->min, v->max);
+    }
+    ctr_str_addf(s, "%sp=%g)\n    ", t->value[0].name ? "; " : "", t->p);
+    ctr_str_addf(&text, "%s", t->value[0].name ? "." : "");
+    if (text.s)
+        opt_wrap(s, text.s, 4, 4, 80);
+    ctr_str_free(&text);
+}
+
+static int list(void)
+{
+    struct ctr_str s = {0};
+    for (int i = 0; i < CTR_TRANSFORMS; i++)
+        list_transform(&s, &ctr_transforms[i]);
+    ctr_str_addf(&s, "\nNames that stand for lines:\n");
+    for (const struct ctr_augment_preset *p = ctr_augment_presets; p->name; p++) {
+        ctr_str_addf(&s, "\n%s\n    %s%s", p->name, p->line, *p->line ? "\n    " : "");
+        opt_wrap(&s, p->help, 4, 4, 80);
+    }
+    int rc = s.failed ? CTR_E_FAIL : 0;
+    if (rc == 0)
+        fputs(s.s, stdout);
+    ctr_str_free(&s);
+    return rc;
+}
+
+static int show(const char *path, const struct options *o)
+{
     struct ctr_augment_params params;
     struct set set = {0};
     struct grid grid = {0};
     float *views = NULL;
     int rc = 0;
-    CTR_TRY(cmd_options(&options, &cmd_augment, &o));
-    CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
-    CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));
-    if (!o.out)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o views.png"));
-    CTR_TRY(read_images(&set, options.args[0], &o));
-    CTR_TRY(augment_params(&params, &options, &o.augment, set.size));
-    views = ctr_alloc(o.views * set.n, set.size * set.size * 3 * sizeof *views);
+    CTR_TRY(augment_params(&params, &o->augment, 0));
+    CTR_TRY(read_images(&set, path, o));
+    CTR_TRY(augment_params(&params, &o->augment, set.size));
+    views = ctr_alloc(o->views * set.n, set.size * set.size * 3 * sizeof *views);
     if (!views)
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(run_device(views, &set, &o, &params));
-    CTR_TRY(draw_grid(&grid, &set, views, &o));
-    CTR_TRY(ctr_png_write(o.out, grid.rgb, (unsigned)grid.width, (unsigned)grid.height, 3, 0));
-    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o.out, set.n,
-              (size_t)o.views, set.size, set.size);
+    CTR_TRY(run_device(views, &set, o, &params));
+    CTR_TRY(draw_grid(&grid, &set, views, o));
+    CTR_TRY(ctr_png_write(o->out, grid.rgb, (unsigned)grid.width, (unsigned)grid.height, 3, 0));
+    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, set.n,
+              (size_t)o->views, set.size, set.size);
 out:
     free(grid.rgb);
     free(views);
     free(set.index);
     free(set.rgb);
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    struct options o;
+    struct opt_set options = {0};
+    int rc = 0;
+    CTR_TRY(cmd_options(&options, &cmd_augment, &o));
+    CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
+    CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));
+    if (o.list)
+        CTR_TRY(list());
+    else if (options.n_args == 0)
+        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no image and no data set given"),
+                         "for example clcontrast augment photos -o views.png"));
+    else if (!o.out)
+        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o views.png"));
+    else
+        CTR_TRY(show(options.args[0], &o));
+out:
     opt_finish(&options);
     return rc;
 }
@@ -256,7 +313,6 @@ const struct cmd cmd_augment = {
     .name = "augment",
     .summary = "show the views that training makes of images",
     .args = "IMAGE|DIR",
-    .min_args = 1,
     .max_args = 1,
     .about = ABOUT,
     .examples = examples,

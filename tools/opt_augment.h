@@ -1,5 +1,4 @@
-/* opt_augment.h -- the options of augmentation, for each command that augments. What is not given
- * follows the preset, and the preset the size of the views. */
+/* opt_augment.h -- the options of augmentation, for each command that augments. */
 #ifndef CTR_TOOLS_OPT_AUGMENT_H
 #define CTR_TOOLS_OPT_AUGMENT_H
 
@@ -7,14 +6,14 @@
 #include "opt.h"
 
 struct augment_options {
-    int preset, resize;
-    double crop_min, crop_max, aspect, flip_p, jitter, jitter_p, gray_p, blur_p, blur_min, blur_max;
+    const char *line; /* NULL: by the size of the views */
+    int resize;
 };
 
 /* A table of struct augment_options. */
 extern const struct opt augment_rows[];
-/* After parsing; `size` is the height of the views. CTR_E_USAGE when two options contradict. */
-int augment_params(struct ctr_augment_params *out, const struct opt_set *set,
-                   const struct augment_options *o, size_t size);
+/* After parsing; `size` is the height of the views. CTR_E_USAGE points at what is wrong in the
+ * line. */
+int augment_params(struct ctr_augment_params *out, const struct augment_options *o, size_t size);
 
 #endif

@@ -242,9 +242,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
     int rc = tune_when(p, o->tune);
     if (rc == 0)
-        rc = augment_params(&p->augment_small, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX);
-    return rc ? rc
-              : augment_params(&p->augment_large, &c->set, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
+        rc = augment_params(&p->augment_small, &c->augment, CTR_AUGMENT_SMALL_MAX);
+    return rc ? rc : augment_params(&p->augment_large, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
 }
 
 void train_finish(struct train_command *c)

@@ -18,10 +18,7 @@ static const struct recipe {
      {{"epochs", "60"},
       {"batch", "128"},
       {"temperature", "0.2"},
-      {"crop-min", "0.4"},
-      {"jitter", "1"},
-      {"jitter-p", "1"},
-      {"gray-p", "0.5"},
+      {"augment", "crop(0.4) flip jitter(0.8,0.8,0.8,0.2;1) gray(0.5)"},
       {NULL, NULL}}},
 };
 

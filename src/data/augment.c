@@ -13,73 +13,84 @@
 #define LOCAL_MAX_GROUP  ((size_t)16 << 10)
 #define SLICES_MAX       ((size_t)256 << 20)
 
+/* Of all three nodes. Attributes are hashed: no padding. */
 struct attr {
-    struct ctr_augment_params params;
-    int stream; /* here: no padding, for attributes are hashed */
-    size_t N, V, SH, SW, H, W;
+    size_t N, V, SH, SW, H, W, cubic, stream;
+    size_t ops;    /* bits 1 << enum ctr_do that may come */
+    size_t second; /* 1: an operation moves pixels, or a blur is not the last */
+    size_t row;    /* floats of a row of draws */
+    size_t kinds;  /* bits of transformations */
+    size_t pipelines, stages, first_view;
+    double crop_area,
+        pixel_flops; /* means over views: the crop's part of the area; a pixel's colour */
 };
 
-struct ctr_augment_params ctr_augment_large(void)
+/* ---- what pipelines may do ---- */
+
+/* Operations that stage i may append. Flips and turns straight after the crop are part of it. */
+static unsigned stage_ops(const struct ctr_pipeline *line, unsigned i)
 {
-    return (struct ctr_augment_params){.area_min = 0.08f,
-                                       .area_max = 1.0f,
-                                       .aspect_min = 3.0f / 4.0f,
-                                       .aspect_max = 4.0f / 3.0f,
-                                       .flip_p = 0.5f,
-                                       .jitter_p = 0.8f,
-                                       .brightness = 0.8f,
-                                       .contrast = 0.8f,
-                                       .saturation = 0.8f,
-                                       .hue = 0.2f,
-                                       .gray_p = 0.2f,
-                                       .blur_p = 0.5f,
-                                       .sigma_min = 0.1f,
-                                       .sigma_max = 2.0f};
+    unsigned ops = ctr_transforms[line->stage[i].kind].ops, before = 0;
+    for (unsigned k = 0; k < i; k++)
+        before |= ctr_transforms[line->stage[k].kind].ops;
+    return ops == 1u << CTR_DO_MOVE && !(before & ~ops) ? 0 : ops;
 }
 
-struct ctr_augment_params ctr_augment_small(void)
+size_t ctr_augment_row(const struct ctr_augment_params *params)
 {
-    struct ctr_augment_params p = ctr_augment_large();
-    p.brightness = p.contrast = p.saturation = 0.4f;
-    p.hue = 0.1f;
-    p.blur_p = 0.0f;
-    return p;
+    size_t most = 0;
+    for (unsigned v = 0; v < params->n; v++) {
+        size_t n = 0;
+        for (unsigned i = 0; i < params->pipeline[v].n; i++)
+            n += (size_t)__builtin_popcount(stage_ops(&params->pipeline[v], i));
+        most = n > most ? n : most;
+    }
+    return CTR_DRAW_FIRST + CTR_DO_FLOATS * most;
 }
 
-int ctr_augment_check(const struct ctr_augment_params *p)
+static void describe_pipeline(struct attr *a, const struct ctr_pipeline *line)
 {
-    const struct {
-        const char *name;
-        double value, lo, hi;
-    } rows[] = {
-        {"smallest area", p->area_min, 1e-6, 1},
-        {"largest area", p->area_max, p->area_min, 1},
-        {"smallest aspect", p->aspect_min, 1e-3, 1e3},
-        {"largest aspect", p->aspect_max, p->aspect_min, 1e3},
-        {"flip probability", p->flip_p, 0, 1},
-        {"jitter probability", p->jitter_p, 0, 1},
-        {"brightness strength", p->brightness, 0, 100},
-        {"contrast strength", p->contrast, 0, 100},
-        {"saturation strength", p->saturation, 0, 100},
-        {"hue strength", p->hue, 0, 0.5},
-        {"grayscale probability", p->gray_p, 0, 1},
-        {"blur probability", p->blur_p, 0, 1},
-        {"smallest blur sigma", p->sigma_min, 1e-3, 1e3},
-        {"largest blur sigma", p->sigma_max, p->sigma_min, 1e3},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        /* Written so that NaN fails. */
-        if (!(rows[i].value >= rows[i].lo && rows[i].value <= rows[i].hi))
-            return ctr_fail(CTR_E_USAGE, "augmentation: %s %g is not between %g and %g",
-                            rows[i].name, rows[i].value, rows[i].lo, rows[i].hi);
-    return 0;
+    const size_t moving = 1u << CTR_DO_MOVE | 1u << CTR_DO_WARP | 1u << CTR_DO_SOBEL;
+    int blurred = 0;
+    double area = 1;
+    for (unsigned i = 0; i < line->n; i++) {
+        const struct ctr_stage *s = &line->stage[i];
+        size_t ops = stage_ops(line, i);
+        a->ops |= ops;
+        a->kinds |= (size_t)1 << s->kind;
+        a->second |= (ops & moving) != 0 || (ops && blurred);
+        blurred |= s->kind == CTR_T_BLUR;
+        a->pixel_flops += (double)s->p * ctr_transforms[s->kind].flops;
+        if (s->kind == CTR_T_BLUR)
+            a->pixel_flops += 12 * (double)s->p * (double)(2 * (a->H / 20 ? a->H / 20 : 1) + 1);
+        if (s->kind == CTR_T_CROP)
+            area *= 0.5 * ((double)s->value[0] + (double)s->value[1]);
+    }
+    a->stages = line->n > a->stages ? line->n : a->stages;
+    a->crop_area += area;
+}
+
+static void describe(struct attr *a, const struct ctr_augment_params *params)
+{
+    for (unsigned v = 0; v < params->n; v++)
+        describe_pipeline(a, &params->pipeline[v]);
+    a->crop_area /= params->n;
+    a->pixel_flops /= params->n;
+    a->pipelines = params->n;
+    a->first_view = params->first_view;
+    a->row = ctr_augment_row(params);
+}
+
+static int does(const struct attr *a, enum ctr_do op)
+{
+    return (int)(a->ops >> op & 1);
 }
 
 /* ---- sizes that the kernel knows by -D ---- */
 
 static size_t blur_radius(const struct attr *a)
 {
-    if (!(a->params.blur_p > 0))
+    if (!does(a, CTR_DO_BLUR))
         return 0;
     size_t radius = a->H / 10 / 2;
     return radius ? radius : 1;
@@ -88,7 +99,7 @@ static size_t blur_radius(const struct attr *a)
 /* Bound on a resize's taps for any crop of `in` samples; tap_count() of the kernel. */
 static size_t taps(const struct attr *a, size_t in, size_t out)
 {
-    size_t support = a->params.cubic ? 4 : 2;
+    size_t support = a->cubic ? 4 : 2;
     return in <= out ? support : support * in / out + 2;
 }
 
@@ -103,10 +114,10 @@ static size_t scratch_floats(const struct attr *a, int single, size_t vw)
 {
     size_t r = blur_radius(a), pitch = (a->W + vw - 1) / vw * vw;
     if (!single)
-        return (r ? 6 : 3) * a->H * pitch;
+        return (r || a->second ? 6 : 3) * a->H * pitch;
     size_t tx = taps(a, a->SW, a->W), ty = taps(a, a->SH, a->H);
     size_t row_crop = 3 * a->SW + 3 * tx + 4, row_blur = 3 * (pitch + 2 * r + vw);
-    return 3 * a->H * pitch + a->W * (tx + 1) + ty + 2 * r + 1 +
+    return (a->second ? 6 : 3) * a->H * pitch + a->W * (tx + 1) + ty + 2 * r + 1 +
            (row_crop > row_blur ? row_crop : row_blur);
 }
 
@@ -136,35 +147,56 @@ static void options(char *text, size_t bytes, const struct attr *a, const struct
 {
     snprintf(
         text, bytes,
-        "-DN=%zu -DV=%zu -DSH=%zu -DSW=%zu -DH=%zu -DW=%zu -DBLUR_R=%zu -DCUBIC=%d -DSTREAM=%d "
-        "-DSINGLE=%d -DAUG_LOCAL=%d -DLSIZE=%zu -DTAPS_X=%zu -DTAPS_Y=%zu",
-        a->N, a->V, a->SH, a->SW, a->H, a->W, blur_radius(a), a->params.cubic != 0, a->stream != 0,
-        l->single, l->local, l->group, taps(a, a->SW, a->W), taps(a, a->SH, a->H));
+        "-DN=%zu -DV=%zu -DSH=%zu -DSW=%zu -DH=%zu -DW=%zu -DBLUR_R=%zu -DCUBIC=%zu -DSTREAM=%zu "
+        "-DSINGLE=%d -DAUG_LOCAL=%d -DLSIZE=%zu -DTAPS_X=%zu -DTAPS_Y=%zu -DOPS=0x%zx -DSECOND=%zu "
+        "-DROW=%zu",
+        a->N, a->V, a->SH, a->SW, a->H, a->W, blur_radius(a), a->cubic, a->stream, l->single,
+        l->local, l->group, taps(a, a->SW, a->W), taps(a, a->SH, a->H), a->ops, a->second, a->row);
 }
 
 /* ---- drawing ---- */
 
+/* Stages as the kernel reads them: kind, occurrence, probability, values. */
+#define STAGE_FLOATS (3 + CTR_STAGE_VALUES)
+
+static ctr_tensor *stage_table(ctr_graph *g, const struct attr *a,
+                               const struct ctr_augment_params *params)
+{
+    static const size_t most = CTR_PIPELINES_MAX * CTR_STAGES_MAX * STAGE_FLOATS;
+    float table[CTR_PIPELINES_MAX * CTR_STAGES_MAX * STAGE_FLOATS + 1], *row = table;
+    for (unsigned v = 0; v < params->n; v++)
+        for (unsigned i = 0; i < a->stages; i++, row += STAGE_FLOATS) {
+            const struct ctr_stage *s = &params->pipeline[v].stage[i];
+            int there = i < params->pipeline[v].n;
+            row[0] = there ? (float)s->kind : -1.0f;
+            row[1] = (float)s->occurrence;
+            row[2] = there ? s->p : 0.0f;
+            for (unsigned k = 0; k < CTR_STAGE_VALUES; k++) {
+                int log = there && (ctr_transforms[s->kind].value[k].flags & CTR_VALUE_LOG);
+                row[3 + k] = log ? logf(s->value[k]) : there ? s->value[k] : 0.0f;
+            }
+        }
+    *row++ = 0; /* never empty */
+    size_t n = (size_t)(row - table);
+    return n <= most + 1 ? ctr_graph_constant(g, "pipelines", CTR_F32, 1, &n, table) : NULL;
+}
+
 static int draw_lower(ctr_graph *g, ctr_node *node)
 {
     const struct attr *a = node->attr;
-    const struct ctr_augment_params *p = &a->params;
-    char text[128];
-    snprintf(text, sizeof text, "-DN=%zu -DV=%zu -DSH=%zu -DSW=%zu", a->N, a->V, a->SH, a->SW);
+    char text[256];
+    snprintf(text, sizeof text,
+             "-DN=%zu -DV=%zu -DSH=%zu -DSW=%zu -DH=%zu -DW=%zu -DROW=%zu -DKINDS=0x%zx "
+             "-DPIPELINES=%zu -DSTAGES=%zu",
+             a->N, a->V, a->SH, a->SW, a->H, a->W, a->row, a->kinds, a->pipelines, a->stages);
     struct ctr_launch_spec spec = {.file = "data/augment_draw.cl",
                                    .kernel = "augment_draw",
                                    .options = text,
-                                   .n_args = 17,
+                                   .args = {CTR_BUF(node->out[0]->buf), CTR_BUF(node->in[0]->buf),
+                                            CTR_BUF(node->in[1]->buf), CTR_BUF(node->in[2]->buf),
+                                            CTR_U32(a->first_view)},
+                                   .n_args = 5,
                                    .bytes = (double)node->out[0]->bytes};
-    const struct ctr_arg args[] = {
-        CTR_BUF(node->out[0]->buf),   CTR_BUF(node->in[0]->buf), CTR_BUF(node->in[1]->buf),
-        CTR_F32(p->area_min),         CTR_F32(p->area_max),      CTR_F32(logf(p->aspect_min)),
-        CTR_F32(logf(p->aspect_max)), CTR_F32(p->flip_p),        CTR_F32(p->jitter_p),
-        CTR_F32(p->gray_p),           CTR_F32(p->blur_p),        CTR_F32(p->brightness),
-        CTR_F32(p->contrast),         CTR_F32(p->saturation),    CTR_F32(p->hue),
-        CTR_F32(p->sigma_min),        CTR_F32(p->sigma_max),
-    };
-    for (unsigned i = 0; i < spec.n_args; i++)
-        spec.args[i] = args[i];
     ctr_grid_items(g, &spec, a->N * a->V, 64);
     return ctr_emit(g, &spec);
 }
@@ -199,20 +231,15 @@ static int group_prepare(ctr_graph *g, ctr_node *node)
     return prepare(g, node, 0);
 }
 
-/* Operations of a view with the mean of all draws: separable resize, then (unless plain) jitter, whose
- * steps take 15, 21, 20 and 46 operations a pixel, gray and blur. Also the mean crop's share of the
- * source's area. */
-static double view_flops(const struct attr *a, double *area, int plain)
+/* Operations of a view with the mean of all draws: separable resize, then (unless plain) what the
+ * table of transformations says; 6 a pixel are the gray that contrast needs. */
+static double view_flops(const struct attr *a, int plain)
 {
-    const struct ctr_augment_params *p = &a->params;
-    *area = plain ? 1 : 0.5 * ((double)p->area_min + (double)p->area_max);
-    double side = sqrt(*area), H = (double)a->H, W = (double)a->W;
-    double h = (double)a->SH * side, w = (double)a->SW * side, least = p->cubic ? 4 : 2;
+    double side = sqrt(a->crop_area), H = (double)a->H, W = (double)a->W;
+    double h = (double)a->SH * side, w = (double)a->SW * side, least = a->cubic ? 4 : 2;
     double ty = h > H ? least * h / H : least, tx = w > W ? least * w / W : least;
     double resize = 3 * H * (2 * ty * w + 2 * tx * W);
-    double pixel = plain ? 0 : 102 * (double)p->jitter_p + 6 +
-                                   12 * (double)p->blur_p * (double)(2 * blur_radius(a) + 1);
-    return resize + pixel * H * W;
+    return resize + (plain ? 0 : a->pixel_flops + 6) * H * W;
 }
 
 static const struct ctr_op plain_op;
@@ -234,9 +261,9 @@ static int lower(ctr_graph *g, ctr_node *node, const char *kernel)
         spec.args[2 + i] = CTR_BUF(node->in[i]->buf);
     spec.global[0] = l.groups * l.group;
     spec.local[0] = l.group;
-    double views = (double)(a->N * a->V), area;
-    spec.flops = views * view_flops(a, &area, node->op == &plain_op);
-    spec.bytes = (double)node->out[0]->bytes + views * area * (double)(a->SH * a->SW * 3);
+    double views = (double)(a->N * a->V);
+    spec.flops = views * view_flops(a, node->op == &plain_op);
+    spec.bytes = (double)node->out[0]->bytes + views * a->crop_area * (double)(a->SH * a->SW * 3);
     return ctr_emit(g, &spec);
 }
 
@@ -270,34 +297,55 @@ static const struct ctr_op plain_op = {
 
 /* ---- recording ---- */
 
-/* Fills and checks what all three nodes share. */
+static int check_source(const ctr_tensor *im, const ctr_tensor *index, int stream)
+{
+    return im->rank == 4 && im->dim[3] == 3 && im->dtype == CTR_U8 && index->rank == 1 &&
+           index->dtype == CTR_U32 && (!stream || im->dim[0] == index->dim[0]);
+}
+
+/* What the size of the views rules out. */
+static int check_views(const struct attr *a)
+{
+    size_t radius = blur_radius(a);
+    if (a->V < a->pipelines)
+        return ctr_fail(CTR_E_USAGE, "augmentation: %zu pipelines, but %zu view%s", a->pipelines,
+                        a->V, a->V == 1 ? "" : "s");
+    if (radius && (radius >= a->H || radius >= a->W))
+        return ctr_fail(CTR_E_USAGE, "augment: %zux%zu views are too small to blur", a->H, a->W);
+    if ((a->kinds >> CTR_T_ROTATE90 & 1) && a->H != a->W)
+        return ctr_fail(CTR_E_USAGE, "augment: rotate90 needs square views, not %zux%zu", a->H,
+                        a->W);
+    return 0;
+}
+
+/* Fills and checks what all three nodes share. params NULL: plain. */
 static int fill(struct attr *a, ctr_graph *g, struct ctr_augment_source s, size_t views,
                 size_t height, size_t width, const struct ctr_augment_params *params)
 {
+    static const struct ctr_augment_params plain = {.n = 1};
     const size_t most = 16384;
     const ctr_tensor *im = s.images, *index = s.index;
     if (!im || !index)
         return CTR_E_FAIL;
-    int rc = ctr_augment_check(params);
-    if (rc == 0 && (im->rank != 4 || im->dim[3] != 3 || im->dtype != CTR_U8 || index->rank != 1 ||
-                    index->dtype != CTR_U32 || (s.stream && im->dim[0] != index->dim[0])))
+    int rc = 0;
+    if (!check_source(im, index, s.stream))
         rc = ctr_fail(CTR_E_USAGE, "augment: images are u8[n][H][W][3], index is u32[N]");
     if (rc == 0 && (!height || !width || height > most || width > most || im->dim[1] > most ||
                     im->dim[2] > most || !views || index->dim[0] * views > UINT32_MAX / 2))
         rc = ctr_fail(CTR_E_USAGE,
                       "augment: %zux%zu from %zux%zu, %zu views, is beyond 1..%zu pixels", height,
                       width, im->dim[1], im->dim[2], views, most);
-    *a = (struct attr){.params = *params,
-                       .N = index->dim[0],
+    *a = (struct attr){.N = index->dim[0],
                        .V = views,
                        .SH = im->dim[1],
                        .SW = im->dim[2],
                        .H = height,
                        .W = width,
-                       .stream = s.stream};
-    size_t radius = blur_radius(a);
-    if (rc == 0 && radius && (radius >= height || radius >= width))
-        rc = ctr_fail(CTR_E_USAGE, "augment: %zux%zu views are too small to blur", height, width);
+                       .cubic = params && params->cubic,
+                       .stream = s.stream != 0};
+    describe(a, params ? params : &plain);
+    if (rc == 0)
+        rc = check_views(a);
     if (rc)
         ctr_graph_fail(g, rc, "%s", ctr_error_text());
     return rc;
@@ -312,9 +360,10 @@ ctr_tensor *ctr_augment_draw(ctr_graph *g, struct ctr_augment_source source, ctr
         return NULL;
     if (step->dtype != CTR_U32 || step->count != CTR_STEP_WORDS)
         return ctr_graph_fail(g, CTR_E_USAGE, "augment: the step is u32[%d]", CTR_STEP_WORDS);
+    ctr_tensor *table = stage_table(g, &a, params);
     ctr_node *node =
-        ctr_node_add(g, &draw_op, &a, sizeof a, 2, (ctr_tensor *[]){source.index, step}, 0);
-    return ctr_node_out(g, node, CTR_F32, 2, (size_t[]){a.V * a.N, CTR_DRAWS});
+        ctr_node_add(g, &draw_op, &a, sizeof a, 3, (ctr_tensor *[]){source.index, step, table}, 0);
+    return ctr_node_out(g, node, CTR_F32, 2, (size_t[]){a.V * a.N, a.row});
 }
 
 ctr_tensor *ctr_augment_apply(ctr_graph *g, ctr_tensor *draws, struct ctr_augment_source source,
@@ -326,9 +375,9 @@ ctr_tensor *ctr_augment_apply(ctr_graph *g, ctr_tensor *draws, struct ctr_augmen
     size_t views = draws->dim[0] / source.index->dim[0];
     if (fill(&a, g, source, views, height, width, params) != 0)
         return NULL;
-    if (draws->dtype != CTR_F32 || draws->rank != 2 || draws->dim[1] != CTR_DRAWS ||
+    if (draws->dtype != CTR_F32 || draws->rank != 2 || draws->dim[1] != a.row ||
         draws->dim[0] != a.V * a.N)
-        return ctr_graph_fail(g, CTR_E_USAGE, "augment: draws are f32[V*N][%d]", CTR_DRAWS);
+        return ctr_graph_fail(g, CTR_E_USAGE, "augment: draws are f32[V*N][%zu]", a.row);
     ctr_node *node = ctr_node_add(g, &apply_op, &a, sizeof a, 3,
                                   (ctr_tensor *[]){draws, source.images, source.index}, 0);
     return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.V * a.N, a.H, a.W, 3});
@@ -346,10 +395,9 @@ ctr_tensor *ctr_augment_plain(ctr_graph *g, struct ctr_augment_source source, si
                               size_t width, int cubic)
 {
     struct attr a;
-    struct ctr_augment_params params = ctr_augment_small();
-    params.cubic = cubic;
-    if (fill(&a, g, source, 1, height, width, &params) != 0)
+    if (fill(&a, g, source, 1, height, width, NULL) != 0)
         return NULL;
+    a.cubic = cubic != 0;
     ctr_node *node = ctr_node_add(g, &plain_op, &a, sizeof a, 2,
                                   (ctr_tensor *[]){source.images, source.index}, 0);
     return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.N, a.H, a.W, 3});

@@ -134,6 +134,17 @@ ctr_tensor *ctr_graph_input(ctr_graph *g, const char *name, enum ctr_dtype dtype
     return ctr_tensor_new(g, name, dtype, CTR_ROLE_INPUT, rank, dim);
 }
 
+ctr_tensor *ctr_graph_constant(ctr_graph *g, const char *name, enum ctr_dtype dtype, unsigned rank,
+                               const size_t *dim, const void *values)
+{
+    ctr_tensor *t = ctr_graph_input(g, name, dtype, rank, dim);
+    void *content = t ? ctr_arena_alloc(&g->mem, t->bytes) : NULL;
+    if (!content)
+        return t ? failed(g, CTR_E_FAIL) : NULL;
+    t->content = memcpy(content, values, t->bytes);
+    return t;
+}
+
 void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf)
 {
     if (input)

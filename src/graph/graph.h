@@ -46,8 +46,9 @@ struct ctr_tensor {
     ctr_node *producer; /* NULL unless made by a node */
     ctr_tensor *grad;   /* d loss / d this, once ctr_graph_backward has run; else NULL */
     int needs_grad;
-    int keep;     /* stays readable after a replay */
-    ctr_buf *buf; /* its place, once planned */
+    int keep;            /* stays readable after a replay */
+    const void *content; /* an input that the host never writes: what is in it */
+    ctr_buf *buf;        /* its place, once planned */
     /* The planner's: birth and last use (node numbers), arena buffer and offset, store entry. */
     int first, last;
     ctr_tensor *over; /* whose place it takes, NULL: its own */
@@ -137,6 +138,9 @@ void *ctr_graph_fail(ctr_graph *g, int code, const char *fmt, ...) CTR_PRINTF(3,
 
 ctr_tensor *ctr_graph_input(ctr_graph *g, const char *name, enum ctr_dtype dtype, unsigned rank,
                             const size_t *dim);
+/* An input that holds these values (copied) from the plan on. */
+ctr_tensor *ctr_graph_constant(ctr_graph *g, const char *name, enum ctr_dtype dtype, unsigned rank,
+                               const size_t *dim, const void *values);
 /* The input lives in a buffer of the caller's, e.g. a data set shared by two graphs. Before plan.
  */
 void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf);

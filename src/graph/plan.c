@@ -156,6 +156,8 @@ static int place_others(ctr_graph *g)
             CTR_TRY(ctr_buf_create(&t->buf, g->dev, (t->bytes + 3) / 4 * 4, t->name));
             t->owns_buf = 1;
             CTR_TRY(ctr_buf_fill(t->buf, 0, (t->bytes + 3) / 4 * 4, 0));
+            if (t->content)
+                CTR_TRY(ctr_tensor_write(t, t->content, t->bytes));
             g->report.input_bytes += t->bytes;
         } else if (t->grad_of) {
             CTR_TRY(ctr_store_view(&t->buf, g->store, t->grad_of->entry, CTR_STORE_GRADS));

@@ -68,8 +68,7 @@ class Augment(unittest.TestCase):
             self.assertEqual(rows[2 + y][6:6 + 48], pixels[y * 48:y * 48 + 48])
 
     def test_nothing_but_a_flip_gives_the_image_or_its_mirror(self):
-        _, _, rows = self.grid(self.image(), "--views", "8", "--zoom", "1", "--crop-min", "1",
-                               "--crop-aspect", "1", "--jitter-p", "0", "--gray-p", "0")
+        _, _, rows = self.grid(self.image(), "--views", "8", "--zoom", "1", "--augment", "flip")
         seen = set()
         pixels = [[row[3 * x:3 * x + 3] for x in range(8 * 18 + 18)] for row in rows[2:18]]
         first = [row[2:18] for row in pixels]
@@ -86,19 +85,64 @@ class Augment(unittest.TestCase):
             self.assertNotEqual(usual, self.grid("shapes", "--rows", "2", "--views", "2", other, "7"))
 
     def test_gray(self):
-        _, _, rows = self.grid(self.image(), "--views", "2", "--zoom", "1", "--gray-p", "1")
+        _, _, rows = self.grid(self.image(), "--views", "2", "--zoom", "1", "--augment", "small gray(1)")
         for row in rows:
             for x in range(18, 18 * 3):
                 self.assertEqual(len(set(row[3 * x + 6:3 * x + 9])), 1)
+
+    def test_views_take_pipelines_in_turn(self):
+        _, _, rows = self.grid(self.image(), "--views", "4", "--zoom", "1", "--augment", "none | vflip(1)")
+        cells = [[row[18 * 3 * v + 6:18 * 3 * v + 54] for row in rows[2:18]] for v in range(5)]
+        self.assertEqual(cells[1], cells[0])
+        self.assertEqual(cells[2], cells[0][::-1])
+        self.assertEqual(cells[3:], cells[1:3])
+
+    def test_every_transformation_shows(self):
+        listed = run("augment", "--list")
+        self.assertEqual((listed.returncode, listed.err), (0, ""))
+        lines = [line for line in listed.out.split("Names")[0].split("\n") if line and line[0] != " "]
+        self.assertGreaterEqual(len(lines), 19)
+        usual = self.grid(self.image(), "--views", "16", "--augment", "none")
+        for line in lines:
+            self.assertNotEqual(self.grid(self.image(), "--views", "16", "--augment", line), usual, line)
+
+    def test_many_transformations_at_once(self):
+        line = "patch(2,.5) crop rotate90 jitter affine blur flip noise sobel(.2) autocontrast equalize cutout"
+        for size in ("16", "100", "256"):
+            args = (self.image(), "--views", "4", "--image-size", size, "--augment", line)
+            self.assertEqual(self.grid(*args), self.grid(*args))
+
+    def test_the_list_is_in_the_docs(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        with open(os.path.join(root, "docs", "AUGMENTATION.md"), encoding="utf-8") as file:
+            text = file.read()
+        listed = run("augment", "--list").out.strip()
+        self.assertIn(listed, text, "put the output of `clcontrast augment --list` there")
+
+    def test_bad_lines_are_shown(self):
+        done = run("augment", "shapes", "-o", self.path("x.png"), "--augment", "crop(0.2,1) flop jitter")
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(done.err, "error: --augment: character 13: there is no transformation 'flop'\n"
+                                   "  crop(0.2,1) flop jitter\n"
+                                   "              ^~~~\n"
+                                   "hint: did you mean 'flip'?\n")
+        done = run("train", "--augment", "jitter(hue=.7)", "--out", self.path("run"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("hue of jitter is 0.7, not between 0 and 0.5", done.err)
+        done = run("train", "--augment", "flip|gray|blur", "--out", self.path("run"))
+        self.assertEqual((done.returncode, "3 pipelines, but 2 views" in done.err), (2, True), done.err)
+        self.assertFalse(os.path.exists(self.path("run")))
 
     def test_what_is_refused(self):
         for args, code, text in (
                 ([self.image()], 2, "--out"),
                 ([self.image(), "-o", self.path("no/out.png")], 10, "no/out.png"),
                 ([self.path("missing.jpg"), "-o", self.path("x.png")], 7, "missing.jpg"),
-                (["shapes", "-o", "x.png", "--crop-min", "0.5", "--crop-max", "0.2"], 2, "crop-max"),
-                (["shapes", "-o", "x.png", "--jitter", "3"], 2, "--jitter"),
-                (["shapes", "-o", "x.png", "--jitter", "nan"], 2, "--jitter"),
+                ([], 2, "no image"),
+                (["shapes", "-o", "x.png", "--augment", "crop(.5,.2)"], 2, "above area_max"),
+                (["shapes", "-o", "x.png", "--augment", "jitter(nan)"], 2, "no number"),
+                (["shapes", "-o", "x.png", "--image-size", "33", "--views", "1", "--augment",
+                  "flip | gray"], 2, "2 pipelines, but 1 view"),
                 (["shapes", "-o", "x.png", "--views", "0"], 2, "--views"),
                 ([self.image(), "shapes", "-o", "x.png"], 2, "shapes")):
             done = run("augment", *args, cwd=self.folder.name)

@@ -62,6 +62,15 @@ static void rig_close(struct rig *r)
     ctr_store_destroy(&r->store);
 }
 
+/* A line that is known to be right. */
+static struct ctr_augment_params parsed(const char *line)
+{
+    struct ctr_augment_params params;
+    if (ctr_augment_parse(&params, line) != 0)
+        fail_msg("%s", ctr_error_text());
+    return params;
+}
+
 static void put(ctr_tensor *t, const void *data)
 {
     assert_int_equal(ctr_tensor_write(t, data, t->bytes), 0);

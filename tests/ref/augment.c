@@ -1,6 +1,5 @@
-/* augment.c -- SimCLR's augmentations, in double, one image at a time, each operation a pass over
- * the whole image as torchvision has it. Draws compare against the device's in fp32, so that a crop
- * may differ by a pixel where a side lies half way between two. */
+/* augment.c -- augmentation in double, one image at a time, each operation a pass over the whole
+ * image as torchvision has it. */
 #include "ref/augment.h"
 
 #include <math.h>
@@ -8,70 +7,6 @@
 #include <string.h>
 
 #include "base/rng.h"
-
-/* ---- draws ---- */
-
-static void uniforms(double u[4], uint32_t bits[4], uint32_t block, uint32_t sample, uint32_t epoch,
-                     uint32_t view, uint64_t seed)
-{
-    const uint32_t counter[4] = {block, sample, epoch, CTR_RNG_AUGMENT | view << 8};
-    ctr_philox(bits, counter, (uint32_t[]){(uint32_t)seed, (uint32_t)(seed >> 32)});
-    for (int i = 0; i < 4; i++)
-        u[i] = (bits[i] >> 8) * 0x1p-24;
-}
-
-static void set_crop(double *d, double top, double left, double h, double w, double attempts)
-{
-    d[CTR_DRAW_TOP] = top;
-    d[CTR_DRAW_LEFT] = left;
-    d[CTR_DRAW_HEIGHT] = h;
-    d[CTR_DRAW_WIDTH] = w;
-    d[CTR_DRAW_ATTEMPTS] = attempts;
-}
-
-static void fallback_crop(double *d, const struct ctr_augment_params *p, double SH, double SW)
-{
-    double h = SH, w = SW;
-    if (SW / SH < p->aspect_min)
-        h = fmin(SH, rint(SW / p->aspect_min));
-    else if (SW / SH > p->aspect_max)
-        w = fmin(SW, rint(SH * p->aspect_max));
-    set_crop(d, floor((SH - h) / 2), floor((SW - w) / 2), h, w, 0);
-}
-
-void ref_augment_draw(double d[CTR_DRAWS], const struct ctr_augment_params *p, uint64_t seed,
-                      uint32_t epoch, uint32_t sample, uint32_t view, size_t SH, size_t SW)
-{
-    double u[4];
-    uint32_t bits[4];
-    memset(d, 0, CTR_DRAWS * sizeof *d);
-    fallback_crop(d, p, (double)SH, (double)SW);
-    for (uint32_t k = 0; k < 10; k++) {
-        uniforms(u, bits, k, sample, epoch, view, seed);
-        double area = (double)(SH * SW) * (p->area_min + (p->area_max - p->area_min) * u[0]);
-        double lo = log(p->aspect_min), hi = log(p->aspect_max);
-        double ratio = exp(lo + (hi - lo) * u[1]);
-        double w = rint(sqrt(area * ratio)), h = rint(sqrt(area / ratio));
-        if (w < 1 || h < 1 || w > (double)SW || h > (double)SH)
-            continue;
-        set_crop(d, floor(bits[2] * ((double)SH - h + 1) * 0x1p-32),
-                 floor(bits[3] * ((double)SW - w + 1) * 0x1p-32), h, w, k + 1);
-        break;
-    }
-    uniforms(u, bits, 10, sample, epoch, view, seed);
-    d[CTR_DRAW_FLIP] = u[0] < p->flip_p;
-    d[CTR_DRAW_JITTER] = u[1] < p->jitter_p;
-    d[CTR_DRAW_GRAY] = u[2] < p->gray_p;
-    d[CTR_DRAW_ORDER] = floor(bits[3] * 24.0 * 0x1p-32);
-    uniforms(u, bits, 11, sample, epoch, view, seed);
-    d[CTR_DRAW_BRIGHTNESS] = fmax(0, 1 + p->brightness * (2 * u[0] - 1));
-    d[CTR_DRAW_CONTRAST] = fmax(0, 1 + p->contrast * (2 * u[1] - 1));
-    d[CTR_DRAW_SATURATION] = fmax(0, 1 + p->saturation * (2 * u[2] - 1));
-    d[CTR_DRAW_HUE] = p->hue * (2 * u[3] - 1);
-    uniforms(u, bits, 12, sample, epoch, view, seed);
-    if (u[0] < p->blur_p)
-        d[CTR_DRAW_SIGMA] = p->sigma_min + (p->sigma_max - p->sigma_min) * u[1];
-}
 
 /* ---- resize ---- */
 
@@ -115,16 +50,38 @@ static void resize(double *out, const unsigned char *image, size_t SW, size_t h,
         }
 }
 
-static void flip(double *image, size_t H, size_t W)
+/* ---- to other places ---- */
+
+static void move(double *out, const double *in, size_t H, size_t W, int bits)
 {
-    for (size_t y = 0; y < H; y++)
-        for (size_t x = 0; x < W / 2; x++)
-            for (size_t c = 0; c < 3; c++) {
-                double *a = image + (y * W + x) * 3 + c, *b = image + (y * W + W - 1 - x) * 3 + c;
-                double t = *a;
-                *a = *b;
-                *b = t;
-            }
+    for (size_t i = 0; i < H; i++)
+        for (size_t j = 0; j < W; j++) {
+            size_t y = bits & CTR_MOVE_TRANSPOSE ? j : i, x = bits & CTR_MOVE_TRANSPOSE ? i : j;
+            y = bits & CTR_MOVE_FLIP_Y ? H - 1 - y : y;
+            x = bits & CTR_MOVE_FLIP_X ? W - 1 - x : x;
+            memcpy(out + (y * W + x) * 3, in + (i * W + j) * 3, 3 * sizeof *out);
+        }
+}
+
+/* A pixel's value, 0 outside. */
+static double at(const double *in, double y, double x, size_t H, size_t W, size_t c)
+{
+    return y >= 0 && x >= 0 && y < (double)H && x < (double)W
+               ? in[((size_t)y * W + (size_t)x) * 3 + c]
+               : 0;
+}
+
+static void warp(double *out, const double *in, size_t H, size_t W, const float *m)
+{
+    const double cy = ((double)H - 1) / 2, cx = ((double)W - 1) / 2;
+    for (size_t i = 0; i < H * W * 3; i++) {
+        double dx = (double)(i / 3 % W) - cx, dy = (double)(i / 3 / W) - cy;
+        double x = m[0] * dx + m[1] * dy + m[2] + cx, y = m[3] * dx + m[4] * dy + m[5] + cy;
+        double l = floor(x), t = floor(y), u = x - l, v = y - t;
+        out[i] =
+            (1 - v) * ((1 - u) * at(in, t, l, H, W, i % 3) + u * at(in, t, l + 1, H, W, i % 3)) +
+            v * ((1 - u) * at(in, t + 1, l, H, W, i % 3) + u * at(in, t + 1, l + 1, H, W, i % 3));
+    }
 }
 
 /* ---- colour ---- */
@@ -149,32 +106,80 @@ static void turn_hue(double *p, double shift)
     memcpy(p, table[(int)floor(h) % 6], sizeof table[0]);
 }
 
-static void jitter(double *image, size_t n, int op, double f)
+static void blend(double *image, size_t n, enum ctr_do op, double f)
 {
     double mean = 0;
     for (size_t i = 0; i < n; i++)
         mean += gray(image + i * 3) / (double)n;
     for (size_t i = 0; i < n; i++) {
-        double *p = image + i * 3, other = op == 0 ? 0 : op == 1 ? mean : gray(p);
-        if (op == 3)
-            turn_hue(p, f);
-        for (int c = 0; c < 3 && op < 3; c++)
+        double *p = image + i * 3;
+        double other = op == CTR_DO_BRIGHTNESS ? 0 : op == CTR_DO_CONTRAST ? mean : gray(p);
+        for (int c = 0; c < 3; c++)
             p[c] = fmin(1, fmax(0, f * p[c] + (1 - f) * other));
     }
 }
 
-/* The order-th permutation of 0..3 in lexicographic order. */
-static void permutation(int ops[4], int order)
+/* A block of Philox a pixel, four uniforms, by Box and Muller. */
+static void noise(double *image, size_t n, const float *operand)
 {
-    int count = 0;
-    for (int k = 0; k < 256; k++) {
-        int a = k >> 6, b = k >> 4 & 3, c = k >> 2 & 3, e = k & 3;
-        if (a != b && a != c && a != e && b != c && b != e && c != e && count++ == order)
-            memcpy(ops, (int[]){a, b, c, e}, 4 * sizeof *ops);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits[4];
+        double u[4], normal[3];
+        ctr_philox(bits, (uint32_t[]){(uint32_t)i, 0, 0, CTR_RNG_AUGMENT},
+                   (uint32_t[]){(uint32_t)operand[1], (uint32_t)operand[2]});
+        for (int k = 0; k < 4; k++)
+            u[k] = (bits[k] >> 8) * 0x1p-24;
+        normal[0] = sqrt(-2 * log(1 - u[0])) * cos(2 * M_PI * u[1]);
+        normal[1] = sqrt(-2 * log(1 - u[0])) * sin(2 * M_PI * u[1]);
+        normal[2] = sqrt(-2 * log(1 - u[2])) * cos(2 * M_PI * u[3]);
+        for (size_t c = 0; c < 3; c++)
+            image[i * 3 + c] = fmin(1, fmax(0, image[i * 3 + c] + operand[0] * normal[c]));
     }
 }
 
-/* ---- blur ---- */
+static void rectangle(double *image, size_t H, size_t W, const float *operand)
+{
+    for (size_t i = 0; i < H * W * 3; i++) {
+        float y = (float)(i / 3 / W), x = (float)(i / 3 % W);
+        if (y >= operand[0] && x >= operand[1] && y < operand[2] && x < operand[3])
+            image[i] = operand[4];
+    }
+}
+
+static void autocontrast(double *image, size_t n)
+{
+    for (size_t c = 0; c < 3; c++) {
+        double lo = image[c], hi = image[c];
+        for (size_t i = 0; i < n; i++) {
+            lo = fmin(lo, image[i * 3 + c]);
+            hi = fmax(hi, image[i * 3 + c]);
+        }
+        for (size_t i = 0; i < n && hi > lo; i++)
+            image[i * 3 + c] = (image[i * 3 + c] - lo) / (hi - lo);
+    }
+}
+
+static void equalize(double *image, size_t n)
+{
+    for (size_t c = 0; c < 3; c++) {
+        size_t count[256] = {0}, highest = 0, below[256] = {0};
+        for (size_t i = 0; i < n; i++) {
+            size_t level = (size_t)(image[i * 3 + c] * 255.999);
+            count[level]++;
+            highest = level > highest ? level : highest;
+        }
+        for (size_t k = 1; k < 256; k++)
+            below[k] = below[k - 1] + count[k - 1];
+        size_t step = (n - count[highest]) / 255;
+        for (size_t i = 0; i < n; i++) {
+            size_t level = (size_t)(image[i * 3 + c] * 255.999);
+            size_t to = step ? (below[level] + step / 2) / step : level;
+            image[i * 3 + c] = (double)(to < 255 ? to : 255) / 255;
+        }
+    }
+}
+
+/* ---- with the neighbours ---- */
 
 static size_t reflect(long i, size_t n)
 {
@@ -198,26 +203,87 @@ static void blur(double *out, const double *in, size_t H, size_t W, int r, doubl
     }
 }
 
-int ref_augment_apply(double *out, const float d[CTR_DRAWS], const unsigned char *image,
-                      size_t source_h, size_t source_w, size_t H, size_t W, int radius, int cubic)
+static double clamped(const double *in, long y, long x, size_t H, size_t W)
 {
-    double *scratch = malloc((H * W * 3 + source_h + source_w) * sizeof *scratch);
+    y = y < 0 ? 0 : y >= (long)H ? (long)H - 1 : y;
+    x = x < 0 ? 0 : x >= (long)W ? (long)W - 1 : x;
+    return gray(in + ((size_t)y * W + (size_t)x) * 3);
+}
+
+static void sobel(double *out, const double *in, size_t H, size_t W)
+{
+    for (size_t i = 0; i < H * W; i++) {
+        double gx = 0, gy = 0;
+        for (long dy = -1; dy <= 1; dy++)
+            for (long dx = -1; dx <= 1; dx++) {
+                double v = clamped(in, (long)(i / W) + dy, (long)(i % W) + dx, H, W) / 4;
+                gx += (double)(dx * (dy ? 1 : 2)) * v;
+                gy += (double)(dy * (dx ? 1 : 2)) * v;
+            }
+        out[i * 3] = out[i * 3 + 1] = out[i * 3 + 2] = fmin(1, sqrt(gx * gx + gy * gy));
+    }
+}
+
+/* ---- one operation, and all ---- */
+
+static void point(double *p, size_t n, enum ctr_do op, double f)
+{
+    for (size_t i = 0; i < n; i++, p += 3) {
+        if (op == CTR_DO_HUE)
+            turn_hue(p, f);
+        if (op == CTR_DO_GRAY)
+            p[0] = p[1] = p[2] = gray(p);
+        for (int c = 0; c < 3; c++) {
+            if (op == CTR_DO_SOLARIZE && p[c] >= f)
+                p[c] = 1 - p[c];
+            if (op == CTR_DO_POSTERIZE)
+                p[c] = fmin(floor(p[c] * f), f - 1) / f;
+        }
+    }
+}
+
+/* out <- the operation on `in`, which may be changed, too. */
+static void operation(double *out, double *in, size_t H, size_t W, const float *op)
+{
+    const enum ctr_do code = (enum ctr_do)op[0];
+    const int radius = (int)(H / 20 ? H / 20 : 1);
+    memcpy(out, in, H * W * 3 * sizeof *out);
+    if (code <= CTR_DO_SATURATION)
+        blend(out, H * W, code, op[1]);
+    else if (code <= CTR_DO_POSTERIZE)
+        point(out, H * W, code, op[1]);
+    else if (code == CTR_DO_RECT)
+        rectangle(out, H, W, op + 1);
+    else if (code == CTR_DO_NOISE)
+        noise(out, H * W, op + 1);
+    else if (code == CTR_DO_MOVE)
+        move(out, in, H, W, (int)op[1]);
+    else if (code == CTR_DO_WARP)
+        warp(out, in, H, W, op + 1);
+    else if (code == CTR_DO_BLUR)
+        blur(out, in, H, W, radius, op[1]);
+    else if (code == CTR_DO_SOBEL)
+        sobel(out, in, H, W);
+    else if (code == CTR_DO_AUTOCONTRAST)
+        autocontrast(out, H * W);
+    else
+        equalize(out, H * W);
+}
+
+int ref_augment_apply(double *out, const float *row, const unsigned char *image, size_t source_h,
+                      size_t source_w, size_t H, size_t W, int cubic)
+{
+    const size_t count = H * W * 3, top = (size_t)row[CTR_DRAW_TOP],
+                 left = (size_t)row[CTR_DRAW_LEFT];
+    double *scratch = malloc((count + source_h + source_w) * sizeof *scratch);
     if (!scratch)
         return CTR_E_FAIL;
-    const size_t top = (size_t)d[CTR_DRAW_TOP], left = (size_t)d[CTR_DRAW_LEFT];
-    resize(out, image + (top * source_w + left) * 3, source_w, (size_t)d[CTR_DRAW_HEIGHT],
-           (size_t)d[CTR_DRAW_WIDTH], H, W, cubic, scratch, scratch + source_h);
-    if (d[CTR_DRAW_FLIP] != 0)
-        flip(out, H, W);
-    int ops[4] = {0};
-    permutation(ops, (int)d[CTR_DRAW_ORDER]);
-    for (int k = 0; k < 4 && d[CTR_DRAW_JITTER] != 0; k++)
-        jitter(out, H * W, ops[k], d[CTR_DRAW_BRIGHTNESS + ops[k]]);
-    if (d[CTR_DRAW_GRAY] != 0)
-        jitter(out, H * W, 2, 0);
-    if (radius && d[CTR_DRAW_SIGMA] > 0) {
-        memcpy(scratch, out, H * W * 3 * sizeof *out);
-        blur(out, scratch, H, W, radius, d[CTR_DRAW_SIGMA]);
+    resize(scratch, image + (top * source_w + left) * 3, source_w, (size_t)row[CTR_DRAW_HEIGHT],
+           (size_t)row[CTR_DRAW_WIDTH], H, W, cubic, scratch + count, scratch + count + source_h);
+    move(out, scratch, H, W, (int)row[CTR_DRAW_MOVE]);
+    for (int k = 0; k < (int)row[CTR_DRAW_COUNT]; k++) {
+        memcpy(scratch, out, count * sizeof *out);
+        operation(out, scratch, H, W, row + CTR_DRAW_FIRST + k * CTR_DO_FLOATS);
     }
     free(scratch);
     return 0;

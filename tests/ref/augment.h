@@ -4,14 +4,14 @@
 
 #include "data/augment.h"
 
-/* One row of draws from the host's Philox. */
-void ref_augment_draw(double draws[CTR_DRAWS], const struct ctr_augment_params *params,
+#define REF_AUGMENT_ROW (CTR_DRAW_FIRST + CTR_DO_FLOATS * 4 * CTR_STAGES_MAX)
+
+/* One row of draws from the host's Philox, zeros past the operations. */
+void ref_augment_draw(double row[REF_AUGMENT_ROW], const struct ctr_augment_params *params,
                       uint64_t seed, uint32_t epoch, uint32_t sample, uint32_t view,
-                      size_t source_h, size_t source_w);
-/* out[height][width][3] from one image by one row of draws; radius is the blur's, 0 for none.
- * CTR_E_FAIL when memory runs out. */
-int ref_augment_apply(double *out, const float draws[CTR_DRAWS], const unsigned char *image,
-                      size_t source_h, size_t source_w, size_t height, size_t width, int radius,
-                      int cubic);
+                      size_t source_h, size_t source_w, size_t height, size_t width);
+/* out[height][width][3] from one image by one row of draws. CTR_E_FAIL when memory runs out. */
+int ref_augment_apply(double *out, const float *row, const unsigned char *image, size_t source_h,
+                      size_t source_w, size_t height, size_t width, int cubic);
 
 #endif

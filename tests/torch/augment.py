@@ -3,40 +3,72 @@
 
 Usage: augment.py > tests/data/augment_fixture.h. Values are kept in 16 bits, good to 7.6e-6."""
 import itertools
+import textwrap
 
 import numpy as np
 import torch
 import torchvision
 import torchvision.transforms.functional as F
+import torchvision.transforms.v2.functional as F2
 from torchvision.transforms import InterpolationMode
 
 H, W, OUT, RADIUS = 12, 16, 8, 1
-OPS = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue]
-ORDERS = list(itertools.permutations(range(4)))
-COLUMNS = ["top", "left", "height", "width", "flip", "jitter", "order", "brightness", "contrast",
-           "saturation", "hue", "gray", "sigma"]
-SAME = dict(top=2, left=5, height=OUT, width=OUT, brightness=1.0, contrast=1.0, saturation=1.0)
-FACTORS = dict(jitter=1, brightness=1.3, contrast=0.6, saturation=1.7, hue=-0.15)
+# enum ctr_do of src/data/augment.h.
+CODES = ["brightness", "contrast", "saturation", "hue", "gray", "solarize", "posterize", "rect", "noise",
+         "move", "warp", "blur", "sobel", "autocontrast", "equalize"]
+FLIP_X, FLIP_Y, TRANSPOSE = 1, 2, 4
+HERE = (2, 5, OUT, OUT)  # top, left, height, width: the view's size
+JITTER = [("brightness", 1.3), ("contrast", 0.6), ("saturation", 1.7), ("hue", -0.15)]
+
+
+def jitter(order):
+    return [JITTER[k] for k in list(itertools.permutations(range(4)))[order]]
+
+
+def warp(angle=0.0, x=0, y=0, scale=1.0, shear=0.0):
+    """The operation's matrix as torchvision has it, and what affine() is given."""
+    m = F._get_inverse_affine_matrix([0.0, 0.0], angle, [x, y], scale, [shear, 0.0])
+    return ("warp", *m, (angle, [x, y], scale, [shear, 0.0]))
+
+
+# name, bicubic, crop, move, operations
 CASES = [
-    ("identity", 0, SAME),
-    ("enlarge, bilinear", 0, SAME | dict(top=3, left=4, height=5, width=6)),
-    ("enlarge, bicubic", 1, SAME | dict(top=3, left=4, height=5, width=6)),
-    ("reduce, bilinear", 0, SAME | dict(top=0, left=0, height=H, width=W)),
-    ("reduce, bicubic", 1, SAME | dict(top=0, left=1, height=H - 1, width=W - 1)),
-    ("flip", 0, SAME | dict(flip=1)),
-    ("brightness", 0, SAME | dict(jitter=1, brightness=1.6)),
-    ("contrast", 0, SAME | dict(jitter=1, contrast=0.35)),
-    ("saturation", 0, SAME | dict(jitter=1, saturation=0.25)),
-    ("hue forwards", 0, SAME | dict(jitter=1, hue=0.2)),
-    ("hue backwards", 0, SAME | dict(jitter=1, hue=-0.37)),
-    ("gray", 0, SAME | dict(gray=1)),
-    ("blur", 0, SAME | dict(sigma=1.1)),
-    ("order 0", 0, SAME | FACTORS | dict(order=0)),
-    ("order 9", 0, SAME | FACTORS | dict(order=9)),
-    ("order 17", 0, SAME | FACTORS | dict(order=17)),
-    ("order 23", 0, SAME | FACTORS | dict(order=23)),
-    ("all, bilinear", 0, FACTORS | dict(top=1, left=2, height=10, width=7, flip=1, order=14, sigma=0.7)),
-    ("all, bicubic", 1, FACTORS | dict(top=4, left=3, height=6, width=11, order=20, gray=1, sigma=1.9)),
+    ("identity", 0, HERE, 0, []),
+    ("enlarge, bilinear", 0, (3, 4, 5, 6), 0, []),
+    ("enlarge, bicubic", 1, (3, 4, 5, 6), 0, []),
+    ("reduce, bilinear", 0, (0, 0, H, W), 0, []),
+    ("reduce, bicubic", 1, (0, 1, H - 1, W - 1), 0, []),
+    ("flip", 0, HERE, FLIP_X, []),
+    ("flip both ways", 0, (3, 4, 5, 6), FLIP_X | FLIP_Y, []),
+    ("transpose", 0, (0, 0, H, W), TRANSPOSE, []),
+    ("brightness", 0, HERE, 0, [("brightness", 1.6)]),
+    ("contrast", 0, HERE, 0, [("contrast", 0.35)]),
+    ("saturation", 0, HERE, 0, [("saturation", 0.25)]),
+    ("hue forwards", 0, HERE, 0, [("hue", 0.2)]),
+    ("hue backwards", 0, HERE, 0, [("hue", -0.37)]),
+    ("gray", 0, HERE, 0, [("gray",)]),
+    ("blur", 0, HERE, 0, [("blur", 1.1)]),
+    ("order 0", 0, HERE, 0, jitter(0)),
+    ("order 9", 0, HERE, 0, jitter(9)),
+    ("order 17", 0, HERE, 0, jitter(17)),
+    ("order 23", 0, HERE, 0, jitter(23)),
+    ("all, bilinear", 0, (1, 2, 10, 7), FLIP_X, jitter(14) + [("blur", 0.7)]),
+    ("all, bicubic", 1, (4, 3, 6, 11), 0, jitter(20) + [("gray",), ("blur", 1.9)]),
+    ("solarize", 0, HERE, 0, [("solarize", 0.4)]),
+    ("posterize", 0, HERE, 0, [("posterize", 8)]),
+    ("autocontrast", 0, (3, 4, 5, 6), 0, [("brightness", 0.5), ("autocontrast",)]),
+    ("autocontrast of one value", 0, (4, 6, 2, 3), 0, [("autocontrast",)]),
+    ("equalize", 0, HERE, 0, [("equalize",)]),
+    ("rectangle", 0, HERE, 0, [("rect", 2, 1, 7, 5, 0.25)]),
+    ("turn later", 0, HERE, 0, [("blur", 0.6), ("move", TRANSPOSE | FLIP_Y)]),
+    ("rotate", 0, HERE, 0, [warp(angle=-27.0)]),
+    ("translate", 0, HERE, 0, [warp(x=2, y=-3)]),
+    ("affine", 1, HERE, 0, [warp(angle=15.0, x=1, y=-1, scale=1.3, shear=20.0)]),
+    ("far outside", 0, HERE, 0, [warp(x=8, y=0, scale=0.05)]),
+    ("sobel", 0, HERE, 0, [("sobel",)]),
+    ("many", 0, (0, 2, 11, 12), FLIP_Y,
+     [("blur", 0.8), ("contrast", 1.7), warp(angle=40.0), ("saturation", 1.5), ("contrast", 0.8), ("sobel",),
+      ("autocontrast",), ("rect", 0, 0, 8, 2, 1.0), ("move", FLIP_X), ("brightness", 1.1), ("gray",)]),
 ]
 
 
@@ -52,21 +84,49 @@ def picture():
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def torchvision_view(image, cubic, d):
+def move(x, bits):
+    x = x.transpose(-1, -2) if bits & TRANSPOSE else x
+    x = F.hflip(x) if bits & FLIP_X else x
+    return F.vflip(x) if bits & FLIP_Y else x
+
+
+def sobel(x):
+    gray = torch.nn.functional.pad(F.rgb_to_grayscale(x, 1)[None], (1, 1, 1, 1), mode="replicate")
+    k = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 4
+    g = torch.nn.functional.conv2d(gray, torch.stack([k, k.T])[:, None])[0]
+    return g.square().sum(0, keepdim=True).sqrt().clamp(max=1).expand(3, -1, -1)
+
+
+def rectangle(x, top, left, bottom, right, value):
+    return F.erase(x, top, left, bottom - top, right - left, torch.tensor(value))
+
+
+OPS = {
+    "brightness": F.adjust_brightness, "contrast": F.adjust_contrast, "saturation": F.adjust_saturation,
+    "hue": F.adjust_hue, "gray": lambda x: F.rgb_to_grayscale(x, 3), "solarize": F2.solarize,
+    "posterize": lambda x, levels: F2.posterize(x, levels.bit_length() - 1), "rect": rectangle, "move": move,
+    "warp": lambda x, *m: F.affine(x, m[6][0], m[6][1], m[6][2], m[6][3], InterpolationMode.BILINEAR),
+    "blur": lambda x, sigma: F.gaussian_blur(x, [2 * RADIUS + 1] * 2, [sigma] * 2), "sobel": sobel,
+    "autocontrast": F2.autocontrast, "equalize": F2.equalize,
+}
+
+
+def torchvision_view(image, cubic, crop, moved, ops):
     mode = InterpolationMode.BICUBIC if cubic else InterpolationMode.BILINEAR
     x = torch.from_numpy(image).permute(2, 0, 1).float() / 255
-    x = F.resized_crop(x, int(d["top"]), int(d["left"]), int(d["height"]), int(d["width"]),
-                       [OUT, OUT], mode, antialias=True).clamp(0, 1)
-    if d["flip"]:
-        x = F.hflip(x)
-    if d["jitter"]:
-        for op in ORDERS[int(d["order"])]:
-            x = OPS[op](x, d[COLUMNS[7 + op]])
-    if d["gray"]:
-        x = F.rgb_to_grayscale(x, 3)
-    if d["sigma"]:
-        x = F.gaussian_blur(x, [2 * RADIUS + 1] * 2, [d["sigma"]] * 2)
+    x = move(F.resized_crop(x, *crop, [OUT, OUT], mode, antialias=True).clamp(0, 1), moved)
+    for name, *operands in ops:
+        x = OPS[name](x, *operands)
     return x.permute(1, 2, 0).numpy()
+
+
+def draws(crop, moved, ops):
+    """A row as src/data/augment.h has it: crop, attempts, move, count, reserved, operations."""
+    row = [*crop, 0, moved, len(ops), 0]
+    for name, *operands in ops:
+        numbers = [float(v) for v in operands if not isinstance(v, tuple)]
+        row += [CODES.index(name), *numbers] + [0] * (7 - len(numbers))
+    return [float(np.float32(v)) for v in row]
 
 
 def lines(text, width=88):
@@ -81,13 +141,16 @@ def main():
     print("/* Bytes, two hexadecimal digits each. */\nstatic const char fixture_image[] =")
     print(lines(image.tobytes().hex()) + ";")
     print("/* pixels: value * 65535, four hexadecimal digits each. */")
+    most = max(len(draws(*case[2:])) for case in CASES)
     print("static const struct {\n    const char *name;\n    int cubic;\n    float draws[%d];\n"
-          "    const char *pixels;\n} fixture[] = {" % len(COLUMNS))
-    for name, cubic, given in CASES:
-        d = {c: float(np.float32(given.get(c, 0.0))) for c in COLUMNS}
-        out = np.rint(torchvision_view(image, cubic, d).astype(np.float64) * 65535).astype(">u2")
-        row = ", ".join("%.9gf" % d[c] if "." in "%.9g" % d[c] else "%.9g" % d[c] for c in COLUMNS)
-        print('    {"%s",\n     %d,\n     {%s},\n%s},' % (name, cubic, row, lines(out.tobytes().hex())))
+          "    const char *pixels;\n} fixture[] = {" % most)
+    for name, cubic, *case in CASES:
+        out = np.rint(torchvision_view(image, cubic, *case).astype(np.float64) * 65535).astype(">u2")
+        row = ", ".join("%.9gf" % d if "." in "%.9g" % d or "e" in "%.9g" % d else "%.9g" % d
+                        for d in draws(*case))
+        print('    {"%s",\n     %d,\n%s\n%s},' % (name, cubic, textwrap.fill(
+            "{" + row + "},", 99, initial_indent="     ", subsequent_indent="      "),
+            lines(out.tobytes().hex())))
     print("};")
 
 

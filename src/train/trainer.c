@@ -24,7 +24,7 @@ static int resolve(ctr_trainer *t)
     if (!(t->encoder = ctr_encoder_find(p->encoder)))
         return unknown("encoder", p->encoder);
     if (!(t->method = ctr_method_find(p->method)))
-        return unknown("method", p->method);
+        return ctr_hint(unknown("method", p->method), "`clcontrast train --help` lists them");
     const char *optim = p->optimizer ? p->optimizer : t->encoder->optimizer;
     if (!(t->optim = ctr_optim_find(optim)))
         return unknown("optimizer", optim);

@@ -1,9 +1,9 @@
 /* opcheck_main.c -- `test-op [-v] [OP ...]`: the cases of the named ops, or all, on the device that
  * CTR_TEST_DEVICE selects (default: the first usable). Exit 0 when all pass, 77 (skip) when there
  * is no device and CTR_REQUIRE_DEVICE is not set, else 1. CTR_TEST_SLOW=1 adds the slow cases;
- * CTR_TEST_MAX=N leaves out cases with more than N input elements (for simulators);
- * CTR_TEST_CONFIGS=own tries variants in their own configurations only; CTR_TEST_MATH=tf32 permits
- * tf32. */
+ * CTR_TEST_MAX=N leaves out cases with more than N input elements (for simulators),
+ * CTR_TEST_CASE=TEXT those without TEXT in their name; CTR_TEST_CONFIGS=own tries variants in their
+ * own configurations only; CTR_TEST_MATH=tf32 permits tf32. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,9 @@ static size_t elements(const struct opcase *c)
 static int skipped(const struct opcase *c)
 {
     const char *slow = getenv("CTR_TEST_SLOW"), *max = getenv("CTR_TEST_MAX");
-    return (c->slow && !(slow && *slow == '1')) || (max && elements(c) > strtoull(max, NULL, 10));
+    const char *text = getenv("CTR_TEST_CASE");
+    return (text && !strstr(c->name, text)) || (c->slow && !(slow && *slow == '1')) ||
+           (max && elements(c) > strtoull(max, NULL, 10));
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,8 @@
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
+typedef float16 wino_t;
+#include "lib/winograd.clh"
 
 #ifndef T
 #define T 8
@@ -39,37 +41,6 @@
 #define X_POINT (CI * T + LINE)
 #define E_POINT (CO * T + LINE)
 #define D_POINT (CI * CO + LINE)
-
-/* G: 3 -> 6, Bt: 6 -> 6, At: 6 -> 4, A: 4 -> 6, Gt: 6 -> 3. */
-#define MUL_G(o, a, b, c)                                                                          \
-    {                                                                                              \
-        float16 s_ = (a + c) * (-1.0f / 6), t_ = a * (1.0f / 24) + c * (1.0f / 6);                 \
-        o[0] = a * 0.25f, o[1] = s_ - b * (1.0f / 6), o[2] = s_ + b * (1.0f / 6);                  \
-        o[3] = t_ + b * (1.0f / 12), o[4] = t_ - b * (1.0f / 12), o[5] = c;                        \
-    }
-#define MUL_BT(o, d0, d1, d2, d3, d4, d5)                                                          \
-    {                                                                                              \
-        float16 a_ = d4 - 4.0f * d2, b_ = d3 - 4.0f * d1, c_ = d4 - d2, e_ = 2.0f * (d3 - d1);     \
-        o[0] = 4.0f * d0 - 5.0f * d2 + d4, o[1] = a_ + b_, o[2] = a_ - b_;                         \
-        o[3] = c_ + e_, o[4] = c_ - e_, o[5] = 4.0f * d1 - 5.0f * d3 + d5;                         \
-    }
-#define MUL_AT(o, m0, m1, m2, m3, m4, m5)                                                          \
-    {                                                                                              \
-        float16 p_ = m1 + m2, q_ = m1 - m2, r_ = m3 + m4, s_ = m3 - m4;                            \
-        o[0] = m0 + p_ + r_, o[1] = q_ + 2.0f * s_, o[2] = p_ + 4.0f * r_;                         \
-        o[3] = q_ + 8.0f * s_ + m5;                                                                \
-    }
-#define MUL_A(o, d0, d1, d2, d3)                                                                   \
-    {                                                                                              \
-        float16 a_ = d0 + d2, b_ = d1 + d3, c_ = d0 + 4.0f * d2, e_ = 2.0f * d1 + 8.0f * d3;       \
-        o[0] = d0, o[1] = a_ + b_, o[2] = a_ - b_, o[3] = c_ + e_, o[4] = c_ - e_, o[5] = d3;      \
-    }
-#define MUL_GT(o, d0, d1, d2, d3, d4, d5)                                                          \
-    {                                                                                              \
-        float16 a_ = d1 + d2, b_ = d2 - d1, c_ = d3 + d4, e_ = d3 - d4;                            \
-        o[0] = 0.25f * d0 - a_ * (1.0f / 6) + c_ * (1.0f / 24);                                    \
-        o[1] = b_ * (1.0f / 6) + e_ * (1.0f / 12), o[2] = (c_ - a_) * (1.0f / 6) + d5;             \
-    }
 
 /* U[out/32][36][I][32] = G w Gt of the out channels from `first`; w(o, i, tap) = w[o * so + i * si +
  * tap], taps in reverse if `turn`. `stream`: past the caches, where lines 32 I floats apart would push

@@ -1,6 +1,8 @@
 /* gemm_gpu.cl -- C = alpha op(A)[M,K] op(B)[K,N] (+ bias[N]) (then max(., 0)) on GPUs, in
  * tiles of cl/lib/tile.clh. The host defines the tile, TA, TB: whether A is stored [K,M], B
  * [N,K]; EVEN: all rows in memory, of C too, begin and end at multiples of four values. */
+#undef ACT /* operands are fp32, however activations of the node are stored */
+#define ACT 0
 #include "lib/prelude.clh"
 #include "lib/tile.clh"
 
@@ -36,19 +38,22 @@ TILE_INLINE quad_t quad_along_rows(global const float *p, ulong ld, int row, int
     return k < end ? load_run(p + k * ld + row, EVEN, rows - row) : (quad_t)(0);
 }
 
-/* Groups (blocks of BN columns, fastest, times blocks of BM rows; 1; split): split s sums the depth
- * [s per, (s + 1) per), a multiple of 16, into C + s c_split; its bias and alpha must be none and 1
- * when there are several. */
+/* Groups (blocks of BN columns, fastest, times blocks of BM rows; product of a batch; split): split s sums
+ * the depth [s per, (s + 1) per), a multiple of 16, into C + c_at + s c_split; its bias and alpha must be
+ * none and 1 when there are several. Matrices of a batch lie a_next, b_next, c_next values apart. */
 kernel TILE_GROUP void gemm_gpu(global float *C, global const float *A, global const float *B,
                                 global const float *bias, float alpha, int use_bias, float low, int M,
-                                int N, int K, ulong lda, ulong ldb, ulong ldc, ulong c_split, int per)
+                                int N, int K, ulong lda, ulong ldb, ulong ldc, ulong a_next,
+                                ulong b_next, ulong c_next, ulong c_at, ulong c_split, int per)
 {
     TILE_LOCALS;
     const int lid = get_local_id(0), wide = (N + BN - 1) / BN;
     const int m0 = get_group_id(0) / wide * BM, n0 = get_group_id(0) % wide * BN;
     const int first = get_group_id(2) * per, end = min(K, first + per);
     float r[TM * TN];
-    C += get_group_id(2) * c_split;
+    A += get_group_id(1) * a_next;
+    B += get_group_id(1) * b_next;
+    C += c_at + get_group_id(1) * c_next + get_group_id(2) * c_split;
 #if TA
 #define LOAD_A(k)                                                                                  \
     _Pragma("unroll") for (int i = 0; i < A_QUADS; i++) qa[i] = quad_along_rows(                   \

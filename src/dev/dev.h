@@ -113,8 +113,7 @@ struct ctr_arg {
 
 #define CTR_MAX_ARGS 32
 
-/* One kernel launch. Copied by ctr_launch_create; strings and buffers named in it are borrowed
- * (buffers must outlive the launch). */
+/* One kernel launch. Copied by ctr_launch_create with its strings; buffers must outlive the launch. */
 struct ctr_launch_spec {
     const char *file;    /* below cl/, e.g. "op/relu.cl" */
     const char *kernel;  /* function in that file */

@@ -64,7 +64,7 @@ struct ctr_tensor {
 
 /* Numbers that shape a variant's launches: tile sizes, chunk lengths. What they mean is the
  * variant's own; all zero stands for what it takes by itself. */
-#define CTR_CONFIG_INTS 4
+#define CTR_CONFIG_INTS 5
 struct ctr_config {
     int v[CTR_CONFIG_INTS];
 };

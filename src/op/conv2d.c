@@ -210,6 +210,7 @@ static const struct ctr_op conv2d_bwd_dx = {
             VARIANT("pointwise", conv2d_pointwise_dx),
             VARIANT("direct", conv2d_direct_dx, .half = 1),
             MMA(conv2d_tile_dx),
+            CONFIGURED("winograd_gpu", conv2d_winograd_gpu_dx, .half = 1),
             GENERAL(conv2d_tile_dx, .half = 1),
             {0}},
 };
@@ -224,6 +225,7 @@ static const struct ctr_op conv2d_bwd_dw = {
             VARIANT("pointwise", conv2d_pointwise_dw),
             VARIANT("direct", conv2d_direct_dw, .half = 1),
             MMA(conv2d_tile_dw),
+            CONFIGURED("winograd_gpu", conv2d_winograd_gpu_dw, .half = 1),
             GENERAL(conv2d_tile_dw, .half = 1),
             {0}},
 };
@@ -274,6 +276,7 @@ static const struct ctr_op conv2d = {
             VARIANT("pointwise", conv2d_pointwise_fwd),
             VARIANT("direct", conv2d_direct_fwd, .half = 1),
             MMA(conv2d_tile_fwd),
+            CONFIGURED("winograd_gpu", conv2d_winograd_gpu_fwd, .half = 1),
             GENERAL(conv2d_tile_fwd, .half = 1),
             {0}},
 };

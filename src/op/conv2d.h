@@ -1,7 +1,7 @@
 /* conv2d.h -- what the files of the convolution share: its shape, and helpers to describe launches.
  * conv2d.c holds shape rule and gradient rule; conv2d_tile.c the general variants, which GPUs use;
  * conv2d_cpu.c the direct variants, conv2d_pointwise.c those for 1x1 and conv2d_winograd.c the
- * Winograd variants for CPUs; conv2d_grouped.c the ops for more than one group, any device,
+ * Winograd variants for CPUs, conv2d_winograd_gpu.c for GPUs; conv2d_grouped.c the ops for more than one group, any device,
  * conv2d_depthwise.c their variants for groups of one channel. */
 #ifndef CTR_OP_CONV2D_H
 #define CTR_OP_CONV2D_H
@@ -144,6 +144,12 @@ CONV2D_VARIANT(conv2d_thin_dw);
 CONV2D_VARIANT(conv2d_direct_fwd);
 CONV2D_VARIANT(conv2d_direct_dx);
 CONV2D_VARIANT(conv2d_direct_dw);
+CONV2D_VARIANT(conv2d_winograd_gpu_fwd);
+CONV2D_VARIANT(conv2d_winograd_gpu_dx);
+CONV2D_VARIANT(conv2d_winograd_gpu_dw);
+CONV2D_CONFIGS(conv2d_winograd_gpu_fwd);
+CONV2D_CONFIGS(conv2d_winograd_gpu_dx);
+CONV2D_CONFIGS(conv2d_winograd_gpu_dw);
 CONV2D_CONFIGS(conv2d_winograd_fwd);
 CONV2D_CONFIGS(conv2d_winograd_dx);
 /* The general variants by matrix units. */

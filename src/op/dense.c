@@ -14,7 +14,6 @@ struct attr {
     int relu;
     int dx, dw, db;               /* backward: which output + 1, 0 for none */
     ctr_tensor *temp, *g, *parts; /* scratch: of the products, masked dy, sums for db */
-    struct ctr_gemm_gpu gpu[2];   /* y or dx, dw; from lower on */
 };
 
 /* ---- the three products; buffers are filled in by lower ---- */
@@ -61,20 +60,19 @@ static int temp_bytes(size_t *bytes, ctr_graph *g, const ctr_node *node, const s
     return 0;
 }
 
-/* Product 0 or 1 of the node. */
-static int emit_product(ctr_graph *g, const ctr_node *node, int i, struct ctr_gemm *p,
-                        ctr_buf *bias, int relu, enum how how)
+static int emit_product(ctr_graph *g, const ctr_node *node, struct ctr_gemm *p, ctr_buf *bias,
+                        int relu, enum how how)
 {
-    struct attr *a = node->attr;
+    const struct attr *a = node->attr;
     p->temp = a->temp ? a->temp->buf : NULL;
     if (how == BLAS)
         return ctr_emit_gemm(g, p);
     if (how == TILES)
         return ctr_emit_gemm_tiles(
             g, &(struct ctr_gemm_tiles){.gemm = *p, .bias = bias, .relu = relu});
-    a->gpu[i] = (struct ctr_gemm_gpu){
-        .gemm = *p, .bias = bias, .relu = relu, .mma = how == MMA, .config = node->config};
-    return ctr_emit_gemm_gpu(g, &a->gpu[i]);
+    return ctr_emit_gemm_gpu(
+        g, &(struct ctr_gemm_gpu){
+               .gemm = *p, .bias = bias, .relu = relu, .mma = how == MMA, .config = node->config});
 }
 
 /* ---- forward ---- */
@@ -115,7 +113,7 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, enum how how)
     p.C = y->buf;
     p.A = x->buf;
     p.B = w->buf;
-    int rc = emit_product(g, node, 0, &p, b ? b->buf : NULL, a->relu, how);
+    int rc = emit_product(g, node, &p, b ? b->buf : NULL, a->relu, how);
     return rc == 0 && how == BLAS && (b || a->relu) ? emit_bias(g, a, y, b) : rc;
 }
 
@@ -188,14 +186,14 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, enum how how)
         p.C = node->out[a->dx - 1]->buf;
         p.A = dy;
         p.B = node->in[B_W]->buf;
-        CTR_TRY(emit_product(g, node, 0, &p, NULL, 0, how));
+        CTR_TRY(emit_product(g, node, &p, NULL, 0, how));
     }
     if (a->dw) {
         struct ctr_gemm p = product_dw(a);
         p.C = node->out[a->dw - 1]->buf;
         p.A = dy;
         p.B = node->in[B_X]->buf;
-        CTR_TRY(emit_product(g, node, 1, &p, NULL, 0, how));
+        CTR_TRY(emit_product(g, node, &p, NULL, 0, how));
     }
 out:
     return rc;

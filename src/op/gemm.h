@@ -33,11 +33,18 @@ struct ctr_gemm_gpu {
     int relu;                 /* then max(., 0) */
     int mma;                  /* by matrix units (ctr_tile_mma_usable), in tf32 */
     struct ctr_config config; /* the node's: a tile (tile.h), or zeros */
-    char options[96];         /* written by emit; launches borrow it, so let it live in the node */
+    /* So many products of this shape, 0 for one, each matrix so many values behind the last one; without
+     * bias and ReLU. */
+    size_t batch, a_next, b_next, c_next;
+    /* With a batch and c_split, C takes ctr_gemm_gpu_splits() partial sums, c_split values apart, from `c_at` on, for
+     * the caller to add up. */
+    size_t c_split, c_at; /* c_split 0: the depth is not split */
+    double flops;         /* to state, where the op's formula has other than 2 M N K; or 0 */
 };
 
 int ctr_gemm_gpu_usable(const struct ctr_caps *caps, const ctr_node *node);
 size_t ctr_gemm_gpu_bytes(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p);
-int ctr_emit_gemm_gpu(ctr_graph *g, struct ctr_gemm_gpu *p);
+size_t ctr_gemm_gpu_splits(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p);
+int ctr_emit_gemm_gpu(ctr_graph *g, const struct ctr_gemm_gpu *p);
 
 #endif

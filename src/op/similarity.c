@@ -9,7 +9,6 @@
 struct attr {
     float scale;
     int transpose_a, transpose_b; /* of this node's product of its two inputs */
-    struct ctr_gemm_gpu gpu;      /* from lower on */
 };
 
 /* The node's product, its buffers still to come. */
@@ -77,11 +76,10 @@ static int gpu_prepare(ctr_graph *g, ctr_node *node)
 
 static int gpu_lower(ctr_graph *g, ctr_node *node)
 {
-    struct attr *attr = node->attr;
-    attr->gpu = (struct ctr_gemm_gpu){.gemm = placed_product(node),
-                                      .mma = node->variant->usable == ctr_tile_mma_usable,
-                                      .config = node->config};
-    return ctr_emit_gemm_gpu(g, &attr->gpu);
+    return ctr_emit_gemm_gpu(
+        g, &(struct ctr_gemm_gpu){.gemm = placed_product(node),
+                                  .mma = node->variant->usable == ctr_tile_mma_usable,
+                                  .config = node->config});
 }
 
 static size_t gpu_configs(struct ctr_config *out, size_t room, const struct ctr_caps *caps,

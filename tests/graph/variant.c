@@ -143,7 +143,7 @@ static void slips_are_told(void **state)
     static const char *const lists[][3] = {
         {"fake", "not op=variant", ""},
         {"fake=fast:", "not op=variant", ""},
-        {"fake=fast:1,2,3,4,5", "not op=variant", ""},
+        {"fake=fast:1,2,3,4,5,6", "not op=variant", ""},
         {"fake=fast:x", "not op=variant", ""},
         {"fake=general,fake=fsat", "no such variant", "fast general"},
         {"fkae=fast", "no such op", "fake"},

@@ -1,6 +1,6 @@
 /* Cases of conv2d: shapes that each variant takes (direct: any; thin: few channels; Winograd: 3x3
- * of stride 1, channels in 32s), ragged maps and channels, borders wider than the image, real
- * layers. */
+ * of stride 1, channels in 32s, on GPUs in 4s and enough of them), ragged maps and channels, borders wider
+ * than the image, real layers. */
 #include "opcheck.h"
 #include "ref/ref.h"
 
@@ -95,6 +95,9 @@ const struct opcase opcases_conv2d[] = {
     CASE("winograd relu", 3, 9, 6, 32, 64, 3, 3, 1, 0, 1, 1, 0),
     CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0, 0),
     CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0, 0),
+    CASE("winograd tiles", 2, 8, 11, 68, 76, 3, 3, 1, 1, 1, 1, 0),
+    CASE("winograd tiles wide border", 1, 12, 12, 80, 80, 3, 3, 1, 2, 1, 0, 0),
+    CASE("winograd tiles no border, pool", 2, 10, 18, 80, 80, 3, 3, 1, 0, 1, 1, 1),
     CASE("pool one", 1, 2, 2, 1, 1, 1, 1, 1, 0, 1, 1, 1),
     CASE("pool odd", 2, 5, 7, 4, 17, 3, 3, 1, 1, 1, 0, 1),
     CASE("pool direct", 2, 11, 10, 9, 33, 3, 3, 2, 1, 1, 1, 1),

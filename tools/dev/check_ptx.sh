@@ -78,6 +78,8 @@ for t in '128 128 8 8' '128 64 8 8' '64 128 8 8' '64 64 8 4' '32 64 4 4' '32 32 
         check cl/op/gemm_gpu.cl HMMA.1688.F32.TF32 $products $tile $options -DMMA=1
     done
 done
+check cl/op/conv2d_winograd_gpu.cl '' 0
+check cl/op/conv2d_winograd_gpu.cl '' 0 -DACT=1
 check cl/probe/mma.cl HMMA.1688.F32.TF32 1
 check cl/probe/mma.cl HMMA.16816.F32 1 -DACT=1
 check cl/probe/mma.cl HMMA.16816.F32.BF16 1 -DACT=2

@@ -104,7 +104,7 @@ static int has_op(const ctr_graph *g, const char *pair, size_t n)
 static void forced(struct ctr_str *out, const ctr_graph *g, const char *list, unsigned *used)
 {
     for (unsigned k = 0; list && *list; k++) {
-        size_t n = strcspn(list, ",");
+        size_t n = ctr_variant_item_length(list);
         if (has_op(g, list, strcspn(list, "=,"))) {
             ctr_str_addf(out, "%s%.*s", out->n ? "," : "", (int)n, list);
             *used |= 1u << (k < 31 ? k : 31);

@@ -190,7 +190,7 @@ static int check_kernels(const struct bench *b)
 {
     const char *list = b->o.kernel;
     for (unsigned k = 0; list && *list; k++) {
-        size_t n = strcspn(list, ",");
+        size_t n = ctr_variant_item_length(list);
         if (n && !(b->used >> (k < 31 ? k : 31) & 1))
             return ctr_hint(
                 ctr_fail(CTR_E_USAGE, "--kernel %.*s: nothing timed uses such an op", (int)n, list),

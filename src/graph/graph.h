@@ -275,6 +275,9 @@ struct ctr_plan_report {
 struct ctr_plan_report ctr_graph_report(const ctr_graph *g);
 /* Nodes in order, for printing and tests. NULL past the end. */
 const ctr_node *ctr_graph_node(const ctr_graph *g, size_t i);
+/* Characters of the first item of a list as in --kernel: up to a separator; a comma between two numbers
+ * of a configuration is none. */
+size_t ctr_variant_item_length(const char *list);
 /* Whether a variant of the node's op suits device, shapes and storage. */
 int ctr_variant_usable(const ctr_graph *g, const ctr_node *node, const struct ctr_variant *v);
 /* Configurations that a variant offers for a node, and one as in `kernels` (":16,64", or nothing).

@@ -34,8 +34,7 @@ static int digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Ends at a separator; a comma between two numbers is none. */
-static size_t item_length(const char *s)
+size_t ctr_variant_item_length(const char *s)
 {
     size_t n = 0;
     while (s[n] && s[n] != '\n' && !(s[n] == ',' && !(digit(s[n + 1]) && memchr(s, ':', n))))
@@ -81,7 +80,7 @@ static int next_item(struct text *item, const char **list)
         ++*list;
     if (!*list || !**list)
         return 0;
-    *item = (struct text){*list, item_length(*list)};
+    *item = (struct text){*list, ctr_variant_item_length(*list)};
     *list += item->n;
     return 1;
 }

@@ -137,6 +137,14 @@ static void shapes_tell_apart(void **state)
     ctr_str_free(&c);
 }
 
+static void items_have_lengths(void **state)
+{
+    assert_int_equal(ctr_variant_item_length("a=b:16,64,c=d"), 9);
+    assert_int_equal(ctr_variant_item_length("a=b,c=d:1,2"), 3);
+    assert_int_equal(ctr_variant_item_length("a=b:16\nc=d"), 6);
+    assert_int_equal(ctr_variant_item_length(""), 0);
+}
+
 static void slips_are_told(void **state)
 {
     struct fixture *f = *state;
@@ -164,9 +172,9 @@ static void slips_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(first_usable),      TEST(forced),         TEST(forced_where_usable),
-        TEST(first_choice_wins), TEST(one_shape_only), TEST(shapes_tell_apart),
-        TEST(slips_are_told),
+        TEST(first_usable),       TEST(forced),         TEST(forced_where_usable),
+        TEST(first_choice_wins),  TEST(one_shape_only), TEST(shapes_tell_apart),
+        TEST(items_have_lengths), TEST(slips_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,7 @@
 #include "base/os.h"
 #include "op/op.h"
 
-#define K_MAX       200
-#define K_FEW       10
-#define TEMPERATURE 0.1
-#define BLOCK       256
+#define BLOCK 256
 
 struct neighbour {
     float similarity;
@@ -21,11 +18,14 @@ struct neighbour {
 };
 
 struct vote {
-    const float *similarity; /* [queries][n] */
-    const struct ctr_features *bank, *test;
-    size_t first; /* query of the block */
+    int32_t *guess; /* [n_votes][queries of the test set], from the block's first on */
+    const struct ctr_features *bank;
+    size_t n_test, n_votes, k_max;
+    const struct ctr_knn *votes;
     unsigned classes;
-    unsigned char *right; /* [queries of the test set][2] */
+    float *similarity;      /* [BLOCK][bank n] */
+    struct neighbour *near; /* [BLOCK][k_max] */
+    double *weight;         /* [BLOCK][classes] */
 };
 
 static int by_similarity(const void *pa, const void *pb)
@@ -38,15 +38,16 @@ static int by_similarity(const void *pa, const void *pb)
 
 /* The k largest of s[n], as a heap whose root is the smallest of them. Ties go to the lower index.
  */
-static size_t largest(struct neighbour *heap, const float *s, const int32_t *label, size_t n)
+static size_t largest(struct neighbour *heap, size_t k_max, const float *s, const int32_t *label,
+                      size_t n)
 {
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
-        if (k == K_MAX && s[i] <= heap[0].similarity)
+        if (k == k_max && s[i] <= heap[0].similarity)
             continue;
         struct neighbour x = {s[i], label[i]};
         size_t at;
-        if (k < K_MAX) {
+        if (k < k_max) {
             for (at = k++; at > 0 && heap[(at - 1) / 2].similarity > x.similarity;
                  at = (at - 1) / 2)
                 heap[at] = heap[(at - 1) / 2];
@@ -70,12 +71,12 @@ static size_t largest(struct neighbour *heap, const float *s, const int32_t *lab
 
 /* The class with most weight; the nearest neighbour's class wins ties. */
 static int32_t winner(double *weight, const struct neighbour *near, size_t k, unsigned classes,
-                      int weighted)
+                      double temperature)
 {
     int32_t best = near[0].label;
     memset(weight, 0, classes * sizeof *weight);
     for (size_t i = 0; i < k; i++)
-        weight[near[i].label] += weighted ? exp(near[i].similarity / TEMPERATURE) : 1.0;
+        weight[near[i].label] += temperature > 0 ? exp(near[i].similarity / temperature) : 1.0;
     for (size_t i = 0; i < k; i++)
         if (weight[near[i].label] > weight[best])
             best = near[i].label;
@@ -85,17 +86,15 @@ static int32_t winner(double *weight, const struct neighbour *near, size_t k, un
 static void vote_one(void *ctx, size_t i)
 {
     const struct vote *v = ctx;
-    struct neighbour near[K_MAX];
-    size_t query = v->first + i;
-    double *weight = ctr_alloc(v->classes, sizeof *weight);
-    if (!weight)
-        return;
-    size_t k = largest(near, v->similarity + i * v->bank->n, v->bank->label, v->bank->n);
-    qsort(near, k, sizeof *near, by_similarity);
-    int32_t label = v->test->label[query];
-    v->right[2 * query] = winner(weight, near, k < K_FEW ? k : K_FEW, v->classes, 0) == label;
-    v->right[2 * query + 1] = winner(weight, near, k, v->classes, 1) == label;
-    free(weight);
+    struct neighbour *near = v->near + i * v->k_max;
+    size_t n = v->bank->n;
+    size_t found = largest(near, v->k_max, v->similarity + i * n, v->bank->label, n);
+    qsort(near, found, sizeof *near, by_similarity);
+    for (size_t j = 0; j < v->n_votes; j++) {
+        size_t k = v->votes[j].k < found ? v->votes[j].k : found;
+        v->guess[j * v->n_test + i] =
+            winner(v->weight + i * v->classes, near, k, v->classes, v->votes[j].temperature);
+    }
 }
 
 /* Rows of unit length; rows of zeros stay. */
@@ -129,62 +128,54 @@ static int record(ctr_graph **g, ctr_tensor **query, ctr_tensor **bank, ctr_tens
     return rc != 0 ? rc : ctr_dev_build(dev, 1, NULL, NULL);
 }
 
-int ctr_knn(struct ctr_knn_result *out, ctr_dev *dev, const struct ctr_features *bank,
-            const struct ctr_features *test, unsigned classes)
+static int room(struct vote *v)
+{
+    for (size_t j = 0; j < v->n_votes; j++)
+        if (v->votes[j].k > v->k_max)
+            v->k_max = v->votes[j].k;
+    v->similarity = ctr_alloc(BLOCK * v->bank->n, sizeof *v->similarity);
+    v->near = ctr_alloc(BLOCK * v->k_max, sizeof *v->near);
+    v->weight = ctr_alloc((size_t)BLOCK * v->classes, sizeof *v->weight);
+    return v->similarity && v->near && v->weight ? 0 : CTR_E_FAIL;
+}
+
+int ctr_knn(int32_t *guess, ctr_dev *dev, const struct ctr_features *bank,
+            const struct ctr_features *test, unsigned classes, const struct ctr_knn *votes,
+            size_t n_votes)
 {
     int rc = 0;
     ctr_graph *g = NULL;
     ctr_tensor *query, *keys, *similarity;
-    float *tmp = NULL, *s = NULL;
-    unsigned char *right = NULL;
-    size_t sum[2] = {0, 0}, D = bank->D;
+    float *tmp = NULL;
+    struct vote v = {.bank = bank,
+                     .n_test = test->n,
+                     .n_votes = n_votes,
+                     .votes = votes,
+                     .classes = classes};
+    size_t D = bank->D;
     if (bank->n == 0 || test->n == 0)
         return ctr_fail(CTR_E_DATA, "no labelled images to compare");
     CTR_TRY(record(&g, &query, &keys, &similarity, dev, bank->n, D));
     tmp = ctr_alloc((bank->n > BLOCK ? bank->n : BLOCK) * D, sizeof *tmp);
-    s = ctr_alloc(BLOCK * bank->n, sizeof *s);
-    right = ctr_alloc(2 * test->n, 1);
-    if (!tmp || !s || !right)
+    if (!tmp)
         CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(room(&v));
     normalise(tmp, bank->x, bank->n, D);
     CTR_TRY(ctr_tensor_write(keys, tmp, keys->bytes));
     for (size_t at = 0; at < test->n; at += BLOCK) {
         size_t n = test->n - at < BLOCK ? test->n - at : BLOCK;
-        struct vote v = {s, bank, test, at, classes, right};
         normalise(tmp, test->x + at * D, n, D);
         CTR_TRY(ctr_tensor_write(query, tmp, query->bytes));
         CTR_TRY(ctr_graph_replay(g));
-        CTR_TRY(ctr_tensor_read(s, similarity, similarity->bytes));
+        CTR_TRY(ctr_tensor_read(v.similarity, similarity, similarity->bytes));
+        v.guess = guess + at;
         ctr_parallel(0, n, vote_one, &v);
     }
-    for (size_t i = 0; i < 2 * test->n; i++)
-        sum[i % 2] += right[i];
-    out->k10 = (double)sum[0] / (double)test->n;
-    out->k200 = (double)sum[1] / (double)test->n;
 out:
-    free(right);
-    free(s);
+    free(v.weight);
+    free(v.near);
+    free(v.similarity);
     free(tmp);
     ctr_graph_destroy(&g);
     return rc;
-}
-
-void ctr_features_drop_unlabelled(struct ctr_features *f)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->label[i] < 0)
-            continue;
-        if (kept != i)
-            memcpy(f->x + kept * f->D, f->x + i * f->D, f->D * sizeof *f->x);
-        f->label[kept++] = f->label[i];
-    }
-    f->n = kept;
-}
-
-void ctr_features_free(struct ctr_features *f)
-{
-    free(f->x);
-    free(f->label);
-    *f = (struct ctr_features){0};
 }

@@ -10,7 +10,6 @@
 #include "base/os.h"
 #include "base/str.h"
 #include "eval/embed.h"
-#include "eval/eval.h"
 #include "train/checkpoint.h"
 #include "train/state.h"
 
@@ -179,20 +178,48 @@ static int pixels(struct evaluation *e)
     return rc;
 }
 
-static int score(struct ctr_scores *out, struct evaluation *e)
+static int score(struct ctr_scores *out, uint64_t *confusion, struct evaluation *e)
 {
-    struct ctr_knn_result knn;
     for (int s = 0; s < SPLITS; s++)
         ctr_features_drop_unlabelled(&e->features[s]);
     e->out->n_train = e->features[TRAIN].n;
     e->out->n_test = e->features[TEST].n;
-    int rc = ctr_knn(&knn, e->dev, &e->features[TRAIN], &e->features[TEST], e->out->classes);
-    if (rc != 0)
-        return rc;
-    *out = (struct ctr_scores){knn.k10, knn.k200, -1};
-    return e->params->no_probe ? 0
-                               : ctr_linear_probe(&out->linear, e->dev, &e->features[TRAIN],
-                                                  &e->features[TEST], e->out->classes, e->seed);
+    return ctr_score(out, confusion, e->dev, &e->features[TRAIN], &e->features[TEST],
+                     e->out->classes, &e->params->score, e->seed);
+}
+
+/* The trained encoder's scores, and the picture if it is wanted. */
+static int score_trained(struct evaluation *e)
+{
+    const struct ctr_score_params *p = &e->params->score;
+    struct ctr_scores *scores = &e->out->trained;
+    uint64_t *counts = NULL;
+    int rc = 0;
+    char caption[160];
+    if (e->params->confusion) {
+        counts = ctr_alloc((size_t)e->out->classes * e->out->classes, sizeof *counts);
+        if (!counts)
+            return CTR_E_FAIL;
+    }
+    CTR_TRY(score(scores, counts, e));
+    if (!counts)
+        return 0;
+    if (p->n_probes > 0)
+        snprintf(caption, sizeof caption, "linear probe, %s",
+                 ctr_probe_name(p->probe[p->n_probes - 1]));
+    else
+        snprintf(caption, sizeof caption, "nearest neighbours, k = %u", p->knn[p->n_knn - 1].k);
+    uint64_t right = 0;
+    for (size_t k = 0; k < e->out->classes; k++)
+        right += counts[k * e->out->classes + k];
+    snprintf(caption + strlen(caption), sizeof caption - strlen(caption),
+             ": %.2f %% of %zu test images", 100.0 * (double)right / (double)e->out->n_test,
+             e->out->n_test);
+    CTR_TRY(ctr_confusion_png(e->params->confusion, counts, e->out->classes,
+                              ctr_data_info(e->data[TEST])->class_names, caption));
+out:
+    free(counts);
+    return rc;
 }
 
 static int score_all(struct evaluation *e)
@@ -203,17 +230,16 @@ static int score_all(struct evaluation *e)
     CTR_TRY(ctr_state_restore(e->store, e->checkpoint, 0));
     CTR_TRY(embed(e));
     e->out->dim = e->features[TRAIN].D;
-    CTR_TRY(score(&e->out->trained, e));
-    e->out->untrained = e->out->pixels = (struct ctr_scores){-1, -1, -1};
+    CTR_TRY(score_trained(e));
     if (e->params->no_baselines)
         return 0;
     say(e, "untrained encoder");
     CTR_TRY(ctr_store_init(e->store, e->seed));
     CTR_TRY(embed(e));
-    CTR_TRY(score(&e->out->untrained, e));
+    CTR_TRY(score(&e->out->untrained, NULL, e));
     say(e, "raw pixels");
     CTR_TRY(pixels(e));
-    CTR_TRY(score(&e->out->pixels, e));
+    CTR_TRY(score(&e->out->pixels, NULL, e));
 out:
     return rc;
 }

@@ -6,17 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eval/score.h"
+
 struct ctr_evaluate_params {
     const char *run;    /* run directory: its newest checkpoint is taken */
     const char *data;   /* NULL: what the run was trained on */
     const char *device; /* see dev.h */
     uint64_t limit;     /* images of each split at most; 0: all */
     uint64_t batch, threads;
-    int no_probe, no_baselines;
-};
-
-struct ctr_scores {
-    double knn10, knn200, linear; /* shares of the test set; linear < 0: not asked for */
+    struct ctr_score_params score;
+    int no_baselines;
+    const char *confusion; /* PNG of the trained encoder's, see ctr_score; NULL: none */
 };
 
 struct ctr_evaluation {
@@ -26,7 +26,7 @@ struct ctr_evaluation {
     int held_out;     /* the data had no test split: a fifth of the images served as one */
     size_t n_skipped; /* files that could not be used */
     char encoder[32], data[4096];
-    struct ctr_scores trained, untrained, pixels; /* knn10 < 0: not asked for */
+    struct ctr_scores trained, untrained, pixels;
 };
 
 /* Data without a test split are divided by the names of the images, see enum ctr_data_part. `stage`

@@ -145,6 +145,35 @@ class Train(unittest.TestCase):
                 self.assertTrue(0 <= result[which][score] <= 1)
         self.assertEqual(run("eval", self.path("nothing")).returncode, 8)
 
+    def test_eval_protocols(self):
+        self.train("--limit", "400", "--batch", "64", "--epochs", "1", "--out", self.path("run"))
+        args = [self.path("run"), "--limit", "300", "--no-baselines"]
+        picture = self.path("confusion.png")
+        some = [*args, "--knn", "1,5@0.2,200", "--probe", "ridge", "--labels", "10%", "--draws", "3"]
+        done = run("eval", *some, "--confusion", picture, "--json")
+        self.assertEqual(done.returncode, 0, done.err)
+        result = json.loads(done.out)
+        scores = result["trained"]["scores"]
+        self.assertEqual([(s["protocol"], s.get("k")) for s in scores],
+                         [("knn", 1), ("knn", 5), ("knn", 200), ("ridge", None)])
+        self.assertEqual((result["trained"]["labelled"], result["draws"]), (30, 3))
+        self.assertTrue(all(0 < s["accuracy"] <= 1 and 0 < s["deviation"] < 0.5 for s in scores), scores)
+        self.assertNotIn("untrained", result)
+        with open(picture, "rb") as file:
+            self.assertEqual(file.read(4), b"\x89PNG")
+        self.assertEqual(run("eval", *some, "--json").out, done.out)
+        text = run("eval", *some).out
+        for words in "kNN k=5 T=0.2: the 5 training images", "linear probe, ridge: least squares", "of 30 training":
+            self.assertIn(words, text)
+        for wrong, words in ((["--knn", "0"], "'0' is not a number of neighbours"),
+                             (["--knn", "10,,20"], "'' is not"), (["--knn", "5@x"], "'5@x'"),
+                             (["--probe", "rigde"], "did you mean 'ridge'"),
+                             (["--labels", "0%"], "'0%'"), (["--labels", "-3"], "'-3'"),
+                             (["--knn", "none", "--no-probe"], "leaves anything")):
+            done = run("eval", self.path("run"), *wrong)
+            self.assertEqual(done.returncode, 2, done.err)
+            self.assertIn(words, done.err)
+
     def test_width(self):
         narrow = ["--encoder", "resnet18", "--width", "0.125", "--image-size", "16", "--limit", "64"]
         narrow += ["--batch", "16", "--steps", "4", "--epochs", "1"]

@@ -1,0 +1,33 @@
+/* linear.h -- a linear classifier of standardised features, and the ways to fit one (sgd.c, ridge.c).
+ * Standardising knows the training features, never a label. */
+#ifndef CTR_EVAL_LINEAR_H
+#define CTR_EVAL_LINEAR_H
+
+#include "eval/eval.h"
+
+struct ctr_linear {
+    size_t D;
+    unsigned classes;
+    float *mean, *scale; /* [D]: a feature becomes (x - mean) * scale */
+    float *w, *b;        /* [classes][D], [classes]; the largest w x + b is the guess */
+};
+
+/* mean and scale from f; w and b zero. finish frees. */
+int ctr_linear_init(struct ctr_linear *l, const struct ctr_features *f, unsigned classes);
+void ctr_linear_finish(struct ctr_linear *l);
+/* y[D]: row i of f, standardised. */
+void ctr_linear_row(float *y, const struct ctr_linear *l, const struct ctr_features *f, size_t i);
+/* guess[n] for rows index[n] of f; NULL: rows 0 to n - 1. */
+void ctr_linear_guess(int32_t *guess, const struct ctr_linear *l, const struct ctr_features *f,
+                      const uint32_t *index, size_t n);
+/* Share of rows index[n] that are guessed right; negative: out of memory. */
+double ctr_linear_accuracy(const struct ctr_linear *l, const struct ctr_features *f,
+                           const uint32_t *index, size_t n);
+
+/* These fill w and b. */
+int ctr_linear_fit_sgd(struct ctr_linear *l, ctr_dev *dev, const struct ctr_features *train,
+                       uint64_t seed);
+int ctr_linear_fit_ridge(struct ctr_linear *l, double *penalty, ctr_dev *dev,
+                         const struct ctr_features *train, uint64_t seed);
+
+#endif

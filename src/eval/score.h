@@ -1,0 +1,37 @@
+/* score.h -- several protocols on one pair of feature sets, once or over several draws. */
+#ifndef CTR_EVAL_SCORE_H
+#define CTR_EVAL_SCORE_H
+
+#include "eval/eval.h"
+
+#define CTR_SCORES_MAX 16 /* of each kind */
+
+struct ctr_score_params {
+    struct ctr_knn knn[CTR_SCORES_MAX];
+    enum ctr_probe probe[CTR_SCORES_MAX];
+    size_t n_knn, n_probes;
+    /* Few labels: so many images of each class, or, when that is 0, a share of all, the same number of
+     * each class and at least one; both 0: all. They are all that any protocol sees. */
+    size_t labels_per_class;
+    double labels_share;
+    /* With 2 or more: draws of the labels, of the part to choose on and of the order of training, each
+     * with a seed of its own. 0 stands for 1. */
+    size_t draws;
+};
+
+struct ctr_score {
+    double mean, deviation; /* share of the test set; of a sample, 0 for one draw */
+    double penalty;         /* chosen in the first draw; 0: none to choose */
+};
+struct ctr_scores {
+    int there; /* 0: not asked for, all else is 0 */
+    size_t n_train; /* labelled images that were used */
+    struct ctr_score knn[CTR_SCORES_MAX], probe[CTR_SCORES_MAX];
+};
+
+/* confusion (or NULL): [classes][classes], of the first draw of the last probe, else of the last kNN. */
+int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
+              const struct ctr_features *train, const struct ctr_features *test, unsigned classes,
+              const struct ctr_score_params *params, uint64_t seed);
+
+#endif

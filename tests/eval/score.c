@@ -1,0 +1,388 @@
+/* Protocols against plain references in double; that no label of the test set has a way into a guess;
+ * parts, few labels, draws, the picture of confusions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "eval/linear.h"
+#include "eval/score.h"
+#include "tempdir.h"
+
+enum { K = 7 };
+static ctr_dev *dev;
+
+/* Clouds around K centres, `apart` deviations of noise away from the origin; feature 3 is constant and
+ * each has a scale and an offset of its own. */
+static struct ctr_features clouds(size_t n, size_t D, float apart, uint32_t stream)
+{
+    struct ctr_features f = {ctr_alloc(n * D, sizeof(float)), ctr_alloc(n, sizeof(int32_t)), n, D};
+    struct ctr_rng centre, noise;
+    float *centres = ctr_alloc(K * D, sizeof *centres);
+    assert_true(f.x && f.label && centres);
+    ctr_rng_init(&centre, 1, CTR_RNG_TEST, 0, 0);
+    ctr_rng_init(&noise, 1, CTR_RNG_TEST, stream, 1);
+    for (size_t i = 0; i < K * D; i++)
+        centres[i] = apart * ctr_rng_normal(&centre);
+    for (size_t i = 0; i < n; i++) {
+        f.label[i] = (int32_t)ctr_rng_below(&noise, K);
+        for (size_t d = 0; d < D; d++) {
+            float x = centres[(size_t)f.label[i] * D + d] + ctr_rng_normal(&noise);
+            f.x[i * D + d] = d == 3 ? 0.5f : x * (float)(1 + d % 5) + (float)(d % 3);
+        }
+    }
+    free(centres);
+    return f;
+}
+
+static void check(int rc)
+{
+    if (rc != 0)
+        fail_msg("%s", ctr_error_text());
+}
+
+/* ---- nearest neighbours ---- */
+
+static const struct ctr_features *ref_bank;
+static double ref_similarity[4000];
+
+static int ref_order(const void *a, const void *b)
+{
+    double x = ref_similarity[*(const int *)a], y = ref_similarity[*(const int *)b];
+    return x > y ? -1 : x < y;
+}
+
+static double cosine(const float *a, const float *b, size_t D)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t d = 0; d < D; d++) {
+        ab += (double)a[d] * b[d];
+        aa += (double)a[d] * a[d];
+        bb += (double)b[d] * b[d];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static int32_t ref_knn(const float *x, const struct ctr_knn *knn)
+{
+    static int order[4000];
+    double weight[K] = {0};
+    size_t n = ref_bank->n, D = ref_bank->D;
+    for (size_t i = 0; i < n; i++) {
+        order[i] = (int)i;
+        ref_similarity[i] = cosine(x, ref_bank->x + i * D, D);
+    }
+    qsort(order, n, sizeof *order, ref_order);
+    int32_t best = ref_bank->label[order[0]];
+    for (size_t j = 0; j < n && j < knn->k; j++)
+        weight[ref_bank->label[order[j]]] +=
+            knn->temperature > 0 ? exp(ref_similarity[order[j]] / knn->temperature) : 1;
+    for (size_t j = 0; j < n && j < knn->k; j++)
+        if (weight[ref_bank->label[order[j]]] > weight[best])
+            best = ref_bank->label[order[j]];
+    return best;
+}
+
+static void test_knn(void **state)
+{
+    const struct ctr_knn votes[] = {{1, 0}, {10, 0}, {200, 0.1}, {20, 0.07}, {1000, 0}};
+    enum { VOTES = sizeof votes / sizeof *votes, N = 300 };
+    for (size_t n = 600; n >= 9; n = n == 600 ? 9 : 0) {
+        struct ctr_features bank = clouds(n, 33, 0.3f, 1), test = clouds(N, 33, 0.3f, 2);
+        int32_t guess[VOTES * N];
+        size_t wrong = 0;
+        ref_bank = &bank;
+        free(test.label);
+        test.label = NULL; /* nobody reads them */
+        check(ctr_knn(guess, dev, &bank, &test, K, votes, VOTES));
+        for (size_t v = 0; v < VOTES; v++)
+            for (size_t i = 0; i < N; i++)
+                wrong += guess[v * N + i] != ref_knn(test.x + i * 33, &votes[v]);
+        assert_true(wrong <= 2); /* neighbours whose order fp32 cannot tell */
+        ctr_features_free(&bank);
+        ctr_features_free(&test);
+    }
+}
+
+/* ---- linear probes ---- */
+
+/* a[n][n] x = y by Gaussian elimination with pivots; y becomes x. */
+static void gauss(double *a, double *y, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t p = k;
+        for (size_t i = k; i < n; i++)
+            if (fabs(a[i * n + k]) > fabs(a[p * n + k]))
+                p = i;
+        for (size_t j = 0; j < n; j++) {
+            double t = a[k * n + j];
+            a[k * n + j] = a[p * n + j];
+            a[p * n + j] = t;
+        }
+        double t = y[k];
+        y[k] = y[p];
+        y[p] = t;
+        for (size_t i = k + 1; i < n; i++) {
+            double f = a[i * n + k] / a[k * n + k];
+            for (size_t j = k; j < n; j++)
+                a[i * n + j] -= f * a[k * n + j];
+            y[i] -= f * y[k];
+        }
+    }
+    for (size_t k = n; k-- > 0;) {
+        for (size_t j = k + 1; j < n; j++)
+            y[k] -= a[k * n + j] * y[j];
+        y[k] /= a[k * n + k];
+    }
+}
+
+/* Ridge with the bias as a further, unpenalised feature, from rows index[n]: another way to the same. */
+static void ref_ridge(double *w, const struct ctr_linear *l, const struct ctr_features *f,
+                      const uint32_t *index, size_t n, double penalty)
+{
+    size_t D = f->D, P = D + 1;
+    float *row = ctr_alloc(P, sizeof *row);
+    double *a = ctr_alloc(P * P, sizeof *a), *copy = ctr_alloc(P * P, sizeof *a);
+    memset(w, 0, K * P * sizeof *w);
+    for (size_t i = 0; i < n; i++) {
+        ctr_linear_row(row, l, f, index[i]);
+        row[D] = 1;
+        for (size_t d = 0; d < P; d++)
+            for (size_t e = 0; e < P; e++)
+                a[d * P + e] += (double)row[d] * row[e];
+        for (size_t d = 0; d < P; d++)
+            w[(size_t)f->label[index[i]] * P + d] += row[d];
+    }
+    for (size_t d = 0; d < D; d++)
+        a[d * P + d] += penalty * (double)n;
+    for (size_t k = 0; k < K; k++) {
+        memcpy(copy, a, P * P * sizeof *a);
+        gauss(copy, w + k * P, P);
+    }
+    free(copy);
+    free(a);
+    free(row);
+}
+
+static double ref_accuracy(const double *w, const struct ctr_linear *l,
+                           const struct ctr_features *f, const uint32_t *index, size_t n)
+{
+    size_t P = f->D + 1, right = 0;
+    float *row = ctr_alloc(P, sizeof *row);
+    for (size_t i = 0; i < n; i++) {
+        double best = -INFINITY;
+        int32_t guess = -1;
+        ctr_linear_row(row, l, f, index[i]);
+        row[P - 1] = 1;
+        for (int32_t k = 0; k < K; k++) {
+            double logit = 0;
+            for (size_t d = 0; d < P; d++)
+                logit += w[(size_t)k * P + d] * row[d];
+            if (logit > best)
+                best = logit, guess = k;
+        }
+        right += guess == f->label[index[i]];
+    }
+    free(row);
+    return (double)right / (double)n;
+}
+
+static void test_ridge(void **state)
+{
+    enum { N = 3000, D = 70 };
+    static double w[K * (D + 1)];
+    static uint32_t order[N], all[N];
+    struct ctr_features f = clouds(N, D, 0.15f, 3);
+    struct ctr_linear l;
+    double penalty = 0, best = -1, chosen = 0;
+    size_t n_fit;
+    check(ctr_linear_init(&l, &f, K));
+    check(ctr_linear_fit_ridge(&l, &penalty, dev, &f, 5));
+    for (uint32_t i = 0; i < N; i++)
+        all[i] = i;
+    ref_ridge(w, &l, &f, all, N, penalty);
+    double error = 0, size = 0;
+    for (size_t k = 0; k < K; k++)
+        for (size_t d = 0; d <= D; d++) {
+            double r = w[k * (D + 1) + d], x = d < D ? l.w[k * D + d] : l.b[k];
+            error += (r - x) * (r - x);
+            size += r * r;
+        }
+    assert_true(sqrt(error / size) < 1e-5);
+    check(ctr_features_split(order, &n_fit, &f, K, 5));
+    for (int i = 1; i >= -5; i--) { /* and the choice is the best of those held out */
+        ref_ridge(w, &l, &f, order, n_fit, pow(10, i));
+        double share = ref_accuracy(w, &l, &f, order + n_fit, N - n_fit);
+        if (share > best)
+            best = share, chosen = pow(10, i);
+    }
+    assert_true(fabs(penalty / chosen - 1) < 1e-9);
+    ctr_linear_finish(&l);
+    ctr_features_free(&f);
+}
+
+/* Guesses are the same whatever the test set's labels are, or without any; and a second time. */
+static void test_labels_do_not_leak(void **state)
+{
+    enum { N = 400 };
+    struct ctr_features train = clouds(500, 20, 0.5f, 4), test = clouds(N, 20, 0.5f, 5);
+    int32_t guess[N], again[N], *label = test.label;
+    for (int p = 0; p < CTR_PROBES; p++) {
+        check(ctr_probe_run(guess, NULL, dev, (enum ctr_probe)p, &train, &test, K, 1));
+        assert_true(ctr_accuracy(guess, label, N) > 0.5);
+        test.label = NULL;
+        check(ctr_probe_run(again, NULL, dev, (enum ctr_probe)p, &train, &test, K, 1));
+        assert_memory_equal(guess, again, sizeof guess);
+        test.label = label;
+    }
+    ctr_features_free(&train);
+    ctr_features_free(&test);
+}
+
+/* Features that tell nothing, with more of them than rows: every protocol is at chance on the test
+ * set, though it could learn the training set by heart. */
+static void test_noise_is_at_chance(void **state)
+{
+    struct ctr_features train = clouds(150, 200, 0, 6), test = clouds(2000, 200, 0, 7);
+    struct ctr_score_params p = {.knn = {{1, 0}, {10, 0}, {200, 0.1}}, .n_knn = 3, .draws = 3};
+    struct ctr_scores s;
+    for (p.n_probes = 0; p.n_probes < CTR_PROBES; p.n_probes++)
+        p.probe[p.n_probes] = (enum ctr_probe)p.n_probes;
+    check(ctr_score(&s, NULL, dev, &train, &test, K, &p, 1));
+    for (size_t i = 0; i < p.n_knn; i++)
+        assert_true(fabs(s.knn[i].mean - 1.0 / K) < 0.04);
+    for (size_t i = 0; i < p.n_probes; i++)
+        assert_true(fabs(s.probe[i].mean - 1.0 / K) < 0.04);
+    ctr_features_free(&train);
+    ctr_features_free(&test);
+}
+
+/* ---- parts, few labels, draws ---- */
+
+static void test_split(void **state)
+{
+    enum { N = 1003 };
+    struct ctr_features f = clouds(N, 4, 1, 8);
+    static uint32_t a[N], b[N];
+    int seen[N] = {0}, held[K] = {0}, all[K] = {0};
+    size_t n_a, n_b;
+    check(ctr_features_split(a, &n_a, &f, K, 1));
+    check(ctr_features_split(b, &n_b, &f, K, 2));
+    assert_int_equal(n_a, n_b);
+    assert_memory_not_equal(a, b, sizeof a);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(seen[a[i]]++, 0);
+        all[f.label[a[i]]]++;
+        held[f.label[a[i]]] += i >= n_a;
+    }
+    for (int k = 0; k < K; k++)
+        assert_int_equal(held[k], all[k] / 5);
+    ctr_features_free(&f);
+}
+
+static void test_few(void **state)
+{
+    struct ctr_features f = clouds(500, 4, 1, 9), few, other;
+    int n[K] = {0};
+    check(ctr_features_few(&few, &f, K, 11, 1));
+    check(ctr_features_few(&other, &f, K, 11, 2));
+    assert_int_equal(few.n, 11 * K);
+    assert_memory_not_equal(few.x, other.x, few.n * 4 * sizeof *few.x);
+    for (size_t i = 0; i < few.n; i++) {
+        size_t at = 0;
+        n[few.label[i]]++;
+        while (at < f.n && memcmp(few.x + i * 4, f.x + at * 4, 4 * sizeof *f.x) != 0)
+            at++;
+        assert_true(at < f.n);
+        assert_int_equal(few.label[i], f.label[at]);
+    }
+    for (int k = 0; k < K; k++)
+        assert_int_equal(n[k], 11);
+    ctr_features_free(&few);
+    ctr_features_free(&other);
+    check(ctr_features_few(&few, &f, K, 1000, 1)); /* all there are */
+    assert_int_equal(few.n, f.n);
+    ctr_features_free(&few);
+    ctr_features_free(&f);
+}
+
+static void test_draws(void **state)
+{
+    struct ctr_features train = clouds(1000, 12, 0.3f, 10), test = clouds(500, 12, 0.3f, 11);
+    struct ctr_score_params p = {.knn = {{1, 0}},
+                                 .n_knn = 1,
+                                 .probe = {CTR_PROBE_RIDGE},
+                                 .n_probes = 1,
+                                 .labels_share = 0.021}; /* three of each class */
+    struct ctr_scores one[3], all;
+    uint64_t counts[K * K], sum = 0, right = 0;
+    for (uint64_t i = 0; i < 3; i++)
+        check(ctr_score(&one[i], i ? NULL : counts, dev, &train, &test, K, &p, 40 + i));
+    p.draws = 3;
+    check(ctr_score(&all, NULL, dev, &train, &test, K, &p, 40));
+    assert_int_equal(all.n_train, 3 * K);
+    double a = one[0].probe[0].mean, b = one[1].probe[0].mean, c = one[2].probe[0].mean;
+    double mean = (a + b + c) / 3;
+    double square = (a - mean) * (a - mean) + (b - mean) * (b - mean) + (c - mean) * (c - mean);
+    assert_true(fabs(all.probe[0].mean - mean) < 1e-12);
+    assert_true(fabs(all.probe[0].deviation - sqrt(square / 2)) < 1e-12 && square > 0);
+    assert_true(all.knn[0].deviation > 0 && one[0].knn[0].deviation == 0);
+    for (size_t i = 0; i < K * K; i++) {
+        sum += counts[i];
+        right += i / K == i % K ? counts[i] : 0;
+    }
+    assert_int_equal(sum, test.n);
+    assert_true(fabs((double)right / (double)sum - a) < 1e-12); /* of the probe, the last */
+    ctr_features_free(&train);
+    ctr_features_free(&test);
+}
+
+static void test_confusion_picture(void **state)
+{
+    static const char *const names[] = {"a", "a name longer than its place", "\xc3\xa4", "", "e", "f", "g"};
+    struct tempdir folder;
+    tempdir_make(&folder);
+    const char *path = tempdir_path(&folder, "confusion.png");
+    void *bytes = NULL;
+    size_t n = 0;
+    for (unsigned classes = 1; classes <= 1500; classes = classes == 1 ? K : classes * 5) {
+        const char **name = ctr_alloc(classes, sizeof *name);
+        uint64_t *counts = ctr_alloc((size_t)classes * classes, sizeof *counts);
+        for (unsigned k = 0; k < classes; k++)
+            name[k] = names[k % K], counts[(size_t)k * classes + k] = k; /* a class without images */
+        check(ctr_confusion_png(path, counts, classes, name, "caption"));
+        check(ctr_file_read(&bytes, &n, path, 100u << 20));
+        assert_memory_equal(bytes, "\x89PNG", 4);
+        free(bytes);
+        free(counts);
+        free(name);
+    }
+    assert_int_equal(ctr_confusion_png("/nowhere/x.png", (const uint64_t[]){1}, 1, names, ""), CTR_E_IO);
+    tempdir_remove(&folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_knn),
+        cmocka_unit_test(test_ridge),
+        cmocka_unit_test(test_labels_do_not_leak),
+        cmocka_unit_test(test_noise_is_at_chance),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_confusion_picture),
+    };
+    const char *must = getenv("CTR_REQUIRE_DEVICE");
+    if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL) != 0)
+        return must && *must == '1' ? 1 : 77;
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    ctr_dev_destroy(&dev);
+    return rc;
+}

@@ -27,8 +27,8 @@ static const struct opt rows[] = {
         .help = "numbers of nearest neighbours that vote: K with one vote each, K@T weighted by "
                 "exp(similarity / T); or none"),
     ROW(STR, probe, .name = "probe", .metavar = "LIST", .init = "sgd",
-        .help = "linear classifiers: sgd (AdamW, 100 epochs), ridge (least squares in closed form); "
-                "or none"),
+        .help = "linear classifiers: sgd (AdamW, 100 epochs), ridge (least squares in closed form), "
+                "lbfgs (softmax regression with a penalty); or none"),
     ROW(FLAG, no_probe, .name = "no-probe", .help = "the same as --probe none"),
     ROW(STR, labels, .name = "labels", .metavar = "N", .shown = "all",
         .help = "use the labels of a few training images only, as many of each class: 1% of all, or "
@@ -207,6 +207,7 @@ static const char *const probe_words[CTR_PROBES] = {
     [CTR_PROBE_SGD] = "softmax regression on standardised features, AdamW without decay, learning rate "
                       "0.01 falling as a cosine, 100 epochs, the last one counts",
     [CTR_PROBE_RIDGE] = "least squares onto the classes, standardised features, L2 penalty",
+    [CTR_PROBE_LBFGS] = "softmax regression on standardised features, minimised by L-BFGS, L2 penalty",
 };
 
 static void sentence(const char *text)
@@ -241,7 +242,7 @@ static void print_words(const struct ctr_evaluation *e, const struct ctr_score_p
                          probe_words[p->probe[i]]);
         if (e->trained.probe[i].penalty > 0)
             snprintf(text + n, sizeof text - (size_t)n,
-                     " %g, chosen on one training image in five, then fitted to all",
+                     " %g for the trained encoder, chosen on one training image in five, then fitted to all",
                      e->trained.probe[i].penalty);
         sentence(text);
     }

@@ -51,6 +51,9 @@ enum ctr_probe {
     /* least squares onto one-hot classes with an L2 penalty, in closed form; the penalty is chosen
      * on one row in five, then all rows count */
     CTR_PROBE_RIDGE,
+    /* softmax regression with an L2 penalty, minimised to the end by L-BFGS; the penalty is chosen in the
+     * same way */
+    CTR_PROBE_LBFGS,
     CTR_PROBES
 };
 const char *ctr_probe_name(enum ctr_probe probe);

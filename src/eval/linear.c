@@ -119,6 +119,30 @@ double ctr_linear_accuracy(const struct ctr_linear *l, const struct ctr_features
     return n ? (double)right / (double)n : 0;
 }
 
+/* ---- choosing ---- */
+
+int ctr_linear_choose(double *penalty, const struct ctr_linear *l, const struct ctr_features *f,
+                      const uint32_t *held, size_t n_held, const double *penalties, size_t n,
+                      ctr_linear_fit_fn *fit, void *ctx)
+{
+    double best = -1;
+    unsigned worse = 0; /* in a row */
+    for (size_t i = 0; n_held > 0 && i < n && worse < 2; i++) {
+        int fitted = 0, rc = fit(&fitted, ctx, penalties[i]);
+        if (rc != 0)
+            return rc;
+        double share = fitted ? ctr_linear_accuracy(l, f, held, n_held) : 0;
+        if (share < 0)
+            return CTR_E_FAIL;
+        worse = fitted && share < best ? worse + 1 : 0;
+        if (fitted && share > best) {
+            best = share;
+            *penalty = penalties[i];
+        }
+    }
+    return 0;
+}
+
 /* ---- the list ---- */
 
 static int fit_sgd(struct ctr_linear *l, double *penalty, ctr_dev *dev,
@@ -135,6 +159,7 @@ static const struct {
 } probes[CTR_PROBES] = {
     [CTR_PROBE_SGD] = {"sgd", fit_sgd},
     [CTR_PROBE_RIDGE] = {"ridge", ctr_linear_fit_ridge},
+    [CTR_PROBE_LBFGS] = {"lbfgs", ctr_linear_fit_lbfgs},
 };
 
 const char *ctr_probe_name(enum ctr_probe probe)

@@ -1,4 +1,5 @@
-/* linear.h -- a linear classifier of standardised features, and the ways to fit one (sgd.c, ridge.c).
+/* linear.h -- a linear classifier of standardised features, and the ways to fit one (sgd.c, ridge.c,
+ * logistic.c).
  * Standardising knows the training features, never a label. */
 #ifndef CTR_EVAL_LINEAR_H
 #define CTR_EVAL_LINEAR_H
@@ -24,10 +25,24 @@ void ctr_linear_guess(int32_t *guess, const struct ctr_linear *l, const struct c
 double ctr_linear_accuracy(const struct ctr_linear *l, const struct ctr_features *f,
                            const uint32_t *index, size_t n);
 
+/* Fits with each penalty and keeps in *penalty the one whose guesses are best on rows held[n_held] of f,
+ * the first among equals; ends after two in a row that are worse. Untouched without rows or fits. fit fills l; *fitted 0: passed over. */
+typedef int ctr_linear_fit_fn(int *fitted, void *ctx, double penalty);
+int ctr_linear_choose(double *penalty, const struct ctr_linear *l, const struct ctr_features *f,
+                      const uint32_t *held, size_t n_held, const double *penalties, size_t n,
+                      ctr_linear_fit_fn *fit, void *ctx);
+
 /* These fill w and b. */
 int ctr_linear_fit_sgd(struct ctr_linear *l, ctr_dev *dev, const struct ctr_features *train,
                        uint64_t seed);
 int ctr_linear_fit_ridge(struct ctr_linear *l, double *penalty, ctr_dev *dev,
                          const struct ctr_features *train, uint64_t seed);
+int ctr_linear_fit_lbfgs(struct ctr_linear *l, double *penalty, ctr_dev *dev,
+                         const struct ctr_features *train, uint64_t seed);
+/* The minimum of mean cross-entropy + penalty / 2 |w|^2 over rows index[n] of f, from what w and b are;
+ * see lbfgs.h for the tolerance. At most `rows` are on the device at a time; 0: what fits. */
+int ctr_linear_fit_logistic(struct ctr_linear *l, ctr_dev *dev, const struct ctr_features *f,
+                            const uint32_t *index, size_t n, double penalty, double tolerance,
+                            size_t rows);
 
 #endif

@@ -161,28 +161,16 @@ static int fit(int *definite, struct ridge *r, const double *sums, size_t n, dou
 
 /* ---- the choice ---- */
 
-static int choose(double *penalty, struct ridge *r, const double *sums, const uint32_t *order,
-                  size_t n_fit)
+struct trial {
+    struct ridge *r;
+    const double *sums;
+    size_t n;
+};
+
+static int fit_next(int *fitted, void *ctx, double penalty)
 {
-    double best = -1;
-    *penalty = DEFAULT;
-    if (n_fit == r->f->n)
-        return 0;
-    for (size_t i = 0; i < sizeof penalties / sizeof *penalties; i++) {
-        int definite = 0, rc = fit(&definite, r, sums, n_fit, penalties[i]);
-        if (rc != 0)
-            return rc;
-        if (!definite)
-            continue;
-        double share = ctr_linear_accuracy(r->l, r->f, order + n_fit, r->f->n - n_fit);
-        if (share < 0)
-            return CTR_E_FAIL;
-        if (share > best) {
-            best = share;
-            *penalty = penalties[i];
-        }
-    }
-    return 0;
+    const struct trial *t = ctx;
+    return fit(fitted, t->r, t->sums, t->n, penalty);
 }
 
 static int room(struct ridge *r)
@@ -212,7 +200,10 @@ int ctr_linear_fit_ridge(struct ctr_linear *l, double *penalty, ctr_dev *dev,
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(record(&r, dev));
     CTR_TRY(add(sums, &r, order, n_fit));
-    CTR_TRY(choose(penalty, &r, sums, order, n_fit));
+    *penalty = DEFAULT;
+    CTR_TRY(ctr_linear_choose(penalty, l, train, order + n_fit, train->n - n_fit, penalties,
+                              sizeof penalties / sizeof *penalties, fit_next,
+                              &(struct trial){&r, sums, n_fit}));
     CTR_TRY(add(sums, &r, order + n_fit, train->n - n_fit));
     CTR_TRY(fit(&definite, &r, sums, train->n, *penalty));
     if (!definite)

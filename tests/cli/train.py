@@ -149,13 +149,13 @@ class Train(unittest.TestCase):
         self.train("--limit", "400", "--batch", "64", "--epochs", "1", "--out", self.path("run"))
         args = [self.path("run"), "--limit", "300", "--no-baselines"]
         picture = self.path("confusion.png")
-        some = [*args, "--knn", "1,5@0.2,200", "--probe", "ridge", "--labels", "10%", "--draws", "3"]
+        some = [*args, "--knn", "1,5@0.2,200", "--probe", "ridge,lbfgs", "--labels", "10%", "--draws", "3"]
         done = run("eval", *some, "--confusion", picture, "--json")
         self.assertEqual(done.returncode, 0, done.err)
         result = json.loads(done.out)
         scores = result["trained"]["scores"]
         self.assertEqual([(s["protocol"], s.get("k")) for s in scores],
-                         [("knn", 1), ("knn", 5), ("knn", 200), ("ridge", None)])
+                         [("knn", 1), ("knn", 5), ("knn", 200), ("ridge", None), ("lbfgs", None)])
         self.assertEqual((result["trained"]["labelled"], result["draws"]), (30, 3))
         self.assertTrue(all(0 < s["accuracy"] <= 1 and 0 < s["deviation"] < 0.5 for s in scores), scores)
         self.assertNotIn("untrained", result)

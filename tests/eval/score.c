@@ -1,51 +1,10 @@
 /* Protocols against plain references in double; that no label of the test set has a way into a guess;
- * parts, few labels, draws, the picture of confusions. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+ * parts, few labels, draws, the picture of confusions. Linear probes: probes.c. */
+#include "eval/rig.h"
 
-#include "base/mem.h"
 #include "base/os.h"
-#include "base/rng.h"
-#include "eval/linear.h"
 #include "eval/score.h"
 #include "tempdir.h"
-
-enum { K = 7 };
-static ctr_dev *dev;
-
-/* Clouds around K centres, `apart` deviations of noise away from the origin; feature 3 is constant and
- * each has a scale and an offset of its own. */
-static struct ctr_features clouds(size_t n, size_t D, float apart, uint32_t stream)
-{
-    struct ctr_features f = {ctr_alloc(n * D, sizeof(float)), ctr_alloc(n, sizeof(int32_t)), n, D};
-    struct ctr_rng centre, noise;
-    float *centres = ctr_alloc(K * D, sizeof *centres);
-    assert_true(f.x && f.label && centres);
-    ctr_rng_init(&centre, 1, CTR_RNG_TEST, 0, 0);
-    ctr_rng_init(&noise, 1, CTR_RNG_TEST, stream, 1);
-    for (size_t i = 0; i < K * D; i++)
-        centres[i] = apart * ctr_rng_normal(&centre);
-    for (size_t i = 0; i < n; i++) {
-        f.label[i] = (int32_t)ctr_rng_below(&noise, K);
-        for (size_t d = 0; d < D; d++) {
-            float x = centres[(size_t)f.label[i] * D + d] + ctr_rng_normal(&noise);
-            f.x[i * D + d] = d == 3 ? 0.5f : x * (float)(1 + d % 5) + (float)(d % 3);
-        }
-    }
-    free(centres);
-    return f;
-}
-
-static void check(int rc)
-{
-    if (rc != 0)
-        fail_msg("%s", ctr_error_text());
-}
 
 /* ---- nearest neighbours ---- */
 
@@ -110,122 +69,7 @@ static void test_knn(void **state)
     }
 }
 
-/* ---- linear probes ---- */
-
-/* a[n][n] x = y by Gaussian elimination with pivots; y becomes x. */
-static void gauss(double *a, double *y, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        size_t p = k;
-        for (size_t i = k; i < n; i++)
-            if (fabs(a[i * n + k]) > fabs(a[p * n + k]))
-                p = i;
-        for (size_t j = 0; j < n; j++) {
-            double t = a[k * n + j];
-            a[k * n + j] = a[p * n + j];
-            a[p * n + j] = t;
-        }
-        double t = y[k];
-        y[k] = y[p];
-        y[p] = t;
-        for (size_t i = k + 1; i < n; i++) {
-            double f = a[i * n + k] / a[k * n + k];
-            for (size_t j = k; j < n; j++)
-                a[i * n + j] -= f * a[k * n + j];
-            y[i] -= f * y[k];
-        }
-    }
-    for (size_t k = n; k-- > 0;) {
-        for (size_t j = k + 1; j < n; j++)
-            y[k] -= a[k * n + j] * y[j];
-        y[k] /= a[k * n + k];
-    }
-}
-
-/* Ridge with the bias as a further, unpenalised feature, from rows index[n]: another way to the same. */
-static void ref_ridge(double *w, const struct ctr_linear *l, const struct ctr_features *f,
-                      const uint32_t *index, size_t n, double penalty)
-{
-    size_t D = f->D, P = D + 1;
-    float *row = ctr_alloc(P, sizeof *row);
-    double *a = ctr_alloc(P * P, sizeof *a), *copy = ctr_alloc(P * P, sizeof *a);
-    memset(w, 0, K * P * sizeof *w);
-    for (size_t i = 0; i < n; i++) {
-        ctr_linear_row(row, l, f, index[i]);
-        row[D] = 1;
-        for (size_t d = 0; d < P; d++)
-            for (size_t e = 0; e < P; e++)
-                a[d * P + e] += (double)row[d] * row[e];
-        for (size_t d = 0; d < P; d++)
-            w[(size_t)f->label[index[i]] * P + d] += row[d];
-    }
-    for (size_t d = 0; d < D; d++)
-        a[d * P + d] += penalty * (double)n;
-    for (size_t k = 0; k < K; k++) {
-        memcpy(copy, a, P * P * sizeof *a);
-        gauss(copy, w + k * P, P);
-    }
-    free(copy);
-    free(a);
-    free(row);
-}
-
-static double ref_accuracy(const double *w, const struct ctr_linear *l,
-                           const struct ctr_features *f, const uint32_t *index, size_t n)
-{
-    size_t P = f->D + 1, right = 0;
-    float *row = ctr_alloc(P, sizeof *row);
-    for (size_t i = 0; i < n; i++) {
-        double best = -INFINITY;
-        int32_t guess = -1;
-        ctr_linear_row(row, l, f, index[i]);
-        row[P - 1] = 1;
-        for (int32_t k = 0; k < K; k++) {
-            double logit = 0;
-            for (size_t d = 0; d < P; d++)
-                logit += w[(size_t)k * P + d] * row[d];
-            if (logit > best)
-                best = logit, guess = k;
-        }
-        right += guess == f->label[index[i]];
-    }
-    free(row);
-    return (double)right / (double)n;
-}
-
-static void test_ridge(void **state)
-{
-    enum { N = 3000, D = 70 };
-    static double w[K * (D + 1)];
-    static uint32_t order[N], all[N];
-    struct ctr_features f = clouds(N, D, 0.15f, 3);
-    struct ctr_linear l;
-    double penalty = 0, best = -1, chosen = 0;
-    size_t n_fit;
-    check(ctr_linear_init(&l, &f, K));
-    check(ctr_linear_fit_ridge(&l, &penalty, dev, &f, 5));
-    for (uint32_t i = 0; i < N; i++)
-        all[i] = i;
-    ref_ridge(w, &l, &f, all, N, penalty);
-    double error = 0, size = 0;
-    for (size_t k = 0; k < K; k++)
-        for (size_t d = 0; d <= D; d++) {
-            double r = w[k * (D + 1) + d], x = d < D ? l.w[k * D + d] : l.b[k];
-            error += (r - x) * (r - x);
-            size += r * r;
-        }
-    assert_true(sqrt(error / size) < 1e-5);
-    check(ctr_features_split(order, &n_fit, &f, K, 5));
-    for (int i = 1; i >= -5; i--) { /* and the choice is the best of those held out */
-        ref_ridge(w, &l, &f, order, n_fit, pow(10, i));
-        double share = ref_accuracy(w, &l, &f, order + n_fit, N - n_fit);
-        if (share > best)
-            best = share, chosen = pow(10, i);
-    }
-    assert_true(fabs(penalty / chosen - 1) < 1e-9);
-    ctr_linear_finish(&l);
-    ctr_features_free(&f);
-}
+/* ---- labels ---- */
 
 /* Guesses are the same whatever the test set's labels are, or without any; and a second time. */
 static void test_labels_do_not_leak(void **state)
@@ -367,11 +211,10 @@ static void test_confusion_picture(void **state)
     tempdir_remove(&folder);
 }
 
-int main(void)
+static int tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_knn),
-        cmocka_unit_test(test_ridge),
         cmocka_unit_test(test_labels_do_not_leak),
         cmocka_unit_test(test_noise_is_at_chance),
         cmocka_unit_test(test_split),
@@ -379,10 +222,10 @@ int main(void)
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_confusion_picture),
     };
-    const char *must = getenv("CTR_REQUIRE_DEVICE");
-    if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL) != 0)
-        return must && *must == '1' ? 1 : 77;
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    ctr_dev_destroy(&dev);
-    return rc;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run_on_device(tests);
 }

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -206,7 +207,8 @@ int ctr_run_metrics(struct ctr_run *run, const struct ctr_json_field *fields, ui
     line[n + 1] = ctr_json_int("ts", (long long)ctr_wall_time()); /* 9 digits would not do */
     int rc = ctr_jsonl_write(&run->metrics, line, n + 2);
     for (size_t i = 0; i < n && rc == 0; i++)
-        if (fields[i].kind == CTR_JSON_NUM || fields[i].kind == CTR_JSON_INT)
+        if (fields[i].kind == CTR_JSON_INT ||
+            (fields[i].kind == CTR_JSON_NUM && !isnan(fields[i].num))) /* NaN: there is none */
             rc = ctr_tfevents_scalar(run->events, fields[i].key, step,
                                      fields[i].kind == CTR_JSON_NUM ? (float)fields[i].num
                                                                     : (float)fields[i].whole);

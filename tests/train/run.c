@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "../filefaults.h"
@@ -147,6 +149,40 @@ static void resumes(void **state)
     tempdir_remove(&b);
 }
 
+/* Whether the run's event file holds these bytes. */
+static int in_events(struct tempdir *t, const char *bytes)
+{
+    glob_t found;
+    size_t n;
+    assert_int_equal(glob(tempdir_path(t, "events.out.*"), 0, NULL, &found), 0);
+    char *data = tempdir_get(found.gl_pathv[0], &n);
+    int there = memmem(data, n, bytes, strlen(bytes)) != NULL;
+    free(data);
+    globfree(&found);
+    return there;
+}
+
+/* What a step does not have is null in metrics.jsonl and nothing for TensorBoard. */
+static void leaves_out_what_is_not_there(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    struct ctr_run *run = NULL;
+    const struct ctr_json_field fields[] = {ctr_json_num("loss", 1), ctr_json_num("rank", NAN)};
+    tempdir_make(&t);
+    assert_int_equal(ctr_run_create(&run, t.dir, config), 0);
+    assert_int_equal(ctr_run_begin(run, 0), 0);
+    assert_int_equal(ctr_run_metrics(run, fields, 1, 2), 0);
+    assert_int_equal(ctr_run_sync(run), 0);
+    ctr_run_close(&run);
+    char *metrics = metrics_of(&t);
+    assert_non_null(strstr(metrics, "\"loss\":1,\"rank\":null"));
+    assert_true(in_events(&t, "loss"));
+    assert_false(in_events(&t, "rank"));
+    free(metrics);
+    tempdir_remove(&t);
+}
+
 /* Each file call of a creation fails once: the directory can be used afterwards all the same. */
 static void failing_calls(void **state)
 {
@@ -182,6 +218,7 @@ int main(void)
         cmocka_unit_test(refuses),
         cmocka_unit_test(other_process),
         cmocka_unit_test(resumes),
+        cmocka_unit_test(leaves_out_what_is_not_there),
         cmocka_unit_test(failing_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,41 @@ static const char fixture_image[] =
      "a9ed48da25b0f55ef4f3f6dfd53e82a23f2366f60a315d4a0f25b209edf41f7ede4e138088db22c0a00ae909"
      "0d1e801c4ce176860dd7bfa5f6e8c6bcf70854eac70dc2a41d8a0e784fe1d8217ef6091fba0ef25230590c64"
      "3a1ea0f7";
+enum { EQUALIZE_H = 24, EQUALIZE_W = 20 };
+static const char fixture_equalized[] =
+     "000000170500471a099f3916ff6a31ff9e4b80de6dffff9179ffbeff05eaf586ff77ffff1affffff39ffffde"
+     "23ffff7dff6ad839ffffac1affffffff0c0500210e005e250dc7491eff773affaa59b9f576ffffa1c7ffc3ff"
+     "25f4ff9effd5ffff7affff4566ff2dff3a3cff916c9aeacaffffff51ffffff093014094f1e0d8f3916fd622d"
+     "ff92443cc568ffff840cffadffffd8644bffffc1fffffffff5ffffcf9600c3ff59d505adffc8ffffffffff92"
+     "ff97ff2d6c2c0d973916de5a23ff7a3affaa59a3ec73ffff917effbeff05eae67aff54f5ffffffffff29ffff"
+     "c51effff73ff47c3ffffff38ffffb9ccffffff50cd4b23f1612dff7a3affa35062d46dffff8407ffadffffd1"
+     "3b40ffffaafff5ffff8dffff4e6aff2dff3a30ff915490e6a1ffffff40ffffff00541e76ff7231ff8b44ffa4"
+     "504fcc68edff7dffffa1a7ffc3ff0eeae67aff45ecffffffffff13ffffaa0dffff62ff17b4ffd6ffffffff04"
+     "96ff9fff2dff83a1ffa4500cb7596ad66dedff7dffff996cffb8ffffdf7a5affffbbffffffff8fffff3c66ff"
+     "07ff31ffff840772d83cffff8f14fffff1ffffff627addca6cd66db5f576ffff84ffffa164ffb8ffffd83939"
+     "faff9eff97ffff02ffffff1effffb40dffff68fd14b4ffc8ffffffffff7aff3cff1ede5a8afffffaffff8aff"
+     "ff91ffffaa85ffbeffffdf2131faff92ff4bf1ffffffffffffff8f86ff4bff4429ff91217adf47ffff850eff"
+     "ece5ffffff5030c1beffffff0cffad5effb8d8ffcaffffe63c40ffff90ff2de5ffffffffb0ffff215dffffde"
+     "23ffff73ff35beffe5ffffffffff8bff49ff1ed8518afffff46c51fff5ffd1ffffdfff1af1815dffff9eff3c"
+     "ecffffffff81ffffff45ffffbf16f5ff62c7ffaaaca7f1b5ffffe331ffffffffffff624fccc3ffffffffd1ff"
+     "0c2cf46c51fff183ffffb7ff7affffffffff85ffffff35ffffb10db0ff5054ff99217adf1bffff2affff5eb1"
+     "ffb9ff31ff7299ffffffa766ffffffffff96ffffb4ff30e9ffdeffffffffffb9ffffff45ffffaa0d8bff501c"
+     "ff8aff62d1fffeffffffffff77ffffff0d541e76dcffdfffffff5cfaffff0c236cffffdeffffffffff3cffff"
+     "ffffff215dffffba1697ff500cff8aff4bcaffdeffffffffff4bffffffffffff590cb7b897ffffff9cff21ff"
+     "ffffaa76ffffff49ffffe3ffffff2eff8f86ffffd623d4ff592aff91ff51caffd6fff5ffffdd2effe3deffff"
+     "ff44ff86a1ffffff6a51ffffffff07514bffffc3ff05ffff35ff6771ffffb40d2aff3affff6d77ff99ff62d1"
+     "ffdeffedffffb91effa7c5ffb5ff31e65d8affffeaff0eff5dfaffffff1e04fe99ff17ffcd9600ffbb1607ff"
+     "31d8ff59ffff84ea0ead3086dffffaffffffffca25ff8fc1ff85ff23a14084d8ffd8ffffffffbbff62ff00ff"
+     "b1761effeaffd1ff6cff4bffff62ffff7d97ffa1ff4bcab9aaf404fffffffffffd39ffb3c8ff85ff2381317d"
+     "a3ecd1deffffff9cffffffff817a62ffffca4b8fffffffff30ff91cf00adff49c36c9aeafff1ffa3ffffffff"
+     "ffff62fff5e9ffb5ff318f397d97e9d1c3ffffff8bffffffff0c514bc3ffb8ff4bff8fffffff7a160c72d8b0"
+     "a7f1ffecff5effffffffffa317ffff92ffffffffffff44d5518ab9f5d8caffffed83ffffffffff313a54ffaa"
+     "ff1afffffffff135ff21ff7d00ffffa7ffffffffff6700ffff6affb9ccff1eff16ffff59ff77a1ffffe6f5ff"
+     "ffff8bffffffffff29311effa1b9fffffff5ff6700ffffff68a740e60cffffb91effff70ff8cbfffffff00ea"
+     "ff3a541e76ffa7b4fffff4ffffffff9effffffffff2e3a17ff998dfffaffd6ff0cfffff1e5501705caffffff"
+     "30a4ffe6deffffff09cfff31ffff68ff7299acf1d13cffffff25ffffc1ffffffffff474430ffa197fffaffd1"
+     "ffffffffacc844ffffb8c3faff0229ff6cff23ffff4b1c0c6dff6a994fccc3fffff4ffffffb369ff6cffff4f"
+     "ffff546a597effadcf00ffffd6ffffffff85bb3affffb464d4ffffffffd3ff23";
 /* pixels: value * 65535, four hexadecimal digits each. */
 static const struct {
     const char *name;
@@ -331,7 +366,7 @@ static const struct {
      "4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d"
      "4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d"
      "4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d"},
-    {"equalize",
+    {"equalize, too few pixels to do anything",
      0,
      {2, 5, 8, 8, 0, 0, 1, 0, 14, 0, 0, 0, 0, 0, 0, 0},
      "1c1ccacaeded76769494d1d1d7d75959a8a8f6f627277878bcbc0b0b4a4a54540b0b25250d0d28280d0d1d1d"

@@ -13,6 +13,7 @@ import torchvision.transforms.v2.functional as F2
 from torchvision.transforms import InterpolationMode
 
 H, W, OUT, RADIUS = 12, 16, 8, 1
+EQUALIZE_H, EQUALIZE_W = 24, 20
 # enum ctr_do of src/data/augment.h.
 CODES = ["brightness", "contrast", "saturation", "hue", "gray", "solarize", "posterize", "rect", "noise",
          "move", "warp", "blur", "sobel", "autocontrast", "equalize"]
@@ -58,7 +59,7 @@ CASES = [
     ("posterize", 0, HERE, 0, [("posterize", 8)]),
     ("autocontrast", 0, (3, 4, 5, 6), 0, [("brightness", 0.5), ("autocontrast",)]),
     ("autocontrast of one value", 0, (4, 6, 2, 3), 0, [("autocontrast",)]),
-    ("equalize", 0, HERE, 0, [("equalize",)]),
+    ("equalize, too few pixels to do anything", 0, HERE, 0, [("equalize",)]),
     ("rectangle", 0, HERE, 0, [("rect", 2, 1, 7, 5, 0.25)]),
     ("turn later", 0, HERE, 0, [("blur", 0.6), ("move", TRANSPOSE | FLIP_Y)]),
     ("rotate", 0, HERE, 0, [warp(angle=-27.0)]),
@@ -82,6 +83,14 @@ def picture():
     image[6:8, 10:12] = 0
     image[0, 0], image[8, 8], image[9, 7] = (255, 0, 0), (0, 255, 255), (255, 255, 255)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def equalized():
+    """Enough pixels to be told apart: values that tests/data/augment.c makes by the same formula."""
+    y, x, c = np.mgrid[0:EQUALIZE_H, 0:EQUALIZE_W, 0:3]
+    image = ((7 * x * x + 5 * y * y + 3 * x * y) >> (2 * c)) % (200 - 60 * c) + 20 * c
+    view = torch.from_numpy(image.astype(np.uint8)).permute(2, 0, 1)
+    return F2.equalize(view).permute(1, 2, 0).numpy()
 
 
 def move(x, bits):
@@ -140,6 +149,9 @@ def main():
     print("enum { FIXTURE_H = %d, FIXTURE_W = %d, FIXTURE_OUT = %d };" % (H, W, OUT))
     print("/* Bytes, two hexadecimal digits each. */\nstatic const char fixture_image[] =")
     print(lines(image.tobytes().hex()) + ";")
+    print("enum { EQUALIZE_H = %d, EQUALIZE_W = %d };" % (EQUALIZE_H, EQUALIZE_W))
+    print("static const char fixture_equalized[] =")
+    print(lines(equalized().astype(np.uint8).tobytes().hex()) + ";")
     print("/* pixels: value * 65535, four hexadecimal digits each. */")
     most = max(len(draws(*case[2:])) for case in CASES)
     print("static const struct {\n    const char *name;\n    int cubic;\n    float draws[%d];\n"

@@ -21,12 +21,7 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     ctr_tensor *z = ctr_method_project(io, io->views);
-    struct ctr_head_params predictor = {.layers = 2,
-                                        .hidden = (size_t)io->option[HIDDEN],
-                                        .out = z ? z->dim[1] : 0,
-                                        .bn = io->head.bn,
-                                        .training = 1};
-    ctr_tensor *p = ctr_l2norm(g, ctr_head(g, "predictor", z, &predictor));
+    ctr_tensor *p = ctr_method_predict(io, z, io->option[HIDDEN]);
     ctr_tensor *target = ctr_l2norm(g, ctr_method_project_shadow(io, io->views));
     ctr_tensor *similarity = ctr_row_dot(g, p, target, 1, io->N);
     io->loss = ctr_mean(g, similarity, -2, 2);

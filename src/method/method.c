@@ -39,6 +39,16 @@ ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *view
     return z;
 }
 
+ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double hidden)
+{
+    struct ctr_head_params params = {.layers = 2,
+                                     .hidden = (size_t)hidden,
+                                     .out = z ? z->dim[1] : 0,
+                                     .bn = io->head.bn,
+                                     .training = 1};
+    return ctr_l2norm(io->g, ctr_head(io->g, "predictor", z, &params));
+}
+
 ctr_tensor *ctr_method_similarity(struct ctr_method_io *io, ctr_tensor *z)
 {
     z = ctr_l2norm(io->g, z);

@@ -54,6 +54,8 @@ const struct ctr_method *ctr_method_find(const char *name);
 ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views);
 /* The same by the shadow of encoder and head, without gradient. */
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views);
+/* p of z's shape, rows of length one: a head of two layers, `hidden` wide between them. */
+ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double hidden);
 /* The figure: how alike the rows of the two views of z[2N,D] point, in the mean. */
 ctr_tensor *ctr_method_similarity(struct ctr_method_io *io, ctr_tensor *z);
 

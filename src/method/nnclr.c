@@ -39,14 +39,9 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     ctr_tensor *raw = ctr_method_project(io, io->views), *top1[2], *loss[2];
-    struct ctr_head_params predictor = {.layers = 2,
-                                        .hidden = (size_t)io->option[HIDDEN],
-                                        .out = raw ? raw->dim[1] : 0,
-                                        .bn = io->head.bn,
-                                        .training = 1};
-    ctr_tensor *p = ctr_l2norm(g, ctr_head(g, "predictor", raw, &predictor));
+    ctr_tensor *p = ctr_method_predict(io, raw, io->option[HIDDEN]);
     ctr_tensor *z = ctr_l2norm(g, ctr_detach(g, raw));
-    ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], predictor.out);
+    ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], raw ? raw->dim[1] : 1);
     ctr_tensor *near = ctr_take_nearest(g, ctr_similarity(g, z, queue, 1), queue);
     for (unsigned v = 0; v < 2; v++)
         loss[v] = one_way(io, ctr_take_rows(g, near, v * io->N, io->N),

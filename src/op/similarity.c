@@ -132,16 +132,20 @@ static int tile_lower(ctr_graph *g, ctr_node *node)
     return ctr_emit(g, &spec);
 }
 
+/* Any product; that of the forward pass has a kernel of its own before them. */
+static const struct ctr_variant products[] = {
+    {.name = "tiles",
+     .usable = ctr_gemm_tiles_usable,
+     .prepare = tiles_prepare,
+     .lower = tiles_lower},
+    GPU_VARIANTS,
+    {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
+    {0},
+};
+
 static const struct ctr_op similarity_bwd = {
     .name = "similarity_bwd",
-    .variants =
-        (const struct ctr_variant[]){{.name = "tiles",
-                                      .usable = ctr_gemm_tiles_usable,
-                                      .prepare = tiles_prepare,
-                                      .lower = tiles_lower},
-                                     GPU_VARIANTS,
-                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
-                                     {0}},
+    .variants = products,
 };
 
 enum { TRANSPOSE_A = 1, TRANSPOSE_B = 2 };
@@ -205,14 +209,7 @@ static int gram_grad(ctr_graph *g, ctr_node *node)
 static const struct ctr_op gram = {
     .name = "gram",
     .grad = gram_grad,
-    .variants =
-        (const struct ctr_variant[]){{.name = "tiles",
-                                      .usable = ctr_gemm_tiles_usable,
-                                      .prepare = tiles_prepare,
-                                      .lower = tiles_lower},
-                                     GPU_VARIANTS,
-                                     {.name = "blas", .prepare = blas_prepare, .lower = blas_lower},
-                                     {0}},
+    .variants = products,
 };
 
 ctr_tensor *ctr_gram(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale)

@@ -225,7 +225,7 @@ int ctr_trainer_run(ctr_trainer *t)
         CTR_TRY(ctr_trainer_step(t));
         t->stopped = t->events.stop && t->events.stop(t->events.user);
         int epoch_ends = t->done % t->steps_per_epoch == 0;
-        int look_due = epoch_ends || t->done % (LOOK_LOGS * p->log_steps) == 0;
+        int look_due = epoch_ends || (t->run && t->done % (LOOK_LOGS * p->log_steps) == 0);
         int save_due = epoch_ends || t->done == t->total_steps || t->stopped ||
                        (p->checkpoint_steps && t->done % p->checkpoint_steps == 0);
         if (!save_due && !look_due && t->done - t->fetched < window(t))

@@ -70,7 +70,8 @@ static void add_costs(struct bench_row *row, const ctr_trainer *t)
     }
     struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
     row->arena_bytes = r.arena_bytes;
-    row->trained_bytes = r.param_bytes + r.grad_bytes + r.moment_bytes + r.state_bytes;
+    row->trained_bytes = r.param_bytes + r.grad_bytes + r.moment_bytes + r.shadow_bytes +
+                         r.state_bytes;
     row->device_bytes = ctr_dev_stats(ctr_trainer_dev(t)).live_bytes;
 }
 

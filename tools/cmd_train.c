@@ -140,6 +140,8 @@ static void print_plan(ctr_trainer *t)
     mib("parameters", r.param_bytes);
     mib("gradients", r.grad_bytes);
     mib("optimizer", r.moment_bytes);
+    if (r.shadow_bytes)
+        mib("following network", r.shadow_bytes);
     mib("running statistics", r.state_bytes);
     mib("activations, scratch", r.arena_bytes);
     mib("  (without sharing)", r.unshared_bytes);
@@ -148,8 +150,8 @@ static void print_plan(ctr_trainer *t)
         mib("  (all outputs kept)", r.kept_bytes);
     mib("images", images);
     mib("other inputs", r.input_bytes);
-    mib("sum", r.param_bytes + r.grad_bytes + r.moment_bytes + r.state_bytes + r.arena_bytes +
-                   images + r.input_bytes);
+    mib("sum", r.param_bytes + r.grad_bytes + r.moment_bytes + r.shadow_bytes + r.state_bytes +
+                   r.arena_bytes + images + r.input_bytes);
     printf("one step\n  launches               %10zu\n  arithmetic             %10.3f GFLOP\n"
            "  memory traffic         %10.1f MiB\nsteps                    %llu\n",
            r.launches, r.flops * 1e-9, r.traffic_bytes / 1048576,

@@ -264,7 +264,7 @@ int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes);
 struct ctr_plan_report {
     size_t nodes, launches;
     size_t param_count;
-    size_t param_bytes, grad_bytes, moment_bytes, state_bytes, input_bytes;
+    size_t param_bytes, grad_bytes, moment_bytes, shadow_bytes, state_bytes, input_bytes;
     size_t arena_bytes;    /* activations, gradients and scratch, sharing memory */
     size_t unshared_bytes; /* the same without sharing */
     size_t live_bytes;     /* most that live at one time: arena_bytes can't be less */

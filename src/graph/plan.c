@@ -180,7 +180,8 @@ static void report_store(ctr_graph *g)
             g->report.param_count += s->entries[i].count;
     g->report.param_bytes = s->flat_count * sizeof(float);
     g->report.grad_bytes = s->flat_count * sizeof(float);
-    g->report.moment_bytes = (s->n_moments + (size_t)s->shadow) * s->flat_count * sizeof(float);
+    g->report.moment_bytes = s->n_moments * s->flat_count * sizeof(float);
+    g->report.shadow_bytes = s->shadow ? s->flat_count * sizeof(float) : 0;
     g->report.state_bytes = s->state_count * sizeof(float);
     g->report.nodes = g->n_nodes;
 }

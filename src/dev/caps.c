@@ -1,7 +1,8 @@
 /* caps.c -- what a device really does, found out by building and running five-line kernels.
  *
- * In: an open device. Out: CTR_E_DEVICE when its arithmetic is wrong; has_fp16 corrected to
- * what worked. Goes through the front door like any other user of the device. */
+ * In: an open device. Out: CTR_E_DEVICE when its arithmetic is wrong; has_fp16 and the quirk
+ * own_builtins corrected to what worked. Goes through the front door like any other user of the
+ * device. */
 #include "dev/impl.h"
 #include "base/log.h"
 
@@ -136,12 +137,31 @@ static void tell_tf32(const ctr_dev *dev)
                 dev->caps.name);
 }
 
+/* Does it compute at all? Where our declarations of built-in functions do not fit its compiler, it
+ * keeps its own. */
+static int probe_arith(ctr_dev *dev)
+{
+    if (dev->caps.quirks & CTR_Q_OWN_BUILTINS) {
+        dev->probing = 1;
+        int rc = run_probe(dev, &arith);
+        dev->probing = 0;
+        if (rc == 0 || dev->lost)
+            return rc;
+        ctr_log(CTR_LOG_DEBUG, "own_builtins does not fit '%s'", dev->caps.name);
+        dev->caps.quirks &= ~(uint32_t)CTR_Q_OWN_BUILTINS;
+        ctr_prog_destroy_all(dev);
+        if ((rc = ctr_dev_base_options(dev)) != 0)
+            return rc;
+    }
+    return run_probe(dev, &arith);
+}
+
 /* Half may work on GPUs whose driver does not claim it (NVIDIA). What fails to build is simply not
  * there. Sub-groups stay as claimed: OpenCL C 1.2 has no portable way to call them. */
 int ctr_caps_probe(ctr_dev *dev)
 {
     struct ctr_caps *caps = &dev->caps;
-    int rc = run_probe(dev, &arith);
+    int rc = probe_arith(dev);
     if (rc)
         return rc;
     int try_half = caps->has_fp16 || !caps->unified_memory;

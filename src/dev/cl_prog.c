@@ -90,6 +90,8 @@ static int build_failed(struct ctr_prog *prog, cl_program program, cl_int err)
     int rc = ctr_fail(CTR_E_DEVICE, "cl/%s does not compile on '%s' (driver %s; %s; %s): %s%.*s",
                       prog->file, dev->caps.name, dev->caps.driver, prog->full_options,
                       ctr_cl_error_name(err), place, (int)told_n, told);
+    if (log && strstr(log, "undeclared") && dev->caps.quirks & CTR_Q_OWN_BUILTINS)
+        ctr_hint(rc, "cl/lib/builtins.clh declares the built-in functions that kernels call");
     free(log);
     return rc;
 }

@@ -23,9 +23,10 @@ int ctr_dev_usable(const ctr_dev *dev)
     return 0;
 }
 
-/* "-cl-std=CL1.2 -DCTR_CPU=1 ...": what every program is built with. */
-static char *make_base_options(const struct ctr_caps *caps)
+/* "-cl-std=CL1.2 -DCTR_CPU=1 ..." */
+int ctr_dev_base_options(ctr_dev *dev)
 {
+    const struct ctr_caps *caps = &dev->caps;
     struct ctr_str s = {0};
     int cpu = caps->family == CTR_FAMILY_CPU;
     ctr_str_addf(&s, "-cl-std=CL1.2 -DCTR_CPU=%d -DVW=%d", cpu, cpu ? 16 : 4);
@@ -39,17 +40,17 @@ static char *make_base_options(const struct ctr_caps *caps)
     }
     if (s.failed) {
         ctr_str_free(&s);
-        return NULL;
+        return CTR_E_FAIL;
     }
-    return s.s;
+    free(dev->base_options);
+    dev->base_options = s.s;
+    return 0;
 }
 
 static int open_null(ctr_dev *dev)
 {
     int rc = ctr_null_open(dev);
-    if (rc == 0 && !(dev->base_options = make_base_options(&dev->caps)))
-        rc = CTR_E_FAIL;
-    return rc;
+    return rc ? rc : ctr_dev_base_options(dev);
 }
 
 static int open_one(ctr_dev *dev, const struct ctr_device_list *list, unsigned index,
@@ -67,8 +68,7 @@ static int open_one(ctr_dev *dev, const struct ctr_device_list *list, unsigned i
         dev->caps.family = CTR_FAMILY_CPU;
     if (bits & CTR_Q_FAMILY_GPU)
         dev->caps.family = CTR_FAMILY_GPU;
-    if (!(dev->base_options = make_base_options(&dev->caps)))
-        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(ctr_dev_base_options(dev));
     CTR_TRY(ctr_caps_probe(dev));
     memset(&dev->stats, 0, sizeof dev->stats);
     ctr_dev_profile_reset(dev);

@@ -110,6 +110,8 @@ struct ctr_dev {
 
 /* 0, or CTR_E_DEVICE when the device is lost or belongs to the parent of this process. */
 int ctr_dev_usable(const ctr_dev *dev);
+/* Makes base_options of the family and the quirks in dev->caps. */
+int ctr_dev_base_options(ctr_dev *dev);
 
 /* ---- prog.c ---- */
 int ctr_prog_get(struct ctr_prog **out, ctr_dev *dev, const char *file, const char *options);
@@ -137,7 +139,7 @@ int ctr_select(unsigned *order, unsigned *n, const struct ctr_device_list *list,
 
 /* ---- caps.c ---- */
 /* Builds and runs small kernels: CTR_E_DEVICE when the device computes wrongly; corrects has_fp16
- * to what really works. */
+ * to what really works, and quirks and base_options where own_builtins does not. */
 int ctr_caps_probe(ctr_dev *dev);
 
 /* ---- quirks.c ---- */

@@ -143,6 +143,24 @@ static void destroy_prog(struct ctr_prog *prog)
     free(prog);
 }
 
+/* A program that declares the built-in functions it calls is built without Clang's opencl-c.h,
+ * which PoCL puts before each: with its include guard defined. */
+static int declares_builtins(const struct ctr_prog *prog)
+{
+    return prog->dev->caps.quirks & CTR_Q_OWN_BUILTINS &&
+           strstr(prog->text, "\"cl/lib/builtins.clh\"");
+}
+
+static int make_options(struct ctr_prog *prog)
+{
+    struct ctr_str full = {0};
+    ctr_str_addf(&full, "%s %s", prog->dev->base_options, prog->options);
+    if (declares_builtins(prog))
+        ctr_str_addf(&full, " -D_OPENCL_H_");
+    prog->full_options = full.s;
+    return full.failed ? CTR_E_FAIL : 0;
+}
+
 int ctr_prog_get(struct ctr_prog **out, ctr_dev *dev, const char *file, const char *options)
 {
     for (struct ctr_prog *p = dev->progs; p; p = p->next)
@@ -151,18 +169,16 @@ int ctr_prog_get(struct ctr_prog **out, ctr_dev *dev, const char *file, const ch
             return 0;
         }
     int rc = 0;
-    struct ctr_str full = {0};
     struct ctr_prog *prog = ctr_alloc(1, sizeof *prog);
     if (!prog)
         return CTR_E_FAIL;
     prog->dev = dev;
     prog->file = ctr_strdup(file);
     prog->options = ctr_strdup(options);
-    ctr_str_addf(&full, "%s %s", dev->base_options, options);
-    prog->full_options = full.s;
-    if (!prog->file || !prog->options || full.failed)
+    if (!prog->file || !prog->options)
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(find_text(prog));
+    CTR_TRY(make_options(prog));
     prog->next = dev->progs;
     dev->progs = prog;
     *out = prog;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "rig.h"
@@ -366,6 +367,64 @@ static void test_build_error(void **state)
     rig_kernels_end(&dir);
 }
 
+/* What building a kernel that calls a function absent from cl/lib/builtins.clh returns. */
+static int build_call(ctr_dev *dev, const char *first_line)
+{
+    char text[128];
+    ctr_buf *y;
+    ctr_launch *launch;
+    struct tempdir dir;
+    snprintf(text, sizeof text, "%s\nkernel void f(global float *y) { y[0] = tgamma(y[0]); }\n",
+             first_line);
+    rig_kernels(&dir, "f.cl", text);
+    assert_ok(ctr_buf_create(&y, dev, 64, "y"));
+    struct ctr_launch_spec spec = {
+        .file = "f.cl", .kernel = "f", .global = {1}, .args = {CTR_BUF(y)}, .n_args = 1};
+    assert_ok(ctr_launch_create(&launch, dev, &spec));
+    int rc = ctr_dev_build(dev, 0, NULL, NULL);
+    ctr_launch_destroy(&launch);
+    ctr_buf_destroy(&y);
+    rig_kernels_end(&dir);
+    return rc;
+}
+
+static void test_builtins(void **state)
+{
+    ctr_dev *dev = rig_open(NULL);
+    assert_ok(build_call(dev, ""));
+    ctr_dev_destroy(&dev);
+    dev = rig_open(NULL);
+    if (ctr_dev_caps(dev)->quirks & CTR_Q_OWN_BUILTINS) {
+        assert_int_equal(build_call(dev, "#line 1 \"cl/lib/builtins.clh\""), CTR_E_DEVICE);
+        assert_non_null(strstr(ctr_error_text(), "tgamma"));
+        assert_non_null(strstr(ctr_error_hint(), "cl/lib/builtins.clh"));
+    }
+    ctr_dev_destroy(&dev);
+}
+
+/* Where the declarations do not fit a compiler, it is left alone. */
+static void test_builtins_refused(void **state)
+{
+    static const char probe[] = "#ifdef CTR_Q_OWN_BUILTINS\n#error they do not fit\n#endif\n"
+                                "kernel void probe_arith(global float *y, global const float *x,\n"
+                                "                        const float a)\n"
+                                "{\n"
+                                "    const uint i = get_global_id(0);\n"
+                                "    y[i] = fma(x[i], a, (float)i);\n"
+                                "    for (uint k = 0; k < 16; k++)\n"
+                                "        y[i] += x[i / 16 * 16 + k];\n"
+                                "}\n";
+    struct tempdir dir;
+    tempdir_make(&dir);
+    assert_int_equal(mkdir(tempdir_path(&dir, "probe"), 0755), 0);
+    tempdir_put(tempdir_path(&dir, "probe/arith.cl"), probe, sizeof probe - 1);
+    setenv("CTR_KERNEL_DIR", dir.dir, 1);
+    ctr_dev *dev = rig_open(&(struct ctr_dev_params){.quirks = "+own_builtins"});
+    assert_int_equal(ctr_dev_caps(dev)->quirks & CTR_Q_OWN_BUILTINS, 0);
+    ctr_dev_destroy(&dev);
+    rig_kernels_end(&dir);
+}
+
 static void test_profile(void **state)
 {
     ctr_dev *dev = rig_open(&(struct ctr_dev_params){.profile = 1});
@@ -446,12 +505,20 @@ static void test_bad_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null_memory),  cmocka_unit_test(test_null_launch),
-        cmocka_unit_test(test_bad_launches), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_writes),       cmocka_unit_test(test_launch),
-        cmocka_unit_test(test_bad_binding),  cmocka_unit_test(test_parallel_build),
-        cmocka_unit_test(test_build_error),  cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_fork),         cmocka_unit_test(test_bad_open),
+        cmocka_unit_test(test_null_memory),
+        cmocka_unit_test(test_null_launch),
+        cmocka_unit_test(test_bad_launches),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_launch),
+        cmocka_unit_test(test_bad_binding),
+        cmocka_unit_test(test_parallel_build),
+        cmocka_unit_test(test_build_error),
+        cmocka_unit_test(test_builtins),
+        cmocka_unit_test(test_builtins_refused),
+        cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_bad_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,9 @@
 """Compiles kernels without a device: check_kernels.py ROOT FILE.cl ... (paths below the repository).
 
 Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
-once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh) and with
-matrix units where it can use them (cl/lib/mma.clh). Exit 77
+once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh), with
+matrix units where it can use them (cl/lib/mma.clh), and for CPUs with the built-in functions that
+cl/lib/builtins.clh declares. Exit 77
 (skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
 import itertools
@@ -13,10 +14,12 @@ import shutil
 import subprocess
 import sys
 
-FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only",
+FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-fsyntax-only",
          "-target", "spir64-unknown-unknown", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-macros",
          "-DCTR_Q_MMA_EMULATED=1"]
+ALL_BUILTINS = ["-Xclang", "-finclude-default-header"]
+OWN_BUILTINS = ["-include", "opencl-c-base.h", "-DCTR_Q_OWN_BUILTINS=1", "-DCTR_CPU=1", "-DVW=16"]
 
 
 def compilers():
@@ -27,8 +30,8 @@ def compilers():
 
 def works(clang):
     probe = "kernel void f(global float *x) { x[get_global_id(0)] = exp(1.0f); }\n"
-    return shutil.which(clang) and subprocess.run([clang, *FLAGS, "-"], input=probe.encode(),
-                                                  capture_output=True).returncode == 0
+    return shutil.which(clang) and subprocess.run([clang, *FLAGS, *ALL_BUILTINS, "-"],
+                                                  input=probe.encode(), capture_output=True).returncode == 0
 
 
 def check(clang, embed, root, path):
@@ -39,8 +42,8 @@ def check(clang, embed, root, path):
     with open(path) as source:
         acts = (0, 1, 2) if "act_t" in source.read() else (0,)
     units = (0, 1) if b"#if MMA" in flat.stdout else (0,)
-    for act, mma in itertools.product(acts, units):
-        options = ["-DACT=%d" % act] + ["-DMMA=1"] * mma
+    for act, mma, builtins in itertools.product(acts, units, (ALL_BUILTINS, OWN_BUILTINS)):
+        options = builtins + ["-DACT=%d" % act] + ["-DMMA=1"] * mma
         done = subprocess.run([clang, *FLAGS, *options, "-"], input=flat.stdout,
                               capture_output=True)
         if done.returncode != 0:

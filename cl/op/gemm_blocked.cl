@@ -97,23 +97,26 @@ ALWAYS_INLINE void copy_b(local float *b, global const float *B, ulong ldb, uint
         }                                                                                          \
     }
 
+/* Depths between the steps of a loop, and the way from one of them to the next in `a`. */
+#if TRANS_A
+#define DEPTHS  4
+#define a_of(j) ((j) * rows)
+#else
+#define DEPTHS  VW
+#define a_of(j) (j)
+#endif
+
 /* p[MR], q[MR] += a register tile's rows of `a` times a panel, over a depth of kc. */
 ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b,
                             uint rows, uint kc)
 {
-#if TRANS_A
-    #pragma unroll 4
-    for (uint k = 0; k < kc; k++, a += rows, b += PANEL)
-        STEP(p, q, a, b)
-#else
-    for (uint k = 0; k + VW <= kc; k += VW, a += VW * rows, b += VW * PANEL) {
+    for (uint k = 0; k + DEPTHS <= kc; k += DEPTHS, a += DEPTHS * rows, b += DEPTHS * PANEL) {
         #pragma unroll 4
-        for (uint j = 0; j < VW; j++)
-            STEP(p, q, a + j, b + j * PANEL)
+        for (uint j = 0; j < DEPTHS; j++)
+            STEP(p, q, a + a_of(j), b + j * PANEL)
     }
-    for (uint j = 0; j < kc % VW; j++)
-        STEP(p, q, a + j, b + j * PANEL)
-#endif
+    for (uint j = 0; j < kc % DEPTHS; j++)
+        STEP(p, q, a + a_of(j), b + j * PANEL)
 }
 
 /* The pixels right of and below one of C that counts, up to the next: n columns of zeros. */

@@ -1,8 +1,8 @@
 /* byol.c -- Bootstrap your own latent: predict of each view what a slowly following copy of the
  * network makes of the other view. No negatives.
- * In: views[2N,H,W,3]. Out: with p = predictor(projection) and z' the projections by the shadow,
+ * In: views[V*N,H,W,3]. Out: with p = predictor(projection) and z' the projections by the shadow,
  * rows normalised,
- *     mean_i (2 - 2 p_i.z'_j),  j the other view of i;
+ *     mean_i (2 - 2 p_i.z'_j),  j the other views of i;
  * then the shadow moves, slower and slower: its momentum rises to 1 along half a cosine.
  * Grill et al., arXiv:2006.07733, equation 2; their sum of both directions is twice this mean. */
 #include "method/method.h"
@@ -23,9 +23,8 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *z = ctr_method_project(io, io->views);
     ctr_tensor *p = ctr_method_predict(io, z, io->option[HIDDEN]);
     ctr_tensor *target = ctr_l2norm(g, ctr_method_project_shadow(io, io->views));
-    ctr_tensor *similarity = ctr_row_dot(g, p, target, 1, io->N);
-    io->loss = ctr_mean(g, similarity, -2, 2);
-    io->similarity = ctr_mean(g, similarity, 1, 0);
+    io->loss = ctr_method_agreement(io, p, target, -2, 2);
+    io->similarity = ctr_mean(g, io->loss, -0.5f, 1);
     return ctr_graph_status(g);
 }
 
@@ -40,6 +39,7 @@ const struct ctr_method ctr_method_byol = {
     .text = "each view predicts the other as a slowly following network sees it",
     .paper = "arXiv:2006.07733",
     .views = 2,
+    .or_more = 1,
     .options = options,
     .build = build,
     .after_update = after_update,

@@ -1,7 +1,8 @@
 /* dcl.c -- decoupled contrastive learning: NT-Xent whose denominator leaves out the positive, so
  * that it pulls equally hard however many negatives there are; and its weighted form.
- * In: views[2N,H,W,3]. Out: with z the normalised projections and j the other view of i,
- *     mean_i [log sum_{k != i, j} e^(z_i.z_k / T) - w_i z_i.z_j / T],
+ * In: views[V*N,H,W,3]. Out: with z the normalised projections, j the other view of i (with
+ * dcl the mean over several) and k the views of other images,
+ *     mean_i [log sum_k e^(z_i.z_k / T) - w_i z_i.z_j / T],
  * w_i = 1 (dcl), or 2 - e^(z_i.z_j / sigma) / mean_m e^(z_m.z_m' / sigma), held constant (dclw).
  * Yeh et al., "Decoupled contrastive learning", arXiv:2110.06848, section 3. */
 #include "method/method.h"
@@ -22,15 +23,10 @@ static const struct ctr_option weighted_options[] = {
 
 static int record(struct ctr_method_io *io, struct ctr_contrast contrast)
 {
-    ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views)), *top = NULL;
+    ctr_tensor *z = ctr_l2norm(io->g, ctr_method_project(io, io->views));
     contrast.scale = (float)(1 / io->option[TEMPERATURE]);
-    ctr_tensor *positive = ctr_row_dot(g, z, z, contrast.scale, io->N);
-    ctr_tensor *negatives = ctr_lse(g, z, z, contrast.scale, io->N, &top);
-    io->loss = ctr_contrast(g, positive, negatives, top, &contrast);
-    io->top1 = ctr_contrast_nearest(io->loss);
-    io->similarity = ctr_contrast_similarity(io->loss);
-    return ctr_graph_status(g);
+    ctr_method_contrast_images(io, z, &contrast);
+    return ctr_graph_status(io->g);
 }
 
 static int build(struct ctr_method_io *io)
@@ -44,9 +40,9 @@ static int build_weighted(struct ctr_method_io *io)
                                             .sigma = (float)io->option[SIGMA]});
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
-    return log(2.0 * (double)N - 2.0);
+    return log((double)V * (double)(N - 1));
 }
 
 extern const struct ctr_method ctr_method_dcl, ctr_method_dclw;
@@ -55,6 +51,7 @@ const struct ctr_method ctr_method_dcl = {
     .text = "decoupled: NT-Xent without the positive in its denominator",
     .paper = "arXiv:2110.06848",
     .views = 2,
+    .or_more = 1,
     .options = options,
     .build = build,
     .chance_loss = chance_loss,

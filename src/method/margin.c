@@ -1,6 +1,6 @@
 /* margin.c -- pairwise (Siamese) contrastive loss with a margin: rows that belong together are drawn
  * together, others are pushed apart up to the margin.
- * In: views[2N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the projections, not
+ * In: views[V*N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the projections, not
  * normalised,
  *     1/2 mean_same d_ij^2 + 1/2 mean_other max(margin - d_ij, 0)^2
  * over all pairs of rows of the batch: what as many same as other pairs, drawn at random, give in the
@@ -36,6 +36,7 @@ const struct ctr_method ctr_method_margin = {
     .text = "pairwise contrastive loss: same pairs together, others a margin apart",
     .paper = "Hadsell et al., CVPR 2006",
     .views = 2,
+    .or_more = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

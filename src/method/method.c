@@ -49,8 +49,48 @@ ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double h
     return ctr_l2norm(io->g, ctr_head(io->g, "predictor", z, &params));
 }
 
+/* One more of n scalars whose mean is wanted; sum: of those before, NULL for the first. */
+static ctr_tensor *add_share(ctr_graph *g, ctr_tensor *sum, ctr_tensor *x, unsigned n)
+{
+    ctr_tensor *share = n > 1 ? ctr_mean(g, x, 1 / (float)n, 0) : x;
+    return sum ? ctr_add(g, sum, share, 0) : share;
+}
+
+ctr_tensor *ctr_method_agreement(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b,
+                                 float scale, float offset)
+{
+    ctr_tensor *mean = NULL;
+    for (unsigned v = 1; v < io->V; v++) {
+        ctr_tensor *dot = ctr_row_dot(io->g, a, b, 1, v * io->N);
+        mean = add_share(io->g, mean, ctr_mean(io->g, dot, scale, offset), io->V - 1);
+    }
+    return mean;
+}
+
 ctr_tensor *ctr_method_similarity(struct ctr_method_io *io, ctr_tensor *z)
 {
     z = ctr_l2norm(io->g, z);
-    return ctr_mean(io->g, ctr_row_dot(io->g, z, z, 1, io->N), 1, 0);
+    return ctr_method_agreement(io, z, z, 1, 0);
+}
+
+void ctr_method_contrast(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b, ctr_tensor *neg,
+                         ctr_tensor *top, const struct ctr_contrast *contrast)
+{
+    ctr_graph *g = io->g;
+    for (unsigned v = 1; v < io->V; v++) {
+        ctr_tensor *pos = ctr_row_dot(g, a, b, contrast->scale, v * io->N);
+        ctr_tensor *loss = ctr_contrast(g, pos, neg, top, contrast);
+        io->loss = add_share(g, io->loss, loss, io->V - 1);
+        if (!top)
+            continue;
+        io->top1 = add_share(g, io->top1, ctr_contrast_nearest(loss), io->V - 1);
+        io->similarity = add_share(g, io->similarity, ctr_contrast_similarity(loss), io->V - 1);
+    }
+}
+
+void ctr_method_contrast_images(struct ctr_method_io *io, ctr_tensor *z,
+                                const struct ctr_contrast *contrast)
+{
+    ctr_tensor *top = NULL, *neg = ctr_lse(io->g, z, z, contrast->scale, io->N, &top);
+    ctr_method_contrast(io, z, z, neg, top, contrast);
 }

@@ -35,16 +35,17 @@ struct ctr_method_io {
 
 struct ctr_method {
     const char *name, *text, *paper;
-    unsigned views;
+    unsigned views; /* of an image that it compares, */
+    int or_more;    /* ... or any number from that on */
     int (*needs_labels)(const double *option); /* NULL: never */
     const struct ctr_option *options;          /* ends with a row without a name */
     int (*build)(struct ctr_method_io *io);
     /* Records what follows the optimiser's update: a shadow moves, a queue takes rows. May be NULL.
      */
     int (*after_update)(struct ctr_method_io *io);
-    /* The loss of a network that has learnt nothing, for N images; NULL when there is no such
-     * figure. */
-    double (*chance_loss)(size_t N, const double *option);
+    /* The loss of a network that has learnt nothing, for V views of N images; NULL when there is no
+     * such figure. */
+    double (*chance_loss)(size_t N, unsigned V, const double *option);
 };
 /* Ends with NULL. */
 extern const struct ctr_method *const ctr_methods[];
@@ -56,7 +57,18 @@ ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views);
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views);
 /* p of z's shape, rows of length one: a head of two layers, `hidden` wide between them. */
 ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double hidden);
-/* The figure: how alike the rows of the two views of z[2N,D] point, in the mean. */
+/* The figure: how alike the rows of the views of z[V*N,D] point, in the mean. */
 ctr_tensor *ctr_method_similarity(struct ctr_method_io *io, ctr_tensor *z);
+/* scale times the mean of a_i.b_j, plus offset, over the rows i of a[V*N,D] and the rows j of
+ * b[V*N,D] that are the other views of i's image. */
+ctr_tensor *ctr_method_agreement(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b,
+                                 float scale, float offset);
+/* Leaves loss, top1 and similarity: the mean of ctr_contrast over the same pairs, whose positives are
+ * scale * a_i.b_j; neg and top [V*N] as there, of the rows of a. top NULL: the loss alone. */
+void ctr_method_contrast(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b, ctr_tensor *neg,
+                         ctr_tensor *top, const struct ctr_contrast *contrast);
+/* The same among rows of length one, z[V*N,D], with all views of other images as negatives. */
+void ctr_method_contrast_images(struct ctr_method_io *io, ctr_tensor *z,
+                                const struct ctr_contrast *contrast);
 
 #endif

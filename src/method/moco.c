@@ -53,7 +53,7 @@ static int after_update(struct ctr_method_io *io)
     return rc != 0 ? rc : ctr_ema(io->g, io->step, io->option[MOMENTUM], 0);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
     return log(option[QUEUE] + 1.0);
 }

@@ -59,7 +59,7 @@ static int after_update(struct ctr_method_io *io)
     return ctr_queue_put(io->g, io->left[RING], io->left[KEYS], io->step);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
     return log((double)N);
 }

@@ -33,7 +33,7 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
     return log((double)N);
 }

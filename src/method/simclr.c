@@ -1,8 +1,10 @@
-/* simclr.c -- SimCLR: two augmented views of each image; the two must find each other among all.
- * In: views[2N,H,W,3]. Out: the NT-Xent loss of the normalised projections z[2N,D]:
- *     mean_i -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)),  p the other view of i.
+/* simclr.c -- SimCLR: two or more augmented views of each image; they must find each other among all.
+ * In: views[V*N,H,W,3]. Out: the NT-Xent loss of the normalised projections z[V*N,D]:
+ *     mean_i mean_p -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)),  p the other views of i.
  * Chen, Kornblith, Norouzi, Hinton, "A simple framework for contrastive learning of visual
- * representations", arXiv:2002.05709. The head is dropped after training; h is what is used. */
+ * representations", arXiv:2002.05709; the mean over several p is that of Khosla et al., "Supervised
+ * contrastive learning", arXiv:2004.11362, equation 2, with the image as class. The head is dropped
+ * after training; h is what is used. */
 #include "method/method.h"
 
 #include <math.h>
@@ -19,26 +21,30 @@ static int build(struct ctr_method_io *io)
     ctr_graph *g = io->g;
     ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views)), *top = NULL;
     float scale = (float)(1 / io->option[TEMPERATURE]);
-    ctr_tensor *positive = ctr_row_dot(g, z, z, scale, io->N);
     ctr_tensor *negatives = ctr_lse(g, z, z, scale, io->N, &top);
-    io->loss = ctr_contrast(g, positive, negatives, top,
+    if (io->V == 2) {
+        ctr_method_contrast(io, z, z, negatives, top,
                             &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT, .scale = scale});
-    io->top1 = ctr_contrast_nearest(io->loss);
-    io->similarity = ctr_contrast_similarity(io->loss);
+    } else { /* other positives are in the denominator, too: all that are not i */
+        ctr_tensor *all = ctr_lse(g, z, z, scale, io->V * io->N, NULL);
+        ctr_method_contrast(io, z, z, all, top,
+                            &(struct ctr_contrast){.kind = CTR_CONTRAST_DECOUPLED, .scale = scale});
+    }
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
-    return log(2.0 * (double)N - 1.0);
+    return log((double)V * (double)N - 1.0);
 }
 
 extern const struct ctr_method ctr_method_simclr;
 const struct ctr_method ctr_method_simclr = {
     .name = "simclr",
-    .text = "two augmented views, NT-Xent over all 2N of the batch",
+    .text = "augmented views of an image find each other in the batch: NT-Xent",
     .paper = "arXiv:2002.05709",
     .views = 2,
+    .or_more = 1,
     .options = options,
     .build = build,
     .chance_loss = chance_loss,

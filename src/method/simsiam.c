@@ -1,8 +1,8 @@
 /* simsiam.c -- SimSiam: predict of each view the other's projection, which gets no gradient. No
  * negatives, no following network.
- * In: views[2N,H,W,3]. Out: with z the projections (batch-norm behind the last layer) and p =
+ * In: views[V*N,H,W,3]. Out: with z the projections (batch-norm behind the last layer) and p =
  * predictor(z), rows normalised,
- *     mean_i -p_i.stop(z_j),  j the other view of i.
+ *     mean_i -p_i.stop(z_j),  j the other views of i.
  * Chen and He, arXiv:2011.10566, algorithm 1. */
 #include "method/method.h"
 
@@ -21,7 +21,7 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *z = ctr_method_project(io, io->views);
     ctr_tensor *p = ctr_method_predict(io, z, io->option[HIDDEN]);
     ctr_tensor *target = ctr_l2norm(g, ctr_detach(g, z));
-    io->loss = ctr_mean(g, ctr_row_dot(g, p, target, 1, io->N), -1, 0);
+    io->loss = ctr_method_agreement(io, p, target, -1, 0);
     io->similarity = ctr_method_similarity(io, z);
     return ctr_graph_status(g);
 }
@@ -32,6 +32,7 @@ const struct ctr_method ctr_method_simsiam = {
     .text = "each view predicts the other's projection, which is held still",
     .paper = "arXiv:2011.10566",
     .views = 2,
+    .or_more = 1,
     .options = options,
     .build = build,
 };

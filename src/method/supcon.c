@@ -1,5 +1,5 @@
 /* supcon.c -- supervised contrastive learning: all views of a class must find each other among all.
- * In: views[2N,H,W,3], label[N]. Out: L_out of the normalised projections z[2N,D]:
+ * In: views[V*N,H,W,3], label[N]. Out: L_out of the normalised projections z[V*N,D]:
  *     mean_i [log sum_{k != i} e^(z_i.z_k / T) - mean_{p in P(i)} z_i.z_p / T],
  * P(i) the other rows of i's class. The second mean is a product with the mean of those rows.
  * Khosla et al., "Supervised contrastive learning", arXiv:2004.11362, equation 2. The reference
@@ -33,17 +33,18 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
-    return log(2.0 * (double)N - 1.0);
+    return log((double)V * (double)N - 1.0);
 }
 
 extern const struct ctr_method ctr_method_supcon;
 const struct ctr_method ctr_method_supcon = {
     .name = "supcon",
-    .text = "two augmented views and labels: all views of a class are positives",
+    .text = "augmented views and labels: all views of a class are positives",
     .paper = "arXiv:2004.11362",
     .views = 2,
+    .or_more = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

@@ -1,8 +1,8 @@
 /* swav.c -- swapped assignments between views: of each view predict to which prototypes the other one is
  * assigned, when all prototypes are to be used equally.
- * In: views[2N,H,W,3]. Out: with s = z^.c^ the products of projections and prototypes, both of length
+ * In: views[V*N,H,W,3]. Out: with s = z^.c^ the products of projections and prototypes, both of length
  * one, and q the assignments by Sinkhorn's algorithm on e^(s / eps), view by view, held constant,
- *     mean_i -sum_k q_jk log(e^(s_ik / T) / sum_l e^(s_il / T)),  j the other view of i.
+ *     mean_i -sum_k q_jk log(e^(s_ik / T) / sum_l e^(s_il / T)),  j the other views of i.
  * Caron et al., "Unsupervised learning of visual features by contrasting cluster assignments",
  * arXiv:2006.09882, equation 2. Prototypes are divided by their length in the graph, so that their
  * gradient has no part along them; the reference code resets the length after each step. */
@@ -30,15 +30,14 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *c = ctr_l2norm(g, ctr_graph_param(g, "prototypes.weight", 2, dim, init, 0));
     ctr_tensor *s = ctr_similarity(g, z, c, 1);
     ctr_tensor *q = ctr_sinkhorn(g, s, io->N, (float)io->option[EPS], (unsigned)io->option[ROUNDS]);
-    ctr_tensor *hit = ctr_row_dot(g, s, q, scale, io->N); /* rows of q sum to one */
     ctr_tensor *all = ctr_lse(g, z, c, scale, 0, NULL);
-    io->loss = ctr_contrast(g, hit, all, NULL,
-                            &(struct ctr_contrast){.kind = CTR_CONTRAST_DECOUPLED, .scale = scale});
+    ctr_method_contrast(io, s, q, all, NULL, /* rows of q sum to one */
+                        &(struct ctr_contrast){.kind = CTR_CONTRAST_DECOUPLED, .scale = scale});
     io->similarity = ctr_method_similarity(io, z);
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, const double *option)
+static double chance_loss(size_t N, unsigned V, const double *option)
 {
     return log(option[PROTOTYPES]);
 }
@@ -49,6 +48,7 @@ const struct ctr_method ctr_method_swav = {
     .text = "each view predicts the other's assignment to equally used prototypes",
     .paper = "arXiv:2006.09882",
     .views = 2,
+    .or_more = 1,
     .options = options,
     .build = build,
     .chance_loss = chance_loss,

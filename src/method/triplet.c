@@ -1,5 +1,5 @@
 /* triplet.c -- triplet loss: a row's positive is to be nearer than its negatives by a margin.
- * In: views[2N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the normalised
+ * In: views[V*N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the normalised
  * projections, the mean over triplets of
  *     max(margin + d_ip - d_in, 0).
  * Semi-hard: of all i and p that belong together, with n the nearest other beyond p, or the farthest
@@ -38,6 +38,7 @@ const struct ctr_method ctr_method_triplet = {
     .text = "positives nearer than hard or semi-hard negatives by a margin",
     .paper = "arXiv:1503.03832",
     .views = 2,
+    .or_more = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

@@ -30,6 +30,7 @@ struct ctr_trainer {
     ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
     struct ctr_run *run;
     size_t image_size;
+    unsigned views; /* of an image */
     double learning_rate, weight_decay, chance;
     struct ctr_schedule schedule;
     /* where it is */

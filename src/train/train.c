@@ -170,7 +170,7 @@ static void end_epoch(ctr_trainer *t)
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
     p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->positive_top1,
-                                 1 / (2.0 * (double)t->params->batch - 1));
+                                 1 / (t->views * ((double)t->params->batch - 1) + 1));
     if (t->events.epoch)
         t->events.epoch(t->events.user, &p);
     snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f, %.0f images/s",

@@ -43,7 +43,9 @@ struct ctr_train_params {
     uint64_t head_layers, head_hidden, head_out; /* head_hidden 0: the encoder's dimension */
     int head_bn;
     uint64_t epochs, max_steps; /* max_steps 0: all of the epochs */
-    uint64_t batch;             /* pairs a step, at least 2 */
+    uint64_t batch;             /* images a step, at least 2 */
+    uint64_t views;             /* of an image; 0: as many as the line of augmentations has parts, but
+                                 * at least what the method needs */
     uint64_t seed;
     double learning_rate;       /* at this batch; 0: the encoder's, scaled by batch / 256 */
     double weight_decay;        /* negative: the encoder's */

@@ -29,14 +29,47 @@ static int resolve(ctr_trainer *t)
     if (!(t->optim = ctr_optim_find(optim)))
         return unknown("optimizer", optim);
     if (p->batch < 2)
-        return ctr_fail(CTR_E_USAGE, "a batch of %llu pairs has no negatives; it needs at least 2",
+        return ctr_fail(CTR_E_USAGE, "a batch of %llu images has no negatives; it needs at least 2",
                         (unsigned long long)p->batch);
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
     t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
     t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
-    if (t->method->chance_loss)
-        t->chance = t->method->chance_loss(p->batch, p->method_option);
+    return 0;
+}
+
+static const struct ctr_augment_params *augmentation(const ctr_trainer *t)
+{
+    return t->image_size <= CTR_AUGMENT_SMALL_MAX ? &t->params->augment_small
+                                                  : &t->params->augment_large;
+}
+
+static int wrong_views(const ctr_trainer *t)
+{
+    const struct ctr_method *m = t->method;
+    struct ctr_str others = {0};
+    for (const struct ctr_method *const *o = ctr_methods; *o; o++)
+        if ((*o)->or_more)
+            ctr_str_addf(&others, "%s%s", others.n ? ", " : "", (*o)->name);
+    int rc = ctr_fail(CTR_E_USAGE, "the method %s compares %u %sviews of an image, not %u", m->name,
+                      m->views, m->or_more ? "or more " : "", t->views);
+    if (t->views > m->views && others.s)
+        rc = ctr_hint(rc, "these take more: %s", others.s);
+    ctr_str_free(&others);
+    return rc;
+}
+
+/* How many views of an image: as given, else one for each part of the line, at least what the method
+ * needs. */
+static int resolve_views(ctr_trainer *t)
+{
+    const struct ctr_method *m = t->method;
+    unsigned parts = augmentation(t)->n;
+    t->views = t->params->views ? (unsigned)t->params->views : parts > m->views ? parts : m->views;
+    if (t->views < m->views || (t->views > m->views && !m->or_more))
+        return wrong_views(t);
+    if (m->chance_loss)
+        t->chance = m->chance_loss(t->params->batch, t->views, t->params->method_option);
     return 0;
 }
 
@@ -89,6 +122,8 @@ static int open_data(ctr_trainer *t)
         return rc;
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
+    if ((rc = resolve_views(t)) != 0)
+        return rc;
     t->steps_per_epoch = n / p->batch;
     if (t->steps_per_epoch == 0)
         return ctr_hint(ctr_fail(CTR_E_USAGE,
@@ -136,7 +171,7 @@ static int record(ctr_trainer *t)
     struct ctr_method_io io = {
         .g = g,
         .N = p->batch,
-        .V = t->method->views,
+        .V = t->views,
         .encoder = t->encoder,
         .encoder_params = {.stem = p->stem,
                            .width = p->width,
@@ -152,9 +187,8 @@ static int record(ctr_trainer *t)
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    io.views =
-        ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
-                    t->image_size <= CTR_AUGMENT_SMALL_MAX ? &p->augment_small : &p->augment_large);
+    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
+                           augmentation(t));
     io.step = t->batch.step;
     if (t->needs_labels) {
         t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
@@ -229,9 +263,10 @@ static void log_start(const ctr_trainer *t)
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     snprintf(
         line, sizeof line,
-        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu pairs, from step %llu",
+        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu images, %u views of each, "
+        "from step %llu",
         t->method->name, t->encoder->name, t->optim->name, t->learning_rate, t->weight_decay,
-        (unsigned long long)t->total_steps, (unsigned long long)t->params->batch,
+        (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     ctr_trainer_log_choices(t);

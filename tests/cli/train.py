@@ -371,6 +371,24 @@ class Train(unittest.TestCase):
             self.assertTrue(1 <= last["effective_rank"] <= 128 and 0 <= last["feature_std"] <= 1.01)
             self.assertTrue(-4.1 <= last["uniformity"] <= 0 <= last["alignment"] <= 4)
 
+    def test_views(self):
+        """Four patches of an image; as many views as the line has parts; and methods that compare two."""
+        self.train(*SMALL, "--views", "4", "--augment", "patch(2) flip", "--out", self.path("patches"))
+        with open(self.path("patches", "train.log")) as file:
+            self.assertIn("steps of 32 images, 4 views of each", file.read())
+        self.train(*SMALL, "--method", "byol", "--augment", "none | small | crop", "--out", self.path("parts"))
+        with open(self.path("parts", "train.log")) as file:
+            self.assertIn("3 views of each", file.read())
+        done = self.train(*SMALL, "--method", "moco", "--views", "3", "--out", self.path("moco"), code=2)
+        self.assertIn("the method moco compares 2 views of an image, not 3", done.err)
+        self.assertIn("these take more: simclr, margin", done.err)
+        done = self.train(*SMALL, "--views", "1", "--out", self.path("one"), code=2)
+        self.assertIn("the method simclr compares 2 or more views of an image, not 1", done.err)
+        done = self.train(*SMALL, "--views", "2", "--augment", "none | flip | gray", "--out", self.path("two"), code=2)
+        self.assertIn("3 pipelines, but 2 views", done.err)
+        for name in "moco", "one", "two":
+            self.assertFalse(os.path.exists(self.path(name)))
+
     def test_divergence_stops(self):
         done = self.train(*SMALL, "--learning-rate", "1000000", "--optimizer", "sgd",
                           "--no-head-bn", "--checkpoint-steps", "1", "--out", self.path("run"), code=9)

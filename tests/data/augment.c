@@ -368,6 +368,46 @@ static void noise_is_normal(void **state)
     free(images);
 }
 
+/* Four views of 16 x 16 are the quarters of 32 x 32, pixel by pixel and each once. */
+static void patches_are_parts_of_the_image(void **state)
+{
+    (void)state;
+    enum { N = 5, SIDE = 16, COUNT = SIDE * SIDE * 3 };
+    const struct ctr_augment_params params = parsed("patch(2)");
+    unsigned char *images = pictures(N, 2 * SIDE, 2 * SIDE, 4);
+    const uint32_t index[N] = {0, 1, 2, 3, 4}, step[CTR_STEP_WORDS] = {11};
+    float *got = room((size_t)4 * N * COUNT, sizeof *got);
+    struct rig r;
+    rig_open(&r, N, N, 2 * SIDE, 2 * SIDE, 0);
+    r.step = ctr_graph_input(r.g, "step", CTR_U32, 1, (size_t[]){CTR_STEP_WORDS});
+    r.out = ctr_augment(r.g, r.source, r.step, 4, SIDE, SIDE, &params);
+    rig_build(&r, NULL);
+    put(r.source.images, images);
+    put(r.source.index, index);
+    put(r.step, step);
+    rig_run(&r, got);
+    for (int n = 0; n < N; n++) {
+        unsigned found = 0;
+        for (int quarter = 0; quarter < 4; quarter++)
+            for (int v = 0; v < 4; v++) {
+                const float *view = got + (v * N + n) * COUNT;
+                const unsigned char *part = images + n * 4 * COUNT + quarter / 2 * 2 * COUNT +
+                                            quarter % 2 * SIDE * 3;
+                int same = 1;
+                for (int i = 0; i < COUNT && same; i++) {
+                    int pixel = i / 3, y = pixel / SIDE, x = pixel % SIDE;
+                    double want = part[(y * 2 * SIDE + x) * 3 + i % 3] / 255.0;
+                    same = fabs((double)view[i] - want) < 1e-6;
+                }
+                found |= same ? 1u << quarter : 0;
+            }
+        assert_int_equal(found, 15);
+    }
+    rig_close(&r);
+    free(got);
+    free(images);
+}
+
 /* What sizes rule out is refused when it is recorded. */
 static void what_sizes_rule_out(void **state)
 {
@@ -449,6 +489,7 @@ int main(void)
         cmocka_unit_test(equals_torchvision),          cmocka_unit_test(equals_reference),
         cmocka_unit_test(large_views_equal_reference), cmocka_unit_test(what_sizes_rule_out),
         cmocka_unit_test(equalizing_equals_torchvision), cmocka_unit_test(noise_is_normal),
+        cmocka_unit_test(patches_are_parts_of_the_image),
         cmocka_unit_test(plain_equals_reference),
     };
     need_device();

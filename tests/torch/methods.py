@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One step of a learning method in PyTorch on what step-dump wrote:
-methods.py METHOD DUMP.safetensors [--fixture].
+methods.py METHOD[:VIEWS] DUMP.safetensors [--fixture].
 
 Each loss is written down as its paper has it, with whole matrices, in double precision. Prints the
 relative error of the loss, of each gradient and of what a step leaves (shadow, queue); exits 1 when one
@@ -57,7 +57,8 @@ class Net(nn.Module):
 class Step:
     """What a loss is given: the network, its shadow, views, labels, a queue, and what it leaves."""
 
-    def __init__(self, dump, plain_last=False):
+    def __init__(self, dump, plain_last=False, V=2):
+        self.V = V
         self.net = Net(dump, plain_last)
         with torch.no_grad():
             for name, p in self.net.named().items():
@@ -71,8 +72,16 @@ class Step:
         self.views = len(self.x)
         self.after = {}
 
-    def labels(self, views=2):
-        return (torch.arange(self.views // views) % 5).repeat(views)
+    def images(self):
+        """Of each row the number of its image."""
+        return torch.arange(self.views // self.V).repeat(self.V)
+
+    def labels(self):
+        return self.images() % 5
+
+    def others(self, x):
+        """Beside each row of x another view of its image, once for each."""
+        return [x.roll(-v * self.views // self.V, 0) for v in range(1, self.V)]
 
     def queue(self, rows, dim):
         k = torch.arange(rows * dim, dtype=torch.float64).view(rows, dim)
@@ -90,40 +99,47 @@ class Step:
             self.after["shadow." + name] = momentum * p + (1 - momentum) * net[name].detach()
 
 
-def other_view(x):
-    return x.roll(len(x) // 2, 0)
+def mean(losses):
+    return torch.stack(list(losses)).mean()
+
+
+def find_all(z, label, t):
+    """L_out of SupCon; with one class an image, NT-Xent."""
+    own = torch.eye(len(z), dtype=torch.bool)
+    logits = (z @ z.T / t).masked_fill(own, -math.inf)
+    log_p = (logits - logits.logsumexp(1, keepdim=True)).masked_fill(own, 0)
+    same = ((label[:, None] == label) & ~own).double()
+    return -((log_p * same).sum(1) / same.sum(1)).mean()
 
 
 def simclr(s):
-    z = F.normalize(s.net.project(s.x), dim=1)
-    logits = (z @ z.T / 0.5).fill_diagonal_(-math.inf)
-    return F.cross_entropy(logits, torch.arange(len(z)).roll(len(z) // 2))
+    return find_all(F.normalize(s.net.project(s.x), dim=1), s.images(), 0.5)
 
 
 def margin(s):
-    z, n = s.net.project(s.x), s.views // 2
-    label = torch.arange(n).repeat(2)
+    z, image = s.net.project(s.x), s.images()
     same, total = [], []
-    for i in range(2 * n):
-        for j in range(2 * n):
+    for i in range(len(z)):
+        for j in range(len(z)):
             d = (z[i] - z[j]).norm()
             if i != j:
-                (same if label[i] == label[j] else total).append(
-                    d ** 2 if label[i] == label[j] else F.relu(1 - d) ** 2)
+                (same if image[i] == image[j] else total).append(
+                    d ** 2 if image[i] == image[j] else F.relu(1 - d) ** 2)
     return torch.stack(same).mean() / 2 + torch.stack(total).mean() / 2
 
 
 def triplet(s):
-    z, n = F.normalize(s.net.project(s.x), dim=1), s.views // 2
+    z, image = F.normalize(s.net.project(s.x), dim=1), s.images()
     losses = []
-    for i in range(2 * n):
-        p = (i + n) % (2 * n)
+    for i in range(len(z)):
         d = (z[i] - z).norm(dim=1)
-        others = torch.tensor([j for j in range(2 * n) if j not in (i, p)])
-        beyond = [j for j in others if d[j] > d[p]]
-        nearest = min((float(d[j].detach()), int(j)) for j in beyond)[1] if beyond else int(
-            others[d[others].argmax()])
-        losses.append(F.relu(0.2 + d[p] - d[nearest]))
+        others = [j for j in range(len(z)) if image[j] != image[i]]
+        for p in range(len(z)):
+            if p == i or image[p] != image[i]:
+                continue
+            beyond = [j for j in others if d[j] > d[p]]
+            n = min(beyond, key=lambda j: d[j].item()) if beyond else max(others, key=lambda j: d[j].item())
+            losses.append(F.relu(0.2 + d[p] - d[n]))
     return torch.stack(losses).mean()
 
 
@@ -135,14 +151,10 @@ def npair(s):
 
 
 def decoupled(s, weight):
-    a, b = F.normalize(s.net.project(s.x), dim=1).chunk(2)
-    loss, n = 0, len(a)
-    for x, y in ((a, b), (b, a)):
-        pos = (x * y).sum(1)
-        own = torch.eye(n, dtype=torch.bool)
-        neg = torch.cat([x @ x.T, x @ y.T], 1).masked_fill(torch.cat([own, own], 1), -math.inf) / 0.1
-        loss = loss + (-weight(pos) * pos / 0.1 + neg.logsumexp(1)).mean() / 2
-    return loss
+    z, image = F.normalize(s.net.project(s.x), dim=1), s.images()
+    neg = (z @ z.T / 0.1).masked_fill(image[:, None] == image, -math.inf).logsumexp(1)
+    pos = [(z * other).sum(1) for other in s.others(z)]
+    return mean((neg - weight(p) * p / 0.1).mean() for p in pos)
 
 
 def dcl(s):
@@ -154,22 +166,19 @@ def dclw(s):
 
 
 def debiased(s):
-    z, tau, t = F.normalize(s.net.project(s.x), dim=1), 0.1, 0.5
-    e, n = torch.exp(z @ z.T / t), len(z) - 2
-    pos = torch.exp((z * other_view(z)).sum(1) / t)
-    own = torch.eye(len(z)) + torch.eye(len(z)).roll(len(z) // 2, 0)
-    neg = (e * (1 - own)).sum(1)
-    n_g = torch.clamp((neg - tau * n * pos) / (1 - tau), min=n * math.exp(-1 / t))
-    return -torch.log(pos / (pos + n_g)).mean()
+    z, image, tau, t = F.normalize(s.net.project(s.x), dim=1), s.images(), 0.1, 0.5
+    n = s.V * (len(z) // s.V - 1)
+    neg = (torch.exp(z @ z.T / t) * (image[:, None] != image)).sum(1)
+    losses = []
+    for other in s.others(z):
+        pos = torch.exp((z * other).sum(1) / t)
+        n_g = torch.clamp((neg - tau * n * pos) / (1 - tau), min=n * math.exp(-1 / t))
+        losses.append(-torch.log(pos / (pos + n_g)).mean())
+    return mean(losses)
 
 
 def supcon(s):
-    z = F.normalize(s.net.project(s.x), dim=1)
-    label, own = s.labels(), torch.eye(len(z), dtype=torch.bool)
-    logits = (z @ z.T / 0.1).masked_fill(own, -math.inf)
-    log_p = (logits - logits.logsumexp(1, keepdim=True)).masked_fill(own, 0)
-    same = ((label[:, None] == label) & ~own).double()
-    return -((log_p * same).sum(1) / same.sum(1)).mean()
+    return find_all(F.normalize(s.net.project(s.x), dim=1), s.labels(), 0.1)
 
 
 def moco(s):
@@ -187,13 +196,13 @@ def byol(s):
     p = s.net.predictor(s.net.project(s.x))
     z = s.shadow.project(s.x)
     s.follow(1 - (1 - 0.99) * (math.cos(math.pi * (NUMBER - 1) / TOTAL) + 1) / 2)
-    return (2 - 2 * F.cosine_similarity(p, other_view(z))).mean()
+    return mean((2 - 2 * F.cosine_similarity(p, other)).mean() for other in s.others(z))
 
 
 def simsiam(s):
     z = s.net.project(s.x)
     p = s.net.predictor(z)
-    return -F.cosine_similarity(p, other_view(z.detach())).mean()
+    return mean(-F.cosine_similarity(p, other).mean() for other in s.others(z.detach()))
 
 
 def barlow(s):
@@ -230,14 +239,14 @@ def swav(s):
     z = F.normalize(s.net.project(s.x), dim=1)
     scores = z @ F.normalize(s.net.prototypes.weight, dim=1).T
     targets = []
-    for view in scores.detach().chunk(2):
+    for view in scores.detach().chunk(s.V):
         q = torch.exp(view / 0.05).T
         q = q / q.sum()
         for _ in range(3):
             q = q / q.sum(1, keepdim=True) / q.shape[0]
             q = q / q.sum(0, keepdim=True) / q.shape[1]
         targets.append((q * q.shape[1]).T)
-    return F.cross_entropy(scores / 0.1, torch.cat(targets[::-1]))
+    return mean(F.cross_entropy(scores / 0.1, other) for other in s.others(torch.cat(targets)))
 
 
 METHODS = {f.__name__: f for f in (simclr, margin, triplet, npair, supcon, dcl, dclw, debiased, moco, nnclr, byol, simsiam, barlow, vicreg,
@@ -247,14 +256,15 @@ PLAIN_LAST = ("simsiam",)
 
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("method", choices=METHODS)
+    args.add_argument("method", help="one of %s, with :VIEWS unless it is 2" % ", ".join(METHODS))
     args.add_argument("dump")
     args.add_argument("--fixture", action="store_true")
     args = args.parse_args()
     dump = load_file(args.dump)
     Relu.masks = [dump[n] for n in sorted(dump) if n.startswith("mask.")]
-    s = Step(dump, args.method in PLAIN_LAST)
-    loss = METHODS[args.method](s)
+    name, _, views = args.method.partition(":")
+    s = Step(dump, name in PLAIN_LAST, int(views or 2))
+    loss = METHODS[name](s)
     assert Relu.used == len(Relu.masks)
     loss.backward()
     wanted = {"grad." + n: p.grad for n, p in s.net.named().items() if p.grad is not None}

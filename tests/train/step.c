@@ -20,14 +20,15 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
     if (!method)
         return ctr_fail(CTR_E_USAGE, "no method '%s'", s->method);
     settle_options(s, method);
-    s->views = ctr_graph_input(s->g, "views", CTR_F32, 4, (size_t[]){method->views * N, H, H, 3});
+    unsigned V = s->V ? s->V : method->views;
+    s->views = ctr_graph_input(s->g, "views", CTR_F32, 4, (size_t[]){V * N, H, H, 3});
     s->label = ctr_graph_input(s->g, "label", CTR_I32, 1, &N);
     s->number = ctr_graph_input(s->g, "step", CTR_U32, 1, (size_t[]){4});
     s->io = (struct ctr_method_io){
         .g = s->g,
         .views = s->views,
         .N = N,
-        .V = method->views,
+        .V = V,
         .label = method->needs_labels && method->needs_labels(s->option) ? s->label : NULL,
         .step = s->number,
         .steps = STEP_TOTAL,

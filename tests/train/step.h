@@ -14,6 +14,7 @@ struct step {
     ctr_tensor *views, *label, *number;
     struct ctr_method_io io;
     const char *method; /* NULL: simclr */
+    unsigned V;         /* views of an image; 0: what the method needs */
     double option[CTR_MAX_OPTIONS];
     int keep_outputs;
     struct ctr_plan_params plan;

@@ -1,4 +1,4 @@
-/* step_dump.c -- `step-dump [METHOD/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
+/* step_dump.c -- `step-dump [METHOD[:VIEWS]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
  * (step.h) and writes its views, parameters, gradients ("grad.NAME"), what its shadow and queue are after
  * the step ("after.NAME"), loss, and on which side of zero each
  * value of each rectified layer is ("mask.NUMBER", in order: rounding decides it for values next to
@@ -147,7 +147,7 @@ int main(int argc, char **argv)
     struct step s = {.keep_outputs = argc <= 5, .plan.recompute = argc > 6 ? (enum ctr_recompute)atoi(argv[6]) : CTR_RECOMPUTE_AUTO};
     if (argc < 5) {
         fprintf(stderr,
-                "usage: step-dump [METHOD/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
+                "usage: step-dump [METHOD[:VIEWS]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
         return 2;
     }
     char *slash = strchr(argv[1], '/'), *colon;
@@ -155,6 +155,10 @@ int main(int argc, char **argv)
         *slash = '\0';
         s.method = argv[1];
         argv[1] = slash + 1;
+        if ((colon = strchr(s.method, ':')) != NULL) {
+            *colon = '\0';
+            s.V = (unsigned)atoi(colon + 1);
+        }
     }
     colon = strchr(argv[1], ':');
     double width = colon ? atof(colon + 1) : 1;

@@ -80,14 +80,54 @@ static const struct expected swav[] = {
 #include "fixtures/swav.inc"
     {NULL, 0, 0}};
 
+/* With four views of an image: those that take more than two. */
+static const struct expected simclr4[] = {
+#include "fixtures/simclr4.inc"
+    {NULL, 0, 0}};
+static const struct expected margin4[] = {
+#include "fixtures/margin4.inc"
+    {NULL, 0, 0}};
+static const struct expected triplet4[] = {
+#include "fixtures/triplet4.inc"
+    {NULL, 0, 0}};
+static const struct expected supcon4[] = {
+#include "fixtures/supcon4.inc"
+    {NULL, 0, 0}};
+static const struct expected dcl4[] = {
+#include "fixtures/dcl4.inc"
+    {NULL, 0, 0}};
+static const struct expected debiased4[] = {
+#include "fixtures/debiased4.inc"
+    {NULL, 0, 0}};
+static const struct expected byol4[] = {
+#include "fixtures/byol4.inc"
+    {NULL, 0, 0}};
+static const struct expected simsiam4[] = {
+#include "fixtures/simsiam4.inc"
+    {NULL, 0, 0}};
+static const struct expected swav4[] = {
+#include "fixtures/swav4.inc"
+    {NULL, 0, 0}};
+
 static const struct {
     const char *method;
-    const struct expected *want;
+    const struct expected *want, *four;
 } methods[] = {
-    {"margin", margin}, {"triplet", triplet}, {"npair", npair},       {"supcon", supcon},
-    {"dcl", dcl},       {"dclw", dclw},       {"debiased", debiased}, {"moco", moco},
-    {"byol", byol},     {"simsiam", simsiam}, {"nnclr", nnclr},       {"barlow", barlow},
-    {"vicreg", vicreg}, {"swav", swav},
+    {"simclr", cnn, simclr4},
+    {"margin", margin, margin4},
+    {"triplet", triplet, triplet4},
+    {"npair", npair, NULL},
+    {"supcon", supcon, supcon4},
+    {"dcl", dcl, dcl4},
+    {"dclw", dclw, NULL},
+    {"debiased", debiased, debiased4},
+    {"moco", moco, NULL},
+    {"byol", byol, byol4},
+    {"simsiam", simsiam, simsiam4},
+    {"nnclr", nnclr, NULL},
+    {"barlow", barlow, NULL},
+    {"vicreg", vicreg, NULL},
+    {"swav", swav, swav4},
 };
 
 static size_t find(const struct step *s, const char *name)
@@ -122,13 +162,13 @@ static void compare(const struct step *s, const struct expected *e, double large
                  projection, e->projection);
 }
 
-static void check(const char *method, const char *encoder, double width,
-                  const struct expected *want, size_t size, size_t pairs, double tol)
+static void check(const char *method, unsigned V, const char *encoder, double width,
+                  const struct expected *want, size_t size, size_t N, double tol)
 {
-    struct step s = {.method = method, .keep_outputs = 1};
+    struct step s = {.method = method, .V = V, .keep_outputs = 1};
     float loss;
     double largest = 0;
-    if (step_run(&s, getenv("CTR_TEST_DEVICE"), encoder, width, pairs, size) != 0)
+    if (step_run(&s, getenv("CTR_TEST_DEVICE"), encoder, width, N, size) != 0)
         fail_msg("%s", ctr_error_text());
     assert_int_equal(ctr_tensor_read(&loss, s.io.loss, sizeof loss), 0);
     assert_float_equal(loss, want[0].norm, 1e-5 * fmax(0.1, fabs(want[0].norm)));
@@ -146,49 +186,45 @@ static void check(const char *method, const char *encoder, double width,
     step_finish(&s);
 }
 
-static void test_cnn(void **state)
-{
-    (void)state;
-    check(NULL, "cnn", 1, cnn, 16, 16, 1e-4);
-}
-
 static void test_methods(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        check(methods[i].method, "cnn", 1, methods[i].want, 16, 16, 2e-4);
     for (const struct ctr_method *const *m = ctr_methods; *m; m++) {
-        size_t i = 0;
-        while (i < sizeof methods / sizeof *methods && strcmp(methods[i].method, (*m)->name) != 0)
+        size_t i = 0, n = sizeof methods / sizeof *methods;
+        while (i < n && strcmp(methods[i].method, (*m)->name) != 0)
             i++;
-        if (i == sizeof methods / sizeof *methods && strcmp((*m)->name, "simclr") != 0)
-            fail_msg("the method '%s' has no fixture", (*m)->name);
+        if (i == n || !(*m)->or_more != !methods[i].four)
+            fail_msg("the method '%s' lacks a fixture", (*m)->name);
+        int first = strcmp((*m)->name, "simclr") == 0;
+        check((*m)->name, 0, "cnn", 1, methods[i].want, 16, 16, first ? 1e-4 : 2e-4);
+        if (methods[i].four)
+            check((*m)->name, 4, "cnn", 1, methods[i].four, 16, 16, 2e-4);
     }
 }
 
 static void test_resnet18(void **state)
 {
     (void)state;
-    check(NULL, "resnet18", 1, resnet18, 16, 8, 3e-2);
+    check(NULL, 0, "resnet18", 1, resnet18, 16, 8, 3e-2);
 }
 
 static void test_narrow_resnet50(void **state)
 {
     (void)state;
-    check(NULL, "resnet50", 0.25, resnet50, 16, 8, 3e-2);
+    check(NULL, 0, "resnet50", 0.25, resnet50, 16, 8, 3e-2);
 }
 
 /* Its groups have 1, 2, 4 and 8 channels. */
 static void test_narrow_resnext50(void **state)
 {
     (void)state;
-    check(NULL, "resnext50_32x4d", 0.25, resnext50_32x4d, 16, 8, 3e-2);
+    check(NULL, 0, "resnext50_32x4d", 0.25, resnext50_32x4d, 16, 8, 3e-2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cnn), cmocka_unit_test(test_methods), cmocka_unit_test(test_resnet18),
+        cmocka_unit_test(test_methods), cmocka_unit_test(test_resnet18),
         cmocka_unit_test(test_narrow_resnet50), cmocka_unit_test(test_narrow_resnext50)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,13 +49,14 @@ static const struct opt input_rows[] = {
 
 static const struct opt network_rows[] = {
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
-        .help = "cnn, resnet18, resnet34, resnet50 or resnext50_32x4d"),
+        .help = "cnn, resnet10, resnet18, resnet34, resnet50 or resnext50_32x4d"),
     ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
         .max = CTR_WIDTH_MAX,
         .help = "times the encoder's channels and features, in multiples of 8"),
-    ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|imagenet",
+    ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|strided|imagenet",
         .init = "auto",
-        .help = "first layers of a resnet; auto is cifar up to 64 pixels, else imagenet"),
+        .help = "first layers of a resnet: stride 1 (cifar), 2 (strided) or 4 (imagenet) in all; auto "
+                "is cifar up to 64 pixels, else imagenet"),
     OPT_PRECISION(struct train_options),
     OPT_MATH(struct train_options),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",

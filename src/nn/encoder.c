@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const ctr_stem_names[CTR_STEMS] = {"auto", "cifar", "strided", "imagenet"};
+
 const struct ctr_encoder ctr_encoders[] = {
     {.name = "cnn",
      .text = "conv3x3-32, pool, conv3x3-64, pool, dense-64: small, for CPUs and first tries",
@@ -13,6 +15,13 @@ const struct ctr_encoder ctr_encoders[] = {
      .optimizer = "adamw",
      .learning_rate = 3e-3,
      .weight_decay = 1e-4},
+    {.name = "resnet10",
+     .text = "ResNet-10, one block a stage, 512 features, 4.9 M parameters: for CPUs",
+     .source = "He et al., arXiv:1512.03385, with half of ResNet-18's blocks; names as torchvision",
+     .build = ctr_resnet10_build,
+     .optimizer = "sgd",
+     .learning_rate = 0.12,
+     .weight_decay = 5e-4},
     {.name = "resnet18",
      .text = "ResNet-18, 512 features, 11.2 M parameters",
      .source = "He et al., arXiv:1512.03385; names and initialisation as torchvision",

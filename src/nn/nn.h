@@ -9,10 +9,13 @@
 #include "op/op.h"
 
 enum ctr_stem {
-    CTR_STEM_AUTO,    /* small for images up to 64 pixels, else large */
-    CTR_STEM_CIFAR,   /* 3x3 convolution, stride 1, no pooling */
-    CTR_STEM_IMAGENET /* 7x7 convolution, stride 2, then 3x3 max-pooling, stride 2 */
+    CTR_STEM_AUTO,     /* cifar for images up to 64 pixels, else imagenet */
+    CTR_STEM_CIFAR,    /* 3x3 convolution, stride 1, no pooling */
+    CTR_STEM_STRIDED,  /* 3x3 convolution, stride 2, no pooling: a quarter of the work of cifar */
+    CTR_STEM_IMAGENET, /* 7x7 convolution, stride 2, then 3x3 max-pooling, stride 2 */
+    CTR_STEMS
 };
+extern const char *const ctr_stem_names[CTR_STEMS];
 
 #define CTR_WIDTH_MAX 32
 struct ctr_encoder_params {
@@ -67,6 +70,7 @@ ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_te
                            int relu, int training);
 
 ctr_tensor *ctr_cnn_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+ctr_tensor *ctr_resnet10_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet34_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
 ctr_tensor *ctr_resnet50_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);

@@ -73,15 +73,16 @@ static ctr_tensor *block(ctr_graph *g, const struct network *net, const char *na
 
 static ctr_tensor *stem(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    int small =
-        params->stem == CTR_STEM_CIFAR || (params->stem == CTR_STEM_AUTO && x->dim[1] <= 64);
+    enum ctr_stem kind = params->stem;
+    if (kind == CTR_STEM_AUTO)
+        kind = x->dim[1] <= 64 ? CTR_STEM_CIFAR : CTR_STEM_IMAGENET;
     struct ctr_conv_params first = {.out = ctr_width(params, 64), .fan_out = 1};
-    first.size = small ? 3 : 7;
-    first.stride = small ? 1 : 2;
-    first.pad = small ? 1 : 3;
+    first.size = kind == CTR_STEM_IMAGENET ? 7 : 3;
+    first.stride = kind == CTR_STEM_CIFAR ? 1 : 2;
+    first.pad = first.size / 2;
     x = ctr_conv_layer(g, "conv1", ctr_cast(g, x, params->storage), &first);
     x = ctr_norm_layer(g, "bn1", x, NULL, 1, params->training);
-    return small ? x : ctr_max_pool(g, x, 3, 2, 1);
+    return kind == CTR_STEM_IMAGENET ? ctr_max_pool(g, x, 3, 2, 1) : x;
 }
 
 static ctr_tensor *resnet(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params,
@@ -98,6 +99,11 @@ static ctr_tensor *resnet(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_
                       stage > 0 && b == 0 ? 2 : 1, params->training);
         }
     return ctr_global_avg_pool(g, x);
+}
+
+ctr_tensor *ctr_resnet10_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
+{
+    return resnet(g, x, params, (struct network){.blocks = {1, 1, 1, 1}});
 }
 
 ctr_tensor *ctr_resnet18_build(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)

@@ -61,9 +61,9 @@ static int open_run(struct evaluation *e)
     e->encoder = ctr_encoder_find(meta(e, "encoder"));
     int known = *meta(e, "width") == '\0' || ctr_parse_double(meta(e, "width"), &width) == 0;
     e->encoder_params.width = width;
-    e->encoder_params.stem = strcmp(meta(e, "stem"), "cifar") == 0      ? CTR_STEM_CIFAR
-                             : strcmp(meta(e, "stem"), "imagenet") == 0 ? CTR_STEM_IMAGENET
-                                                                        : CTR_STEM_AUTO;
+    for (unsigned i = 0; i < CTR_STEMS; i++)
+        if (strcmp(meta(e, "stem"), ctr_stem_names[i]) == 0)
+            e->encoder_params.stem = (enum ctr_stem)i;
     if (!e->encoder || !known || !(width > 0 && width <= CTR_WIDTH_MAX) || ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 ||
         size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
         return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",

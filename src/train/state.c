@@ -66,7 +66,6 @@ int ctr_state_save(ctr_trainer *t)
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
     char loss[32], hash[24], images[24], size[24], seed[24], width[32];
-    static const char *const stems[] = {"auto", "cifar", "imagenet"};
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
@@ -86,7 +85,7 @@ int ctr_state_save(ctr_trainer *t)
         {"format", "pt"},
         {"clcontrast", CTR_VERSION},
         {"encoder", t->encoder->name},
-        {"stem", stems[t->params->stem]},
+        {"stem", ctr_stem_names[t->params->stem]},
         {"width", width},
         {"image_size", size},
         {"method", t->method->name},

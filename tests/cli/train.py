@@ -186,6 +186,18 @@ class Train(unittest.TestCase):
         self.assertIn("width = 0.125", open(self.path("whole", "config.toml")).read())
         self.assertIn("--width", self.train("--resume", self.path("whole"), "--width", "1", code=2).err)
 
+    def test_stem(self):
+        """A stem of stride 2 has a quarter of the work, and eval builds it again."""
+        small = ["--encoder", "resnet10", "--width", "0.125", "--image-size", "16", "--limit", "64"]
+        small += ["--batch", "16", "--stem", "strided"]
+        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*small, "--plan", *more).out).group(1))
+                 for more in ([], ["--stem", "cifar"])]
+        self.assertLess(flops[0], 0.35 * flops[1])
+        self.train(*small, "--epochs", "1", "--out", self.path("run"))
+        done = run("eval", self.path("run"), "--limit", "60", "--no-probe", "--json")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertEqual(json.loads(done.out)["features"], 64)
+
     def test_precision(self):
         for kind in "fp16", "bf16":
             args = [*SMALL, "--precision", kind]

@@ -7,6 +7,13 @@
 
 const char *const ctr_stem_names[CTR_STEMS] = {"auto", "cifar", "strided", "imagenet"};
 
+enum ctr_stem ctr_stem_for(enum ctr_stem stem, size_t pixels)
+{
+    if (stem != CTR_STEM_AUTO)
+        return stem;
+    return pixels <= 64 ? CTR_STEM_CIFAR : CTR_STEM_IMAGENET;
+}
+
 const struct ctr_encoder ctr_encoders[] = {
     {.name = "cnn",
      .text = "conv3x3-32, pool, conv3x3-64, pool, dense-64: small, for CPUs and first tries",

@@ -16,6 +16,8 @@ enum ctr_stem {
     CTR_STEMS
 };
 extern const char *const ctr_stem_names[CTR_STEMS];
+/* What auto is for images of this side; others as they are. */
+enum ctr_stem ctr_stem_for(enum ctr_stem stem, size_t pixels);
 
 #define CTR_WIDTH_MAX 32
 struct ctr_encoder_params {

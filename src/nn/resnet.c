@@ -73,9 +73,7 @@ static ctr_tensor *block(ctr_graph *g, const struct network *net, const char *na
 
 static ctr_tensor *stem(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params)
 {
-    enum ctr_stem kind = params->stem;
-    if (kind == CTR_STEM_AUTO)
-        kind = x->dim[1] <= 64 ? CTR_STEM_CIFAR : CTR_STEM_IMAGENET;
+    enum ctr_stem kind = ctr_stem_for(params->stem, x->dim[1]);
     struct ctr_conv_params first = {.out = ctr_width(params, 64), .fan_out = 1};
     first.size = kind == CTR_STEM_IMAGENET ? 7 : 3;
     first.stride = kind == CTR_STEM_CIFAR ? 1 : 2;

@@ -29,7 +29,7 @@ struct ctr_trainer {
     ctr_tensor *z; /* projections of the last step, or NULL */
     ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
     struct ctr_run *run;
-    size_t image_size;
+    size_t image_size, view_size;
     unsigned views; /* of an image */
     double learning_rate, weight_decay, chance;
     struct ctr_schedule schedule;

@@ -33,6 +33,7 @@ struct ctr_train_params {
     const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
     uint64_t limit;      /* images at most; 0: all */
     uint64_t image_size; /* pixels; 0: the data's own */
+    uint64_t view_size;  /* pixels; 0: the images' */
     uint64_t threads;    /* decoding; 0: all processors */
     int stream;          /* keep images off the device */
     const char *encoder, *method, *optimizer; /* optimizer NULL: the encoder's */

@@ -40,8 +40,8 @@ static int resolve(ctr_trainer *t)
 
 static const struct ctr_augment_params *augmentation(const ctr_trainer *t)
 {
-    return t->image_size <= CTR_AUGMENT_SMALL_MAX ? &t->params->augment_small
-                                                  : &t->params->augment_large;
+    return t->view_size <= CTR_AUGMENT_SMALL_MAX ? &t->params->augment_small
+                                                 : &t->params->augment_large;
 }
 
 static int wrong_views(const ctr_trainer *t)
@@ -122,6 +122,7 @@ static int open_data(ctr_trainer *t)
         return rc;
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
+    t->view_size = p->view_size ? (size_t)p->view_size : t->image_size;
     if ((rc = resolve_views(t)) != 0)
         return rc;
     t->steps_per_epoch = n / p->batch;
@@ -173,7 +174,7 @@ static int record(ctr_trainer *t)
         .N = p->batch,
         .V = t->views,
         .encoder = t->encoder,
-        .encoder_params = {.stem = p->stem,
+        .encoder_params = {.stem = ctr_stem_for(p->stem, t->image_size), /* as evaluation has it */
                            .width = p->width,
                            .training = 1,
                            .storage = p->precision},
@@ -187,7 +188,7 @@ static int record(ctr_trainer *t)
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->image_size, t->image_size,
+    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->view_size, t->view_size,
                            augmentation(t));
     io.step = t->batch.step;
     if (t->needs_labels) {

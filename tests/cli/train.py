@@ -189,14 +189,25 @@ class Train(unittest.TestCase):
     def test_stem(self):
         """A stem of stride 2 has a quarter of the work, and eval builds it again."""
         small = ["--encoder", "resnet10", "--width", "0.125", "--image-size", "16", "--limit", "64"]
-        small += ["--batch", "16", "--stem", "strided"]
-        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*small, "--plan", *more).out).group(1))
-                 for more in ([], ["--stem", "cifar"])]
+        small += ["--batch", "16", "--epochs", "1", "--stem"]
+        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*small, stem, "--plan").out).group(1))
+                 for stem in ("strided", "cifar")]
         self.assertLess(flops[0], 0.35 * flops[1])
-        self.train(*small, "--epochs", "1", "--out", self.path("run"))
+        self.train(*small, "strided", "--out", self.path("run"))
         done = run("eval", self.path("run"), "--limit", "60", "--no-probe", "--json")
         self.assertEqual(done.returncode, 0, done.err)
         self.assertEqual(json.loads(done.out)["features"], 64)
+
+    def test_view_size(self):
+        """Views smaller than the images cost less; evaluation sees whole images, by the stem for their size."""
+        images = ["--encoder", "resnet10", "--width", "0.125", "--image-size", "72", "--limit", "64", "--batch", "16"]
+        images += ["--augment", "small"]
+        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*images, "--plan", *more).out).group(1))
+                 for more in ([], ["--view-size", "36"])]
+        self.assertLess(flops[1], 0.5 * flops[0])
+        self.train(*images, "--view-size", "36", "--epochs", "1", "--out", self.path("run"))
+        done = run("eval", self.path("run"), "--limit", "60", "--no-probe", "--json")
+        self.assertEqual(done.returncode, 0, done.err)
 
     def test_precision(self):
         for kind in "fp16", "bf16":

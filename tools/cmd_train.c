@@ -190,6 +190,9 @@ static void say_start(ctr_trainer *t, uint64_t batch)
               d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
+    if (ctr_trainer_held_out(t))
+        term_note("one image in five, told by name, is left out for `clcontrast eval`, since the method "
+                  "sees labels");
     if (d->n % batch)
         term_note("each epoch leaves out %zu images, others each time: batches are full",
                   (size_t)(d->n % batch));

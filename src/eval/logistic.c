@@ -49,7 +49,7 @@ static int record(struct logistic *o, ctr_dev *dev)
     o->label = ctr_graph_input(o->g, "labels", CTR_I32, 1, &o->rows);
     ctr_tensor *w = ctr_graph_param(o->g, "weight", 2, (size_t[]){K, D}, zero, 0);
     ctr_tensor *b = ctr_graph_param(o->g, "bias", 1, &K, zero, 0);
-    o->loss = ctr_softmax_xent(o->g, ctr_dense(o->g, o->x, w, b, 0), o->label);
+    o->loss = ctr_softmax_xent(o->g, ctr_dense(o->g, o->x, w, b, 0), o->label, 0);
     ctr_graph_keep(o->loss);
     CTR_TRY(ctr_graph_backward(o->g, o->loss, NULL));
     CTR_TRY(ctr_graph_plan(o->g, NULL));

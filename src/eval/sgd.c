@@ -39,7 +39,7 @@ static int record(struct probe *p, ctr_dev *dev)
     p->scalars = ctr_graph_input(p->g, "scalars", CTR_F32, 1, (size_t[]){2});
     ctr_tensor *w = ctr_graph_param(p->g, "weight", 2, (size_t[]){K, D}, zero, 0);
     ctr_tensor *b = ctr_graph_param(p->g, "bias", 1, &K, zero, CTR_PARAM_NO_DECAY);
-    ctr_tensor *loss = ctr_softmax_xent(p->g, ctr_dense(p->g, p->x, w, b, 0), p->label);
+    ctr_tensor *loss = ctr_softmax_xent(p->g, ctr_dense(p->g, p->x, w, b, 0), p->label, 0);
     CTR_TRY(ctr_graph_backward(p->g, loss, NULL));
     CTR_TRY(adamw->record(p->g, p->scalars, 0.0f, option));
     CTR_TRY(ctr_graph_plan(p->g, NULL));

@@ -17,6 +17,7 @@ struct ctr_method_io {
     size_t N;
     unsigned V;
     ctr_tensor *label; /* i32[N], the images' classes; NULL unless the method needs labels */
+    unsigned classes;  /* how many there are; 0 without labels */
     ctr_tensor *step;  /* u32[4] of data/batch.h: [3] is the number of this step, from 1 */
     uint64_t steps;    /* of the whole run */
     const struct ctr_encoder *encoder;

@@ -149,9 +149,9 @@ ctr_tensor *ctr_mean(ctr_graph *g, ctr_tensor *x, float scale, float offset);
 /* y = rows [first, first + n) of x, its first dimension. */
 ctr_tensor *ctr_take_rows(ctr_graph *g, ctr_tensor *x, size_t first, size_t n);
 
-/* Mean over n of -log softmax(x[N,K])_n,label(n), a scalar; label: whole numbers (CTR_I32) [N]. One
- * outside [0, K) makes the loss NaN. */
-ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label);
+/* Mean over n of -sum_k t_nk log softmax(x[N,K])_nk, a scalar; t_nk = (1 - smoothing) [k == label_n] +
+ * smoothing / K; label: whole numbers (CTR_I32) [N]. One outside [0, K) makes the loss NaN. */
+ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label, float smoothing);
 /* A scalar of the same node: the share of rows whose largest logit (the first among equals) is the
  * label's. */
 ctr_tensor *ctr_softmax_xent_accuracy(ctr_tensor *loss);

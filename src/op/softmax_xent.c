@@ -1,7 +1,11 @@
-/* softmax_xent.c -- softmax cross-entropy with whole labels: loss = mean_n (lse_n - x_n,label),
- * also the share of rows whose largest logit (the first, among equals) is the label's; dx_nk =
- * dloss / N (e^(x_nk - lse_n) - [k == label]). */
+/* softmax_xent.c -- softmax cross-entropy with whole labels: loss = mean_n (lse_n - sum_k t_nk x_nk),
+ * t_nk = (1 - smoothing) [k == label] + smoothing / K, also the share of rows whose largest logit (the
+ * first, among equals) is the label's; dx_nk = dloss / N (e^(x_nk - lse_n) - t_nk). */
 #include "op/rowgroup.h"
+
+struct attr {
+    float smoothing;
+};
 
 static int prepare(ctr_graph *g, ctr_node *node)
 {
@@ -34,7 +38,7 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, int group)
     ctr_tensor *x = node->in[0], *label = node->in[1], *lse = node->out[2];
     struct ctr_launch_spec spec = {.file = "op/softmax_xent.cl",
                                    .kernel = "softmax_xent_fwd",
-                                   .n_args = 8,
+                                   .n_args = 9,
                                    .flops = 5.0 * (double)x->count,
                                    .bytes = (double)x->bytes};
     spec.args[0] = CTR_BUF(lse->buf);
@@ -42,9 +46,10 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, int group)
     spec.args[2] = CTR_BUF(node->scratch->next->buf);
     spec.args[3] = CTR_BUF(x->buf);
     spec.args[4] = CTR_BUF(label->buf);
-    spec.args[5] = CTR_U64(x->dim[0]);
-    spec.args[6] = CTR_I32(x->dim[1]);
-    spec.args[7] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, x->dim[0], x->dim[1]));
+    spec.args[5] = CTR_F32(((const struct attr *)node->attr)->smoothing);
+    spec.args[6] = CTR_U64(x->dim[0]);
+    spec.args[7] = CTR_I32(x->dim[1]);
+    spec.args[8] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, x->dim[0], x->dim[1]));
     int rc = ctr_emit(g, &spec);
     return rc != 0 ? rc : emit_mean(g, node, group);
 }
@@ -64,15 +69,16 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
     ctr_tensor *x = node->in[1], *dx = node->out[0];
     struct ctr_launch_spec spec = {.file = "op/softmax_xent.cl",
                                    .kernel = "softmax_xent_bwd",
-                                   .n_args = 8,
+                                   .n_args = 9,
                                    .flops = 4.0 * (double)x->count,
                                    .bytes = 2.0 * (double)x->bytes};
     spec.args[0] = CTR_BUF(dx->buf);
     for (unsigned i = 0; i < 4; i++) /* dloss, x, label, lse */
         spec.args[1 + i] = CTR_BUF(node->in[i]->buf);
-    spec.args[5] = CTR_U64(x->dim[0]);
-    spec.args[6] = CTR_I32(x->dim[1]);
-    spec.args[7] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, x->dim[0], x->dim[1]));
+    spec.args[5] = CTR_F32(((const struct attr *)node->attr)->smoothing);
+    spec.args[6] = CTR_U64(x->dim[0]);
+    spec.args[7] = CTR_I32(x->dim[1]);
+    spec.args[8] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, x->dim[0], x->dim[1]));
     return ctr_emit(g, &spec);
 }
 
@@ -101,7 +107,7 @@ static int softmax_xent_grad(ctr_graph *g, ctr_node *node)
     ctr_tensor *in[] = {loss->grad, x, node->in[1], node->out[2]};
     if (!loss->grad || !ctr_needs_grad(x))
         return 0;
-    ctr_node *bwd = ctr_node_add(g, &softmax_xent_bwd, NULL, 0, 4, in, 0);
+    ctr_node *bwd = ctr_node_add(g, &softmax_xent_bwd, node->attr, sizeof(struct attr), 4, in, 0);
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, 2, x->dim));
 }
 
@@ -115,8 +121,9 @@ static const struct ctr_op softmax_xent = {
             {0}},
 };
 
-ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label)
+ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label, float smoothing)
 {
+    const struct attr attr = {smoothing};
     size_t one = 1;
     ctr_tensor *in[] = {x, label};
     if (x && label &&
@@ -124,7 +131,10 @@ ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label)
          x->dim[0] > INT32_MAX / 2 || x->dim[1] > INT32_MAX / 2))
         return ctr_graph_fail(g, CTR_E_USAGE, "softmax_xent: %s needs one whole label a row",
                               x->name);
-    ctr_node *node = ctr_node_add(g, &softmax_xent, NULL, 0, 2, in, 0);
+    if (!(smoothing >= 0 && smoothing <= 1))
+        return ctr_graph_fail(g, CTR_E_USAGE, "softmax_xent: a smoothing of %g is not in [0, 1]",
+                              (double)smoothing);
+    ctr_node *node = ctr_node_add(g, &softmax_xent, &attr, sizeof attr, 2, in, 0);
     if (!node)
         return NULL;
     ctr_tensor *loss = ctr_node_out(g, node, CTR_F32, 1, &one);

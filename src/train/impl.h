@@ -42,7 +42,7 @@ struct ctr_trainer {
     struct ctr_health health;                    /* of step health_at */
     uint64_t health_at;
     struct ctr_health_watch watch;
-    int has_top1, has_similarity, has_right, needs_labels;
+    int has_top1, has_similarity, has_right, needs_labels, held_out;
     double started, rate;                        /* clock; steps a second, smoothed */
     uint64_t started_at;                         /* step at `started` */
     int stopped;

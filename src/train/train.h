@@ -111,6 +111,9 @@ ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);
 /* What it trains on; skipped images can be listed from it. */
 struct ctr_data *ctr_trainer_data(const ctr_trainer *trainer);
+/* The method sees labels and the data have no test split: a fifth of the images was left out, that on
+ * which evaluate.h tests. */
+int ctr_trainer_held_out(const ctr_trainer *trainer);
 /* Steps done before this process began (resumed), and those of the whole run. */
 uint64_t ctr_trainer_done(const ctr_trainer *trainer);
 uint64_t ctr_trainer_total(const ctr_trainer *trainer);

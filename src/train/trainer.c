@@ -29,7 +29,8 @@ static int resolve(ctr_trainer *t)
     if (!(t->optim = ctr_optim_find(optim)))
         return unknown("optimizer", optim);
     if (p->batch < 2)
-        return ctr_fail(CTR_E_USAGE, "a batch of %llu images has no negatives; it needs at least 2",
+        return ctr_fail(CTR_E_USAGE,
+                        "a batch of %llu image has no others to compare with; it needs at least 2",
                         (unsigned long long)p->batch);
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
@@ -104,15 +105,29 @@ static int check_labels(const ctr_trainer *t)
                     "put the images into a sub-folder per class, or use another --method");
 }
 
+/* A method that sees labels must not see those that the evaluation of data without a test split of their
+ * own tests on (evaluate.h). */
+static int choose_data(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    struct ctr_data_params params = {.path = p->data,
+                                     .image_size = (unsigned)p->image_size,
+                                     .threads = (unsigned)p->threads,
+                                     .max_bad = 0.5,
+                                     .limit = p->limit};
+    int rc = ctr_data_open(&t->data, &params);
+    if (rc != 0 || !t->needs_labels || ctr_data_info(t->data)->has_test)
+        return rc;
+    ctr_data_close(&t->data);
+    t->held_out = 1;
+    params.part = CTR_DATA_KEPT;
+    return ctr_data_open(&t->data, &params);
+}
+
 static int open_data(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
-    int rc =
-        ctr_data_open(&t->data, &(struct ctr_data_params){.path = p->data,
-                                                          .image_size = (unsigned)p->image_size,
-                                                          .threads = (unsigned)p->threads,
-                                                          .max_bad = 0.5,
-                                                          .limit = p->limit});
+    int rc = choose_data(t);
     if (rc != 0)
         return rc;
     rc = ctr_images_open(&t->images, t->dev, t->data, p->stream ? 1 : 0, prepare_progress, t);
@@ -194,6 +209,7 @@ static int record(ctr_trainer *t)
     if (t->needs_labels) {
         t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
         io.label = ctr_batch_labels(g, t->labels, t->source.index);
+        io.classes = ctr_data_info(t->data)->n_classes;
     }
     int rc = ctr_graph_status(g);
     if (rc == 0)
@@ -259,8 +275,9 @@ static void log_start(const ctr_trainer *t)
     snprintf(line, sizeof line, "clcontrast " CTR_VERSION " on %s (%s, driver %s)", caps->name,
              caps->platform, caps->driver);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
-    snprintf(line, sizeof line, "%s: %zu images of %ux%u, %zu skipped, %s", d->path, d->n, d->width,
-             d->height, ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
+    snprintf(line, sizeof line, "%s: %zu images of %ux%u%s, %zu skipped, %s", d->path, d->n,
+             d->width, d->height, t->held_out ? " (others held out by name)" : "",
+             ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     snprintf(
         line, sizeof line,
@@ -360,6 +377,11 @@ const ctr_graph *ctr_trainer_graph(const ctr_trainer *t)
 struct ctr_data *ctr_trainer_data(const ctr_trainer *t)
 {
     return t->data;
+}
+
+int ctr_trainer_held_out(const ctr_trainer *t)
+{
+    return t->held_out;
 }
 
 uint64_t ctr_trainer_done(const ctr_trainer *t)

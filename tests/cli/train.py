@@ -278,6 +278,31 @@ class Train(unittest.TestCase):
         self.train(*SMALL, "--method", "supcon", "--out", self.path("r"))
         self.assertEqual(self.checkpoint("s", 10), self.checkpoint("r", 10))
 
+    def test_supervised(self):
+        self.train("--method", "supervised", "--batch", "32", "--epochs", "6", "--augment", "flip", "--limit",
+                   "960", "--log-steps", "1", "--out", self.path("run"))
+        right = [line["positive_top1"] for line in self.metrics("run")]
+        self.assertGreater(sum(right[-10:]), 2 * sum(right[:10]))
+        for args, code, words in ((["--augment", "flip | none"], 2, "2 pipelines, but 1 view"),
+                                  (["--label-smoothing", "1.1"], 2, "--label-smoothing"),
+                                  (["--data", self.folder_of_images("one")], 7, "of one class only")):
+            done = self.train("--method", "supervised", "--batch", "16", *args, code=code)
+            self.assertIn(words, done.err)
+
+    def test_labels_of_the_test_are_not_seen(self):
+        data = self.folder_of_images("red", "green", "blue")
+        args = ["--data", data, "--batch", "16", "--epochs", "1"]
+        os.remove(os.path.join(data, "red", "bad.jpg"))
+        self.train(*args, "--out", self.path("blind"))
+        done = self.train(*args, "--method", "supervised", "--out", self.path("seeing"))
+        self.assertIn("left out for `clcontrast eval`", done.err)
+        seen = {}
+        for name in "blind", "seeing":
+            with open(self.path(name, "train.log")) as file:
+                seen[name] = int(re.search(r"photos: (\d+) images", file.read()).group(1))
+            result = json.loads(run("eval", self.path(name), "--no-probe", "--json").out)
+            self.assertEqual(seen[name], result["train"] + (name == "blind") * result["test"])
+
     def test_refusals(self):
         os.makedirs(self.path("full"))
         open(self.path("full", "x"), "w").close()

@@ -232,7 +232,7 @@ static void wrong_labels(void **state)
     struct rig r;
     random_rows(x, N, K, 4);
     rig_open(&r, N, K);
-    r.loss = ctr_softmax_xent(r.g, r.z, r.label);
+    r.loss = ctr_softmax_xent(r.g, r.z, r.label, 0);
     rig_build(&r);
     for (int wrong = 0; wrong < 3; wrong++) {
         int32_t label[N] = {0, 18, 3, 15, 16};
@@ -276,7 +276,9 @@ static void refusals(void **state)
     ctr_tensor *two = ctr_graph_input(r.g, "two", CTR_I32, 1, (size_t[]){2});
     refused(ctr_label_mean(r.g, r.z, two), &r, "views of 2 labels");
     rig_open(&r, 5, 3);
-    refused(ctr_softmax_xent(r.g, r.z, r.z), &r, "label");
+    refused(ctr_softmax_xent(r.g, r.z, r.z, 0), &r, "label");
+    rig_open(&r, 5, 3);
+    refused(ctr_softmax_xent(r.g, r.z, r.label, 1.5f), &r, "smoothing of 1.5");
     rig_open(&r, 5, 3);
     refused(ctr_similarity(r.g, r.z, r.z, NAN), &r, "scale");
     rig_open(&r, 5, 3);

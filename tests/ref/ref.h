@@ -106,9 +106,10 @@ void ref_mean_bwd(double *dx, double dy, double scale, size_t n);
 void ref_take_rows_fwd(double *y, const double *x, size_t first, size_t n, size_t row);
 void ref_take_rows_bwd(double *dx, const double *dy, size_t first, size_t n, size_t row);
 
-void ref_softmax_xent_fwd(double *loss, const double *x, const double *label, size_t N, size_t K);
-void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const double *label, size_t N,
+void ref_softmax_xent_fwd(double *loss, const double *x, const double *label, double smoothing, size_t N,
                           size_t K);
+void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const double *label,
+                          double smoothing, size_t N, size_t K);
 void ref_softmax_xent_accuracy(double *share, const double *x, const double *label, size_t N, size_t K);
 
 void ref_sigmoid_fwd(double *y, const double *x, size_t n);

@@ -46,6 +46,8 @@ class Net(nn.Module):
         self.predictor = mlp(dump, "predictor")
         if "prototypes.weight" in dump:
             self.prototypes = nn.Linear(*reversed(dump["prototypes.weight"].shape), bias=False)
+        if "fc.weight" in dump:
+            self.fc = nn.Linear(*reversed(dump["fc.weight"].shape))
 
     def named(self):
         return {n.removeprefix("encoder."): p for n, p in self.named_parameters()}
@@ -249,9 +251,14 @@ def swav(s):
     return mean(F.cross_entropy(scores / 0.1, other) for other in s.others(torch.cat(targets)))
 
 
+def supervised(s):
+    return F.cross_entropy(s.net.fc(s.net.encoder(s.x)), s.labels(), label_smoothing=0.1)
+
+
 METHODS = {f.__name__: f for f in (simclr, margin, triplet, npair, supcon, dcl, dclw, debiased, moco, nnclr, byol, simsiam, barlow, vicreg,
-                                  swav)}
+                                  swav, supervised)}
 PLAIN_LAST = ("simsiam",)
+ONE_VIEW = ("supervised",)
 
 
 def main():
@@ -263,7 +270,7 @@ def main():
     dump = load_file(args.dump)
     Relu.masks = [dump[n] for n in sorted(dump) if n.startswith("mask.")]
     name, _, views = args.method.partition(":")
-    s = Step(dump, name in PLAIN_LAST, int(views or 2))
+    s = Step(dump, name in PLAIN_LAST, int(views or 2 - (name in ONE_VIEW)))
     loss = METHODS[name](s)
     assert Relu.used == len(Relu.masks)
     loss.backward()

@@ -8,10 +8,15 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+/* Defaults, but small queues, and smoothing that does something. */
 static void settle_options(struct step *s, const struct ctr_method *method)
 {
-    for (size_t i = 0; method->options && method->options[i].name; i++)
-        s->option[i] = strcmp(method->options[i].name, "queue") == 0 ? 64 : method->options[i].init;
+    for (size_t i = 0; method->options && method->options[i].name; i++) {
+        const struct ctr_option *o = &method->options[i];
+        s->option[i] = strcmp(o->name, "queue") == 0             ? 64
+                       : strcmp(o->name, "label-smoothing") == 0 ? 0.1
+                                                                 : o->init;
+    }
 }
 
 static int record(struct step *s, const char *encoder, double width, size_t N, size_t H)
@@ -30,6 +35,7 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
         .N = N,
         .V = V,
         .label = method->needs_labels && method->needs_labels(s->option) ? s->label : NULL,
+        .classes = STEP_CLASSES,
         .step = s->number,
         .steps = STEP_TOTAL,
         .encoder = ctr_encoder_find(encoder),
@@ -98,7 +104,7 @@ static int write_inputs(struct step *s)
         s->x[i] = level;
     }
     for (size_t i = 0; i < s->label->count; i++)
-        label[i] = (int32_t)(i % 5);
+        label[i] = (int32_t)(i % STEP_CLASSES);
     CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));
     CTR_TRY(ctr_tensor_write(s->label, label, s->label->bytes));
     CTR_TRY(ctr_tensor_write(s->number, (uint32_t[]){0, 0, 0, STEP_NUMBER}, s->number->bytes));

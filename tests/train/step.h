@@ -6,6 +6,7 @@
 
 #define STEP_NUMBER 3 /* of the run's STEP_TOTAL, from 1 */
 #define STEP_TOTAL  8
+#define STEP_CLASSES 5
 
 struct step {
     ctr_dev *dev;
@@ -22,9 +23,9 @@ struct step {
 };
 
 /* Records forward, backward and after_update of `encoder`, `width` times as wide, under the method
- * with its defaults, but a queue of 64 (head hidden = the encoder's dimension, out 128,
+ * with its defaults, but a queue of 64 and 0.1 of labels smoothed (head hidden = the encoder's dimension, out 128,
  * batch-norm), for N images of H x H, draws parameters from seed 1 and images from seed 2, labels
- * image i as i mod 5, sets shadows to (1 + 0.2 cos k) times value k and rows of a queue to
+ * image i as i mod STEP_CLASSES, sets shadows to (1 + 0.2 cos k) times value k and rows of a queue to
  * directions of cos(i + (i mod 7)), i over all its values, and runs it once. In: all zero but what
  * is said in the struct. */
 int step_run(struct step *s, const char *device, const char *encoder, double width, size_t N,

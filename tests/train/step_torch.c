@@ -79,6 +79,9 @@ static const struct expected vicreg[] = {
 static const struct expected swav[] = {
 #include "fixtures/swav.inc"
     {NULL, 0, 0}};
+static const struct expected supervised[] = {
+#include "fixtures/supervised.inc"
+    {NULL, 0, 0}};
 
 /* With four views of an image: those that take more than two. */
 static const struct expected simclr4[] = {
@@ -128,6 +131,7 @@ static const struct {
     {"barlow", barlow, NULL},
     {"vicreg", vicreg, NULL},
     {"swav", swav, swav4},
+    {"supervised", supervised, NULL},
 };
 
 static size_t find(const struct step *s, const char *name)

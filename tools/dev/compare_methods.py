@@ -21,6 +21,7 @@ TORCH = os.path.join(HERE, "..", "..", "tests", "torch", "methods.py")
 OWN = {"barlow": ["--head-layers", "3", "--head-hidden", "256", "--head-out", "256"],
        "vicreg": ["--head-layers", "3", "--head-hidden", "256", "--head-out", "256"],
        "margin": ["--no-head-bn"]}
+VIEWS = {"supervised": 1}  # of an image; all others 2
 
 
 def output(*command):
@@ -77,7 +78,7 @@ def main():
     print("|---|---|---|---|---|---|---|")
     for name in args.only or methods(program):
         run, last = train(program, name, args.data, args.work, options)
-        row(name, step_error(args.build, name, args.work), round(2 * last["images_per_s"]),
+        row(name, step_error(args.build, name, args.work), round(VIEWS.get(name, 2) * last["images_per_s"]),
             "%.3f" % last["loss"], score(program, run, args.images, "--no-baselines")["trained"])
     result = score(program, run, args.images)
     for name in "untrained", "pixels":

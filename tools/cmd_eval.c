@@ -118,27 +118,10 @@ static int parse_probes(struct ctr_score_params *out, const char *list)
     return 0;
 }
 
-static int parse_labels(struct ctr_score_params *out, const char *text)
+static int parse_labels(struct ctr_few *out, const char *text)
 {
-    char number[32];
-    double percent = 0;
-    unsigned long long n = 0;
-    size_t length = text ? strlen(text) : 0;
-    if (!text)
-        return 0;
-    snprintf(number, sizeof number, "%s", text);
-    if (length < sizeof number && text[length - 1] == '%') {
-        number[length - 1] = '\0';
-        if (ctr_parse_double(number, &percent) == 0 && percent > 0 && percent <= 100) {
-            out->labels_share = percent / 100;
-            return 0;
-        }
-    } else if (ctr_parse_u64(number, &n) == 0 && n > 0) {
-        out->labels_per_class = (size_t)n;
-        return 0;
-    }
-    return ctr_hint(ctr_fail(CTR_E_USAGE, "--labels: '%s' is no number of labels", text),
-                    "a share of the training images (1%%), or images of each class (10)");
+    int rc = text ? ctr_few_parse(out, text) : 0;
+    return rc ? ctr_fail_in(rc, "--labels") : 0;
 }
 
 static int parse(struct ctr_score_params *out, const struct eval_options *o)
@@ -147,7 +130,7 @@ static int parse(struct ctr_score_params *out, const struct eval_options *o)
     if (rc == 0 && !o->no_probe)
         rc = parse_probes(out, o->probe);
     if (rc == 0)
-        rc = parse_labels(out, o->labels);
+        rc = parse_labels(&out->labels, o->labels);
     out->draws = (size_t)o->draws;
     if (rc == 0 && out->n_knn + out->n_probes == 0)
         rc = ctr_fail(CTR_E_USAGE, "neither --knn nor --probe leaves anything to do");
@@ -246,7 +229,7 @@ static void print_words(const struct ctr_evaluation *e, const struct ctr_score_p
                      e->trained.probe[i].penalty);
         sentence(text);
     }
-    if (p->labels_share > 0 || p->labels_per_class > 0) {
+    if (p->labels.share > 0 || p->labels.per_class > 0) {
         snprintf(text, sizeof text, "labels: of %zu training images only, as many of each class; no "
                  "other training image is seen by any protocol", e->trained.n_train);
         sentence(text);

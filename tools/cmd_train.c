@@ -24,6 +24,11 @@ static const struct opt run_rows[] = {
         .help = "new directory for configuration, metrics and checkpoints"),
     ROW(STR, resume, .name = "resume", .metavar = "RUN",
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
+    ROW(STR, init, .name = "init", .metavar = "MODEL", .shown = "drawn at random",
+        .help = "weights to start from: the encoder, and heads that fit, of a run or a safetensors file"),
+    ROW(STR, labels, .name = "labels", .metavar = "N", .shown = "all",
+        .help = "for methods that need labels: those of a few images only, as many of each class, drawn "
+                "by the seed: 1% of all, or 10 of each class"),
     ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
         .max = 1e6, .help = "passes over the images"),
     ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
@@ -190,6 +195,8 @@ static void say_start(ctr_trainer *t, uint64_t batch)
               d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
+    if (ctr_trainer_start(t))
+        term_note("%s", ctr_trainer_start(t));
     if (ctr_trainer_held_out(t))
         term_note("one image in five, told by name, is left out for `clcontrast eval`, since the method "
                   "sees labels");

@@ -156,11 +156,11 @@ out:
     return rc;
 }
 
-/* A data set is found again from any directory: its path, also that of DRIVER:PATH, is kept from
+/* What is read is found again from any directory: its path, also that of DRIVER:PATH, is kept from
  * the root. What is not there is left as it is: the reader will say. */
-static int absolute_data(struct train_command *c)
+static int absolute(const char **name, struct train_command *c)
 {
-    const char *data = c->o.data, *colon = data ? strchr(data, ':') : NULL;
+    const char *data = *name, *colon = data ? strchr(data, ':') : NULL;
     char *path = data ? realpath(data, NULL) : NULL;
     struct ctr_str full = {0};
     if (!path && colon && colon[1] && (path = realpath(colon + 1, NULL)) != NULL)
@@ -170,15 +170,17 @@ static int absolute_data(struct train_command *c)
     ctr_str_add(&full, path, strlen(path));
     free(path);
     if (!full.failed)
-        c->o.data = ctr_arena_strdup(&c->arena, full.s);
-    int failed = full.failed || !c->o.data;
+        *name = ctr_arena_strdup(&c->arena, full.s);
+    int failed = full.failed || !*name;
     ctr_str_free(&full);
     return failed ? CTR_E_FAIL : 0;
 }
 
 int train_settle(struct train_command *c)
 {
-    int rc = absolute_data(c);
+    int rc = absolute(&c->o.data, c);
+    if (rc == 0)
+        rc = absolute(&c->o.init, c);
     if (rc == 0 &&
         ctr_method_find(c->o.method)) /* else its options are not there; the trainer will say */
         rc = recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data));
@@ -234,6 +236,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .weight_decay = o->weight_decay,
         .warmup_epochs = o->warmup,
         .schedule = (enum ctr_schedule_kind)o->schedule,
+        .init = o->init,
         .out = o->plan ? NULL : o->out,
         .resume = o->resume && !o->plan,
         .checkpoint_steps = o->checkpoint_steps,
@@ -250,7 +253,10 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     };
     memcpy(p->method_option, c->method.value, sizeof p->method_option);
     memcpy(p->optim_option, c->optim.value, sizeof p->optim_option);
-    int rc = tune_when(p, o->tune);
+    int rc = o->labels ? ctr_few_parse(&p->labels, o->labels) : 0;
+    if (rc != 0)
+        return ctr_fail_in(rc, "--labels");
+    rc = tune_when(p, o->tune);
     if (rc == 0)
         rc = augment_params(&p->augment_small, &c->augment, CTR_AUGMENT_SMALL_MAX);
     return rc ? rc : augment_params(&p->augment_large, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);

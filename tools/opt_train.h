@@ -13,7 +13,7 @@
 /* What the tables of opt_train.c, cmd_train.c and cmd_tune.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe, *tune;
+        *recipe, *tune, *init, *labels;
     uint64_t limit, image_size, view_size, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, head_bn, stem, precision, math, recompute, schedule, profile, plan, sync;

@@ -1,5 +1,5 @@
-/* choose.c -- which images of a source are used: a part of them, and of these at most so many.
- * In: a source that is open. Out: numbers of images, rising. Nothing depends on the machine or on
+/* choose.c -- which images of a source are used: a part of them, of these at most so many, and of these
+ * as many of each class. In: a source that is open. Out: numbers of images, rising. Nothing depends on the machine or on
  * the other images but the choice under a limit. */
 #include "base/rng.h"
 #include "data/source.h"
@@ -47,23 +47,53 @@ static int choose_limited(uint32_t *item, size_t limit, size_t n)
     return 0;
 }
 
-int ctr_source_choose(uint32_t **out, size_t *limit, const struct ctr_source *s,
-                      enum ctr_data_part part)
+/* Of the n items as many labelled ones of each class. */
+static int choose_few(uint32_t *item, size_t *n, const struct ctr_source *s,
+                      const struct ctr_data_params *params)
 {
+    int rc = 0;
+    size_t m = 0;
+    unsigned classes = (unsigned)s->n_classes;
+    uint32_t *row = ctr_alloc(*n, sizeof *row);
+    int32_t *label = ctr_alloc(*n, sizeof *label);
+    if (!row || !label)
+        CTR_TRY(CTR_E_FAIL);
+    for (size_t i = 0; i < *n; i++)
+        if (s->labels[item[i]] >= 0) {
+            item[m] = item[i];
+            label[m++] = s->labels[item[i]];
+        }
+    if (m == 0)
+        CTR_TRY(ctr_fail(CTR_E_DATA, "'%s' has no labels to choose from", s->path));
+    CTR_TRY(ctr_few_choose(row, n, label, m, classes, ctr_few_per_class(&params->few, m, classes),
+                           params->few_seed));
+    for (size_t i = 0; i < *n; i++)
+        item[i] = item[row[i]]; /* row[i] >= i */
+out:
+    free(label);
+    free(row);
+    return rc;
+}
+
+int ctr_source_choose(uint32_t **out, size_t *n, const struct ctr_source *s,
+                      const struct ctr_data_params *params)
+{
+    int rc = 0;
     uint32_t *item = ctr_alloc(s->n, sizeof *item);
     if (!item)
         return CTR_E_FAIL;
-    size_t n = choose_part(item, s, part);
-    int rc = 0;
-    if (n == 0)
+    size_t m = choose_part(item, s, params->part);
+    if (m == 0)
         CTR_TRY(
             ctr_fail(CTR_E_DATA, "'%s' has too few images to hold some out for testing", s->path));
-    if (*limit != 0 && *limit < n) {
-        CTR_TRY(choose_limited(item, *limit, n));
-        n = *limit;
+    if (params->limit != 0 && params->limit < m) {
+        CTR_TRY(choose_limited(item, params->limit, m));
+        m = params->limit;
     }
+    if (params->few.per_class > 0 || params->few.share > 0)
+        CTR_TRY(choose_few(item, &m, s, params));
     *out = item;
-    *limit = n;
+    *n = m;
     return 0;
 out:
     free(item);

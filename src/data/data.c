@@ -142,18 +142,19 @@ static int choose_split(struct ctr_source *s, const char *name)
     return ctr_hint(CTR_E_USAGE, "train, test, all, unlabeled");
 }
 
-static int choose_items(struct ctr_data *d, enum ctr_data_part part, size_t limit)
+static int choose_items(struct ctr_data *d, const struct ctr_data_params *params)
 {
-    int rc = ctr_source_choose(&d->item, &limit, &d->src, part);
+    size_t n = 0;
+    int rc = ctr_source_choose(&d->item, &n, &d->src, params);
     if (rc != 0)
         return rc;
-    d->info.n = d->n_found = limit;
-    d->names = ctr_alloc(limit, sizeof *d->names);
-    d->labels = ctr_alloc(limit, sizeof *d->labels);
-    d->bad = ctr_alloc(limit, sizeof *d->bad);
+    d->info.n = d->n_found = n;
+    d->names = ctr_alloc(n, sizeof *d->names);
+    d->labels = ctr_alloc(n, sizeof *d->labels);
+    d->bad = ctr_alloc(n, sizeof *d->bad);
     if (!d->names || !d->labels || !d->bad)
         return CTR_E_FAIL;
-    for (size_t i = 0; i < limit; i++) {
+    for (size_t i = 0; i < n; i++) {
         d->names[i] = d->src.names[d->item[i]];
         d->labels[i] = d->src.labels[d->item[i]];
     }
@@ -210,7 +211,7 @@ int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
     CTR_TRY(d->src.driver->open(&d->src));
     if (d->src.n == 0)
         CTR_TRY(ctr_fail(CTR_E_DATA, "no images in '%s'", d->src.path));
-    CTR_TRY(choose_items(d, params->part, params->limit));
+    CTR_TRY(choose_items(d, params));
     CTR_TRY(hash_items(d));
     unsigned size = params->image_size ? params->image_size : default_size(&d->src);
     d->info.driver = d->src.driver->name;

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/few.h"
 
 struct ctr_data;
 struct ctr_loader;
@@ -40,7 +41,9 @@ struct ctr_data_params {
     double max_bad;      /* tolerated fraction of bad images; 0: 0.05, negative: none */
     enum ctr_data_part part; /* before the limit */
     size_t limit;            /* use a fixed random choice of this many images, in order; 0: all */
-    uint64_t seed;           /* of the drawn shapes */
+    struct ctr_few few;      /* of these, as many labelled images of each class; {0}: all */
+    uint64_t few_seed;
+    uint64_t seed; /* of the drawn shapes */
 };
 
 /* Borrowed from the data set. n, labels and names change only in ctr_data_each/_read_all. */

@@ -56,10 +56,10 @@ extern const struct ctr_data_driver ctr_driver_shapes, ctr_driver_cifar10, ctr_d
 int ctr_source_add(struct ctr_source *source, const char *name, uint64_t bytes, int32_t label);
 int ctr_source_add_class(struct ctr_source *source, const char *name);
 int ctr_source_skip(struct ctr_source *source, const char *path, const char *reason);
-/* Numbers of the images in use, rising, in a new array freed with free(): of `part`, and of these at
- * most *limit (0: all), which becomes how many there are. */
-int ctr_source_choose(uint32_t **items, size_t *limit, const struct ctr_source *source,
-                      enum ctr_data_part part);
+/* Numbers of the images in use, rising, in a new array freed with free(), *n of them: of params->part,
+ * of these at most params->limit, and of these params->few. */
+int ctr_source_choose(uint32_t **items, size_t *n, const struct ctr_source *source,
+                      const struct ctr_data_params *params);
 /* Records CTR_E_DATA: this source has no such split. */
 int ctr_source_no_split(const struct ctr_source *source, const char *there_are);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "data/few.h"
 
 void ctr_features_drop_unlabelled(struct ctr_features *f)
 {
@@ -27,33 +27,6 @@ void ctr_features_free(struct ctr_features *f)
     *f = (struct ctr_features){0};
 }
 
-enum { DRAW_SPLIT, DRAW_FEW };
-
-/* Rows in a random order, drawn for each class alone: rank[i] is row i's place among its class's n. */
-static int draw(uint32_t *rank, size_t *n_of, const struct ctr_features *f, unsigned classes,
-                uint64_t seed, uint32_t what)
-{
-    size_t *start = ctr_alloc(classes, sizeof *start);
-    uint32_t *perm = ctr_alloc(f->n, sizeof *perm);
-    if (start && perm) {
-        memset(n_of, 0, classes * sizeof *n_of);
-        for (size_t i = 0; i < f->n; i++)
-            n_of[f->label[i]]++;
-        for (size_t k = 0, at = 0; k < classes; at += n_of[k++]) {
-            struct ctr_rng rng;
-            start[k] = at;
-            ctr_rng_init(&rng, seed, CTR_RNG_LABELS, (uint32_t)k, what);
-            ctr_rng_permutation(&rng, perm + at, (uint32_t)n_of[k]);
-        }
-        for (size_t i = 0; i < f->n; i++)
-            rank[i] = perm[start[f->label[i]]++];
-    }
-    int rc = start && perm ? 0 : CTR_E_FAIL;
-    free(perm);
-    free(start);
-    return rc;
-}
-
 int ctr_features_split(uint32_t *order, size_t *n_fit, const struct ctr_features *f,
                        unsigned classes, uint64_t seed)
 {
@@ -63,7 +36,7 @@ int ctr_features_split(uint32_t *order, size_t *n_fit, const struct ctr_features
     size_t *n_of = ctr_alloc(classes, sizeof *n_of);
     if (!rank || !n_of)
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(draw(rank, n_of, f, classes, seed, DRAW_SPLIT));
+    CTR_TRY(ctr_few_rank(rank, n_of, f->label, f->n, classes, seed, CTR_DRAW_HELD));
     for (size_t i = 0; i < f->n; i++)
         if (rank[i] < n_of[f->label[i]] / 5)
             order[--held] = (uint32_t)i;
@@ -81,29 +54,23 @@ int ctr_features_few(struct ctr_features *out, const struct ctr_features *f, uns
 {
     int rc = 0;
     struct ctr_features few = {.D = f->D};
-    uint32_t *rank = ctr_alloc(f->n, sizeof *rank);
-    size_t *n_of = ctr_alloc(classes, sizeof *n_of), n = 0;
-    if (!rank || !n_of)
-        CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(draw(rank, n_of, f, classes, seed, DRAW_FEW));
-    for (size_t i = 0; i < f->n; i++)
-        n += rank[i] < per_class;
-    few.x = ctr_alloc(n * f->D, sizeof *few.x);
-    few.label = ctr_alloc(n, sizeof *few.label);
+    uint32_t *row = ctr_alloc(f->n, sizeof *row);
+    if (!row)
+        return CTR_E_FAIL;
+    CTR_TRY(ctr_few_choose(row, &few.n, f->label, f->n, classes, per_class, seed));
+    few.x = ctr_alloc(few.n * f->D, sizeof *few.x);
+    few.label = ctr_alloc(few.n, sizeof *few.label);
     if (!few.x || !few.label)
         CTR_TRY(CTR_E_FAIL);
-    for (size_t i = 0; i < f->n; i++) {
-        if (rank[i] >= per_class)
-            continue;
-        memcpy(few.x + few.n * f->D, f->x + i * f->D, f->D * sizeof *f->x);
-        few.label[few.n++] = f->label[i];
+    for (size_t i = 0; i < few.n; i++) {
+        memcpy(few.x + i * f->D, f->x + row[i] * f->D, f->D * sizeof *f->x);
+        few.label[i] = f->label[row[i]];
     }
     *out = few;
     few = (struct ctr_features){0};
 out:
     ctr_features_free(&few);
-    free(n_of);
-    free(rank);
+    free(row);
     return rc;
 }
 

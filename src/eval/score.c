@@ -45,14 +45,6 @@ out:
     return rc;
 }
 
-static size_t labels_per_class(const struct scoring *s)
-{
-    double n = s->params->labels_share * (double)s->train->n / s->classes;
-    if (s->params->labels_per_class > 0)
-        return s->params->labels_per_class;
-    return s->params->labels_share > 0 ? (size_t)fmax(1, floor(n + 0.5)) : 0;
-}
-
 static void sum_up(struct ctr_score *out, const double *share, size_t stride, size_t draws)
 {
     double sum = 0, square = 0;
@@ -67,7 +59,8 @@ static void sum_up(struct ctr_score *out, const double *share, size_t stride, si
 static int all_draws(struct ctr_scores *out, struct scoring *s, size_t draws, uint64_t seed)
 {
     const struct ctr_score_params *p = s->params;
-    size_t per_class = labels_per_class(s), columns = p->n_knn + p->n_probes;
+    size_t per_class = ctr_few_per_class(&p->labels, s->train->n, s->classes);
+    size_t columns = p->n_knn + p->n_probes;
     for (size_t r = 0; r < draws; r++) {
         struct ctr_features few = {0};
         int rc = 0;

@@ -2,6 +2,7 @@
 #ifndef CTR_EVAL_SCORE_H
 #define CTR_EVAL_SCORE_H
 
+#include "data/few.h"
 #include "eval/eval.h"
 
 #define CTR_SCORES_MAX 16 /* of each kind */
@@ -10,10 +11,7 @@ struct ctr_score_params {
     struct ctr_knn knn[CTR_SCORES_MAX];
     enum ctr_probe probe[CTR_SCORES_MAX];
     size_t n_knn, n_probes;
-    /* Few labels: so many images of each class, or, when that is 0, a share of all, the same number of
-     * each class and at least one; both 0: all. They are all that any protocol sees. */
-    size_t labels_per_class;
-    double labels_share;
+    struct ctr_few labels; /* {0}: all; they are all that any protocol sees */
     /* With 2 or more: draws of the labels, of the part to choose on and of the order of training, each
      * with a seed of its own. 0 stands for 1. */
     size_t draws;

@@ -1,6 +1,6 @@
 /* margin.c -- pairwise (Siamese) contrastive loss with a margin: rows that belong together are drawn
  * together, others are pushed apart up to the margin.
- * In: views[V*N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the projections, not
+ * In: views[V*N,H,W,3], with --by-class label[N]. Out: with d_ij the distances of the projections, not
  * normalised,
  *     1/2 mean_same d_ij^2 + 1/2 mean_other max(margin - d_ij, 0)^2
  * over all pairs of rows of the batch: what as many same as other pairs, drawn at random, give in the
@@ -8,17 +8,17 @@
  * Hadsell, Chopra, LeCun, "Dimensionality reduction by learning an invariant mapping", CVPR 2006. */
 #include "method/method.h"
 
-enum { MARGIN, LABELS };
+enum { MARGIN, BY_CLASS };
 
 static const struct ctr_option options[] = {
     [MARGIN] = {"margin", "M", 1, 0.001, 1000, "distance up to which others are pushed"},
-    [LABELS] = {"labels", "0|1", 0, 0, 1, "pairs by the images' classes, not by image"},
+    [BY_CLASS] = {"by-class", "0|1", 0, 0, 1, "pairs by the images' classes, not by image"},
     {0},
 };
 
 static int needs_labels(const double *option)
 {
-    return option[LABELS] != 0;
+    return option[BY_CLASS] != 0;
 }
 
 static int build(struct ctr_method_io *io)

@@ -1,5 +1,5 @@
 /* triplet.c -- triplet loss: a row's positive is to be nearer than its negatives by a margin.
- * In: views[V*N,H,W,3], with --labels label[N]. Out: with d_ij the distances of the normalised
+ * In: views[V*N,H,W,3], with --by-class label[N]. Out: with d_ij the distances of the normalised
  * projections, the mean over triplets of
  *     max(margin + d_ip - d_in, 0).
  * Semi-hard: of all i and p that belong together, with n the nearest other beyond p, or the farthest
@@ -8,18 +8,18 @@
  * loss", arXiv:1703.07737). Together are the views of an image, or with labels the rows of a class. */
 #include "method/method.h"
 
-enum { MARGIN, HARD, LABELS };
+enum { MARGIN, HARD, BY_CLASS };
 
 static const struct ctr_option options[] = {
     [MARGIN] = {"margin", "M", 0.2, 0.001, 2, "by which a negative is to be farther"},
     [HARD] = {"hard", "0|1", 0, 0, 1, "the hardest triplet of each row, not all semi-hard ones"},
-    [LABELS] = {"labels", "0|1", 0, 0, 1, "positives by the images' classes, not by image"},
+    [BY_CLASS] = {"by-class", "0|1", 0, 0, 1, "positives by the images' classes, not by image"},
     {0},
 };
 
 static int needs_labels(const double *option)
 {
-    return option[LABELS] != 0;
+    return option[BY_CLASS] != 0;
 }
 
 static int build(struct ctr_method_io *io)

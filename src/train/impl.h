@@ -3,6 +3,7 @@
 #ifndef CTR_TRAIN_IMPL_H
 #define CTR_TRAIN_IMPL_H
 
+#include "base/str.h"
 #include "data/batch.h"
 #include "data/images.h"
 #include "eval/health.h"
@@ -29,6 +30,7 @@ struct ctr_trainer {
     ctr_tensor *z; /* projections of the last step, or NULL */
     ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
     struct ctr_run *run;
+    struct ctr_str start; /* what was taken from params->init */
     size_t image_size, view_size;
     unsigned views; /* of an image */
     double learning_rate, weight_decay, chance;
@@ -56,6 +58,9 @@ int ctr_trainer_choices(char **list, ctr_trainer *t);
 int ctr_trainer_keep_choices(ctr_trainer *t);
 /* Those that the ops would not have taken by themselves go into train.log. */
 void ctr_trainer_log_choices(const ctr_trainer *t);
+
+/* start.c: weights of params->init. */
+int ctr_trainer_start_from(ctr_trainer *t);
 
 /* state.c: the trainer's state as a checkpoint of its run, and back from the newest one. */
 int ctr_state_save(ctr_trainer *t);

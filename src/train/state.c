@@ -106,6 +106,14 @@ out:
     return rc;
 }
 
+int ctr_state_same(const struct ctr_store_entry *e, const struct ctr_st_tensor *tensor)
+{
+    int same = tensor->dtype == CTR_ST_F32 && tensor->rank == e->rank;
+    for (unsigned k = 0; same && k < e->rank; k++)
+        same = tensor->dims[k] == e->dim[k];
+    return same;
+}
+
 static int restore_one(ctr_store *store, const struct ctr_st *st, size_t i,
                        enum ctr_store_part part)
 {
@@ -115,10 +123,7 @@ static int restore_one(ctr_store *store, const struct ctr_st *st, size_t i,
     const struct ctr_st_tensor *t = ctr_st_find(st, name);
     if (!t)
         return ctr_fail(CTR_E_MODEL, "the checkpoint has no tensor '%s'", name);
-    int same = t->dtype == CTR_ST_F32 && t->rank == e->rank;
-    for (unsigned k = 0; same && k < e->rank; k++)
-        same = t->dims[k] == e->dim[k];
-    if (!same)
+    if (!ctr_state_same(e, t))
         return ctr_fail(CTR_E_MODEL, "tensor '%s' of the checkpoint has another shape", name);
     return ctr_store_write(store, i, part, t->data);
 }

@@ -10,4 +10,7 @@
  * tensor that is missing or has another shape; tensors that the store does not know are ignored. */
 int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moments);
 
+/* Whether the tensor has the entry's shape and is fp32. */
+int ctr_state_same(const struct ctr_store_entry *e, const struct ctr_st_tensor *tensor);
+
 #endif

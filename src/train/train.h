@@ -13,6 +13,7 @@
 
 #include "base/option.h"
 #include "data/augment.h"
+#include "data/few.h"
 #include "eval/health.h"
 #include "graph/graph.h"
 #include "nn/nn.h"
@@ -32,6 +33,7 @@ enum ctr_tune_when {
 struct ctr_train_params {
     const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
     uint64_t limit;      /* images at most; 0: all */
+    struct ctr_few labels; /* for methods that need them: of as many of each class only; {0}: all */
     uint64_t image_size; /* pixels; 0: the data's own */
     uint64_t view_size;  /* pixels; 0: the images' */
     uint64_t threads;    /* decoding; 0: all processors */
@@ -56,6 +58,7 @@ struct ctr_train_params {
     /* for views up to CTR_AUGMENT_SMALL_MAX pixels, and above */
     struct ctr_augment_params augment_small, augment_large;
     const char *out;          /* run directory */
+    const char *init;         /* run or safetensors file whose weights it starts from; NULL: drawn */
     int resume;               /* go on from the newest checkpoint of `out` */
     uint64_t checkpoint_steps; /* also every so many steps; 0: at the end of each epoch only */
     uint64_t log_steps;       /* metrics every so many steps */
@@ -111,6 +114,8 @@ ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);
 /* What it trains on; skipped images can be listed from it. */
 struct ctr_data *ctr_trainer_data(const ctr_trainer *trainer);
+/* A line that tells what was taken from params->init; NULL: nothing was, as in a run that goes on. */
+const char *ctr_trainer_start(const ctr_trainer *trainer);
 /* The method sees labels and the data have no test split: a fifth of the images was left out, that on
  * which evaluate.h tests. */
 int ctr_trainer_held_out(const ctr_trainer *trainer);

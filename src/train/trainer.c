@@ -34,8 +34,12 @@ static int resolve(ctr_trainer *t)
                         (unsigned long long)p->batch);
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
-    t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
     t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
+    if ((p->labels.share > 0 || p->labels.per_class > 0) && !t->needs_labels)
+        return ctr_hint(ctr_fail(CTR_E_USAGE, "the method %s uses no labels, so they cannot be few",
+                                 t->method->name),
+                        "--limit takes fewer images");
+    t->weight_decay = p->weight_decay >= 0 ? p->weight_decay : t->encoder->weight_decay;
     return 0;
 }
 
@@ -114,7 +118,9 @@ static int choose_data(ctr_trainer *t)
                                      .image_size = (unsigned)p->image_size,
                                      .threads = (unsigned)p->threads,
                                      .max_bad = 0.5,
-                                     .limit = p->limit};
+                                     .limit = p->limit,
+                                     .few = p->labels,
+                                     .few_seed = p->seed};
     int rc = ctr_data_open(&t->data, &params);
     if (rc != 0 || !t->needs_labels || ctr_data_info(t->data)->has_test)
         return rc;
@@ -287,6 +293,8 @@ static void log_start(const ctr_trainer *t)
         (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
+    if (t->start.s)
+        ctr_run_log(t->run, CTR_LOG_INFO, t->start.s);
     ctr_trainer_log_choices(t);
 }
 
@@ -316,6 +324,8 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
     CTR_TRY(build(t));
     if (params->resume)
         CTR_TRY(ctr_state_load(t));
+    if (params->init && t->done == 0)
+        CTR_TRY(ctr_trainer_start_from(t));
     if (t->run) {
         CTR_TRY(ctr_run_begin(t->run, t->done));
         log_start(t);
@@ -358,6 +368,7 @@ void ctr_trainer_destroy(ctr_trainer **trainer)
     ctr_data_close(&t->data);
     ctr_dev_destroy(&t->dev);
     ctr_run_close(&t->run);
+    ctr_str_free(&t->start);
     free(t->order);
     free(t->rates);
     free(t);
@@ -377,6 +388,11 @@ const ctr_graph *ctr_trainer_graph(const ctr_trainer *t)
 struct ctr_data *ctr_trainer_data(const ctr_trainer *t)
 {
     return t->data;
+}
+
+const char *ctr_trainer_start(const ctr_trainer *t)
+{
+    return t->start.s;
 }
 
 int ctr_trainer_held_out(const ctr_trainer *t)

@@ -163,7 +163,7 @@ static void test_draws(void **state)
                                  .n_knn = 1,
                                  .probe = {CTR_PROBE_RIDGE},
                                  .n_probes = 1,
-                                 .labels_share = 0.021}; /* three of each class */
+                                 .labels = {.share = 0.021}}; /* three of each class */
     struct ctr_scores one[3], all;
     uint64_t counts[K * K], sum = 0, right = 0;
     for (uint64_t i = 0; i < 3; i++)

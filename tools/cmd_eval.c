@@ -182,6 +182,8 @@ static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_
         snprintf(name, sizeof name, "linear probe, %s", ctr_probe_name(p->probe[i]));
         line(name, e, &e->trained.probe[i], &e->untrained.probe[i], &e->pixels.probe[i], p->draws);
     }
+    if (e->classifier == e->classifier)
+        printf("%-22s  %15.2f %%\n", "own classifier", 100 * e->classifier);
 }
 
 /* ---- the protocols in words ---- */
@@ -232,6 +234,11 @@ static void print_words(const struct ctr_evaluation *e, const struct ctr_score_p
     if (p->labels.share > 0 || p->labels.per_class > 0) {
         snprintf(text, sizeof text, "labels: of %zu training images only, as many of each class; no "
                  "other training image is seen by any protocol", e->trained.n_train);
+        sentence(text);
+    }
+    if (e->classifier == e->classifier) {
+        snprintf(text, sizeof text, "own classifier: the linear layer that the run has trained along with "
+                 "its encoder on %zu images with labels", e->n_learnt_from);
         sentence(text);
     }
     if (p->draws > 1) {
@@ -314,6 +321,11 @@ static int print_json(const struct ctr_evaluation *e, const struct ctr_evaluate_
     ctr_str_addf(&s, ",\"train\":%zu,\"test\":%zu,\"held_out\":%s,\"skipped\":%zu,\"classes\":%u",
                  e->n_train, e->n_test, e->held_out ? "true" : "false", e->n_skipped, e->classes);
     ctr_str_addf(&s, ",\"draws\":%zu", params->score.draws);
+    if (e->classifier == e->classifier) {
+        ctr_str_addf(&s, ",\"classifier\":{\"images\":%zu,\"accuracy\":", e->n_learnt_from);
+        ctr_str_json_num(&s, e->classifier);
+        ctr_str_addf(&s, "}");
+    }
     json_scores(&s, "trained", &e->trained, &params->score);
     json_scores(&s, "untrained", &e->untrained, &params->score);
     json_scores(&s, "pixels", &e->pixels, &params->score);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "eval/embed.h"
 #include "train/checkpoint.h"
+#include "train/classifier.h"
 #include "train/state.h"
 
 enum { TRAIN, TEST, SPLITS };
@@ -231,6 +232,9 @@ static int score_all(struct evaluation *e)
     CTR_TRY(embed(e));
     e->out->dim = e->features[TRAIN].D;
     CTR_TRY(score_trained(e));
+    CTR_TRY(ctr_classifier_score(&e->out->classifier, e->checkpoint, &e->features[TEST],
+                                 ctr_data_info(e->data[TEST])));
+    e->out->n_learnt_from = (size_t)strtoull(meta(e, "images"), NULL, 10);
     if (e->params->no_baselines)
         return 0;
     say(e, "untrained encoder");

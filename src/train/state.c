@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "train/checkpoint.h"
+#include "train/classifier.h"
 #include "train/impl.h"
 
 static const char *const prefix[] = {
@@ -66,9 +67,11 @@ int ctr_state_save(ctr_trainer *t)
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
     char loss[32], hash[24], images[24], size[24], seed[24], width[32];
+    struct ctr_str classes = {0};
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
+    ctr_classes_json(&classes, ctr_data_info(t->data));
     for (size_t i = 0; i < entries; i++)
         for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_SHADOW; part++)
             if (kept(t->store, ctr_store_entry(t->store, i), part))
@@ -93,6 +96,7 @@ int ctr_state_save(ctr_trainer *t)
         {"data", t->params->data ? t->params->data : "shapes"},
         {"data_hash", hash},
         {"images", images},
+        {"classes", classes.s ? classes.s : ""},
         {"epoch_loss_bits", loss},
         {"device", ctr_dev_caps(t->dev)->name},
         {"driver", ctr_dev_caps(t->dev)->driver},
@@ -102,6 +106,7 @@ int ctr_state_save(ctr_trainer *t)
     CTR_TRY(ctr_run_sync(t->run));
 out:
     free(tensors);
+    ctr_str_free(&classes);
     ctr_arena_free(&mem);
     return rc;
 }

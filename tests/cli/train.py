@@ -289,6 +289,74 @@ class Train(unittest.TestCase):
             done = self.train("--method", "supervised", "--batch", "16", *args, code=code)
             self.assertIn(words, done.err)
 
+    def tensors(self, name, step):
+        data = self.checkpoint(name, step)
+        n, = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8:8 + n])
+        return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
+                for k, v in header.items() if k != "__metadata__"}
+
+    def test_starts_from_weights(self):
+        self.train(*SMALL, "--out", self.path("pre"))
+        few = ["--method", "supervised", "--labels", "4", "--batch", "20", "--epochs", "4"]
+        still = ["--learning-rate", "1e-30"]  # weights stay what they were
+        done = self.train(*few, *still, "--init", self.path("pre"), "--out", self.path("still"))
+        self.assertIn("taken the encoder, 6 tensors; anew: fc; not used: projection_head", done.err)
+        self.assertIn(": 40 images", done.err)
+        before, after = self.tensors("pre", 10), self.tensors("still", 8)
+        encoder = [k for k in after if k.startswith(("conv", "dense"))]
+        self.assertEqual(len(encoder), 6)
+        for name in encoder:
+            self.assertEqual(after[name], before[name], name)
+        file = self.path("still", "checkpoints", "last")
+        done = self.train(*few, "--init", file, "--out", self.path("fine"))
+        self.assertIn("taken the encoder, fc, 8 tensors\n", done.err)
+        state = self.checkpoint("fine", 8)
+        self.assertNotEqual(self.tensors("fine", 8)["conv1.weight"], after["conv1.weight"])
+        self.train("--resume", self.path("fine"))  # nothing is taken anew
+        self.assertEqual(self.checkpoint("fine", 8), state)
+        for name in os.listdir(self.path("fine", "checkpoints")):
+            os.remove(self.path("fine", "checkpoints", name))
+        self.train("--resume", self.path("fine"))  # killed before the first checkpoint
+        self.assertEqual(self.checkpoint("fine", 8), state)
+        done = self.train(*SMALL, "--method", "moco", "--queue", "64", *still, "--init", self.path("pre"),
+                          "--out", self.path("moco"))
+        self.assertIn("taken the encoder, projection_head", done.err)
+        after = self.tensors("moco", 10)
+        for name in encoder:
+            self.assertEqual(after[name], before[name])
+            self.assertEqual(after["shadow." + name], before[name])
+
+    def test_starts_from_what_fits(self):
+        self.train(*SMALL, "--out", self.path("pre"))
+        open(self.path("bad"), "w").close()
+        for args, code, words in (
+                (["--init", self.path("pre"), "--encoder", "resnet18"], 8, "holds the encoder cnn, not resnet18"),
+                (["--init", self.path("pre"), "--width", "2"], 8, "is F32 of 32 x 3 x 3 x 3; the encoder's is F32 of 64"),
+                (["--init", self.path("pre"), "--image-size", "24"], 8, "'dense.weight'"),
+                (["--init", self.path("nothing")], 8, "nothing"),
+                (["--init", self.path("bad")], 8, "bad"),
+                (["--labels", "1%"], 2, "the method simclr uses no labels"),
+                (["--labels", "0"], 2, "--labels: '0' is no number")):
+            done = self.train(*SMALL, *args, "--out", self.path("run"), code=code)
+            self.assertIn(words, done.err)
+            self.assertFalse(os.path.exists(self.path("run")))
+
+    def test_own_classifier(self):
+        args = ["--method", "supervised", "--batch", "50", "--augment", "none", "--image-size", "16"]
+        self.train(*args, "--labels", "20", "--epochs", "60", "--out", self.path("run"))
+        done = run("eval", self.path("run"), "--limit", "300", "--no-probe", "--no-baselines", "--json")
+        own = json.loads(done.out)["classifier"]
+        self.assertEqual(own["images"], 200)
+        self.assertGreater(own["accuracy"], 0.2)
+        text = run("eval", self.path("run"), "--limit", "300", "--no-probe", "--no-baselines").out
+        self.assertIn("own classifier          %15.2f %%" % (100 * own["accuracy"]), text)
+        self.assertIn("its encoder on 200 images with labels", " ".join(text.split()))
+        other = ["--data", self.folder_of_images("red", "green", "blue"), "--no-probe", "--no-baselines"]
+        done = run("eval", self.path("run"), *other, "--json")
+        self.assertNotIn("classifier", json.loads(done.out))
+        self.assertIn("tells other classes apart", done.err)
+
     def test_labels_of_the_test_are_not_seen(self):
         data = self.folder_of_images("red", "green", "blue")
         args = ["--data", data, "--batch", "16", "--epochs", "1"]

@@ -373,6 +373,54 @@ static void limit_is_a_fixed_choice(void **state)
     ctr_data_close(&all);
 }
 
+/* The same as the evaluation draws from a list of labels; all of a class that is too small. */
+static void few_of_each_class(void **state)
+{
+    (void)state;
+    char name[32];
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "%c/%02d.ppm", i < 40 ? 'a' : i < 57 ? 'b' : 'c', i);
+        tmp_ppm(&tmp, name, (unsigned char)i);
+    }
+    struct ctr_data_params params = {.path = tmp.dir, .image_size = 2, .few = {.share = 0.25}, .few_seed = 3};
+    struct ctr_data *few = must_open(&params), *all = open_split(NULL);
+    const struct ctr_data_info *a = ctr_data_info(few), *b = ctr_data_info(all);
+    uint32_t row[60];
+    size_t n, of[3] = {0};
+    assert_int_equal(ctr_few_choose(row, &n, b->labels, b->n, 3, 5, 3), 0);
+    assert_int_equal(n, 5 + 5 + 3);
+    assert_int_equal(a->n, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(a->names[i], b->names[row[i]]);
+        of[a->labels[i]]++;
+    }
+    assert_true(of[0] == 5 && of[1] == 5 && of[2] == 3);
+    ctr_data_close(&all);
+    params.few_seed = 4;
+    all = must_open(&params);
+    assert_true(ctr_data_info(all)->hash != a->hash);
+    ctr_data_close(&all);
+    ctr_data_close(&few);
+    params.path = tmp_path(&tmp, "a");
+    assert_fails(&params, CTR_E_DATA, "has no labels", "");
+}
+
+static void few_are_parsed(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "%", "0", "0%", "-3", "101%", "1 %", "x", "1e40%%"};
+    struct ctr_few few = {7, 0};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(ctr_few_parse(&few, wrong[i]), CTR_E_USAGE);
+    assert_int_equal(few.per_class, 7);
+    assert_int_equal(ctr_few_parse(&few, "12"), 0);
+    assert_int_equal(ctr_few_per_class(&few, 5, 3), 12);
+    assert_int_equal(ctr_few_parse(&few, "0.5%"), 0);
+    assert_int_equal(ctr_few_per_class(&few, 50000, 10), 25);
+    assert_int_equal(ctr_few_per_class(&few, 50, 10), 1);
+    assert_int_equal(ctr_few_per_class(&(struct ctr_few){0}, 50, 10), 0);
+}
+
 static void hash_notices_changes(void **state)
 {
     (void)state;
@@ -427,6 +475,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_images_are_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_left, setup, teardown),
         cmocka_unit_test_setup_teardown(limit_is_a_fixed_choice, setup, teardown),
+        cmocka_unit_test_setup_teardown(few_of_each_class, setup, teardown),
+        cmocka_unit_test(few_are_parsed),
         cmocka_unit_test_setup_teardown(hash_notices_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(default_sizes, setup, teardown),
     };

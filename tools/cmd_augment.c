@@ -292,6 +292,7 @@ static int run(int argc, char **argv)
     struct options o;
     struct opt_set options = {0};
     int rc = 0;
+    options.elsewhere = augment_elsewhere;
     CTR_TRY(cmd_options(&options, &cmd_augment, &o));
     CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
     CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "config.h"
 #include "data/data.h"
+#include "dry_run.h"
 #include "method/method.h"
 #include "opt_train.h"
 #include "profile.h"
@@ -22,7 +23,7 @@
 static const struct opt run_rows[] = {
     ROW(STR, out, .name = "out", .letter = 'o', .metavar = "RUN", .shown = "runs/NUMBER",
         .help = "new directory for configuration, metrics and checkpoints"),
-    ROW(STR, resume, .name = "resume", .metavar = "RUN",
+    ROW(STR, resume, .name = "resume", .metavar = "RUN", .flag_only = 1,
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
     ROW(STR, init, .name = "init", .metavar = "MODEL", .shown = "drawn at random",
         .help = "weights to start from: the encoder, and heads that fit, of a run or a safetensors file"),
@@ -37,15 +38,18 @@ static const struct opt run_rows[] = {
         .help = "of everything random: same seed, same device, same bits"),
     ROW(U64, checkpoint_steps, .name = "checkpoint-steps", .metavar = "N", .init = "0",
         .shown = "at each epoch's end", .max = 1e12, .help = "save every so many steps, too"),
-    ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .shown = "3", .max = 1e6,
+    ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .max = 1e6,
         .help = "newest checkpoints to keep (0: all)"),
     ROW(U64, log_steps, .name = "log-steps", .metavar = "N", .init = "10", .min = 1, .max = 1e9,
         .help = "steps from one line of metrics.jsonl to the next"),
-    ROW(STR, tune, .name = "tune", .metavar = "WHEN", .init = "auto",
+    ROW(STR, tune, .name = "tune", .metavar = "WHEN", .init = "auto", .check = train_tune_check,
         .help = "auto, off or SECONDS: kernels found by `clcontrast tune` are used; on GPUs, or "
                 "with SECONDS, unknown ones are searched for first"),
-    ROW(FLAG, plan, .name = "plan",
-        .help = "print parameters, memory, launches and FLOPs of a step, and stop"),
+    ROW(FLAG, dry_run, .name = "dry-run", .flag_only = 1,
+        .help = "check options, device, images and --out, print what the run would be and what a step "
+                "takes, write nothing, and stop"),
+    ROW(FLAG, print_config, .name = "print-config", .flag_only = 1,
+        .help = "print all options of the run as a file for --config, each with who set it, and stop"),
     ROW(FLAG, profile, .name = "profile",
         .help = "time every kernel and print a table at the end (slower)"),
     {.name = NULL},
@@ -132,37 +136,6 @@ static void epoch(void *user, const struct ctr_train_progress *p)
     ctr_str_free(&s);
 }
 
-static void mib(const char *name, uint64_t bytes)
-{
-    printf("  %-22s %10.1f MiB\n", name, (double)bytes / 1048576);
-}
-
-static void print_plan(ctr_trainer *t)
-{
-    struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
-    uint64_t images = ctr_trainer_resident_bytes(t);
-    printf("parameters               %zu\nmemory on the device\n", r.param_count);
-    mib("parameters", r.param_bytes);
-    mib("gradients", r.grad_bytes);
-    mib("optimizer", r.moment_bytes);
-    if (r.shadow_bytes)
-        mib("following network", r.shadow_bytes);
-    mib("running statistics", r.state_bytes);
-    mib("activations, scratch", r.arena_bytes);
-    mib("  (without sharing)", r.unshared_bytes);
-    mib("  (live at one time)", r.live_bytes);
-    if (r.recomputed)
-        mib("  (all outputs kept)", r.kept_bytes);
-    mib("images", images);
-    mib("other inputs", r.input_bytes);
-    mib("sum", r.param_bytes + r.grad_bytes + r.moment_bytes + r.shadow_bytes + r.state_bytes +
-                   r.arena_bytes + images + r.input_bytes);
-    printf("one step\n  launches               %10zu\n  arithmetic             %10.3f GFLOP\n"
-           "  memory traffic         %10.1f MiB\nsteps                    %llu\n",
-           r.launches, r.flops * 1e-9, r.traffic_bytes / 1048576,
-           (unsigned long long)ctr_trainer_total(t));
-}
-
 /* A device of its own measures the peaks: the run's may be full. Without them there are no floors.
  */
 static int measure_peaks(struct ctr_peaks *peaks, const struct train_options *o)
@@ -185,12 +158,24 @@ static void print_profile(ctr_dev *dev)
     free(rows);
 }
 
+static void say_skipped(ctr_trainer *t)
+{
+    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    for (size_t i = 0; i < bad && i < 5; i++) {
+        struct ctr_data_skip skip = ctr_data_skip(ctr_trainer_data(t), i);
+        struct ctr_str path = {0};
+        term_escape(&path, skip.path);
+        term_warn("skipped '%s': %s", path.s ? path.s : "", skip.reason);
+        ctr_str_free(&path);
+    }
+    if (bad > 5)
+        term_warn("%zu more images skipped", bad - 5);
+}
+
 static void say_start(ctr_trainer *t, uint64_t batch)
 {
     const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
-    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
     struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
-    term_progress_end();
     term_note("%s: %zu images of %ux%u (%s), %zu parameters, %llu steps%s", d->path, d->n, d->width,
               d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
@@ -203,18 +188,40 @@ static void say_start(ctr_trainer *t, uint64_t batch)
     if (d->n % batch)
         term_note("each epoch leaves out %zu images, others each time: batches are full",
                   (size_t)(d->n % batch));
-    for (size_t i = 0; i < bad && i < 5; i++) {
-        struct ctr_data_skip skip = ctr_data_skip(ctr_trainer_data(t), i);
-        struct ctr_str path = {0};
-        term_escape(&path, skip.path);
-        term_warn("skipped '%s': %s", path.s ? path.s : "", skip.reason);
-        ctr_str_free(&path);
-    }
-    if (bad > 5)
-        term_warn("%zu more images skipped", bad - 5);
 }
 
 /* ---- running ---- */
+
+/* CTR_E_PARTIAL when images could not be used; `list`: the run that names them, or NULL. */
+static int tell_skipped(ctr_trainer *t, const char *list)
+{
+    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    if (bad == 0)
+        return 0;
+    return ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped%s%s%s", bad, bad == 1 ? " was" : "s were",
+                    list ? ": see " : "", list ? list : "", list ? "/skipped.tsv" : "");
+}
+
+static int train(ctr_trainer *t, const struct train_command *c, const struct ctr_peaks *peaks,
+                 const enum ctr_verdict *said, double start)
+{
+    char took[24];
+    ctr_dev_set_peaks(ctr_trainer_dev(t), peaks);
+    say_start(t, c->o.batch);
+    say_skipped(t);
+    int rc = ctr_trainer_run(t);
+    term_progress_end();
+    if (rc != 0)
+        return rc;
+    if (c->o.profile)
+        print_profile(ctr_trainer_dev(t));
+    term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
+              (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
+              term_duration(took, ctr_now() - start), c->o.out);
+    if (ctr_verdict_text(*said))
+        term_warn("it ended %s", ctr_verdict_text(*said));
+    return tell_skipped(t, c->o.out);
+}
 
 static int run_training(const struct train_command *c)
 {
@@ -223,42 +230,26 @@ static int run_training(const struct train_command *c)
     const struct ctr_train_events events = {
         .user = &said, .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
     ctr_trainer *t = NULL;
-    char took[24];
-    double start = ctr_now();
     struct ctr_peaks peaks = {0};
+    double start = ctr_now();
     int rc = train_params(&params, c);
-    if (rc == 0 && c->o.profile && !c->o.plan)
+    if (rc == 0 && c->o.dry_run)
+        rc = dry_run_check(c);
+    else if (rc == 0 && c->o.profile)
         rc = measure_peaks(&peaks, &c->o);
     if (rc == 0)
         rc = ctr_trainer_create(&t, &params, &events);
-    if (rc != 0) {
-        term_progress_end();
-        if (signalled)
-            term_note("stopped before training began");
-        return signalled ? 0 : rc;
-    }
-    if (c->o.plan) {
-        term_progress_end();
-        print_plan(t);
-        ctr_trainer_destroy(&t);
-        return 0;
-    }
-    ctr_dev_set_peaks(ctr_trainer_dev(t), &peaks);
-    say_start(t, c->o.batch);
-    rc = ctr_trainer_run(t);
     term_progress_end();
-    if (rc == 0 && c->o.profile)
-        print_profile(ctr_trainer_dev(t));
-    if (rc == 0)
-        term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
-                  (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
-                  term_duration(took, ctr_now() - start), params.out);
-    if (rc == 0 && ctr_verdict_text(said))
-        term_warn("it ended %s", ctr_verdict_text(said));
-    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
-    if (rc == 0 && bad > 0)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped: see %s/skipped.tsv", bad,
-                      bad == 1 ? " was" : "s were", params.out);
+    if (rc != 0 && signalled) {
+        term_note("stopped before training began");
+        rc = 0;
+    } else if (rc == 0 && c->o.dry_run) {
+        say_skipped(t);
+        rc = dry_run_print(t, c);
+        rc = rc ? rc : tell_skipped(t, NULL);
+    } else if (rc == 0) {
+        rc = train(t, c, &peaks, &said, start);
+    }
     ctr_trainer_destroy(&t);
     return rc;
 }
@@ -278,8 +269,8 @@ static void default_out(struct train_command *c)
 static int check_resume(struct train_command *c)
 {
     static const char *const may_change[] = {"device",    "threads", "profile", "sync", "stream",
-                                             "kernel",    "quirk",   "resume",  "keep", "plan",
-                                             "recompute", "tune",    NULL};
+                                             "kernel",    "quirk",   "resume",  "keep", "dry-run",
+                                             "recompute", "tune",    "print-config", NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
@@ -293,6 +284,55 @@ static int check_resume(struct train_command *c)
     return 0;
 }
 
+/* A run's own configuration, what the command line may change of it, and its place. */
+static int settle_resumed(struct train_command *c, const char *config)
+{
+    static const struct opt gone[] = {{.name = "plan"}, {.name = NULL}}; /* before --dry-run */
+    int rc = check_resume(c);
+    if (rc != 0)
+        return rc;
+    rc = config_read(&c->set, &c->arena, config, gone);
+    c->o.out = c->o.resume;
+    return rc ? ctr_hint(ctr_fail_in(CTR_E_MODEL, "cannot resume '%s'", c->o.resume),
+                         "RUN is the directory that --out named")
+              : 0;
+}
+
+static int print_config(const struct train_command *c)
+{
+    struct ctr_str text = {0}, recipe = {0}, file = {0};
+    ctr_str_addf(&recipe, "recipe %s", train_recipe(c));
+    term_escape(&file, c->o.resume ? c->o.resume : c->o.config ? c->o.config : "");
+    ctr_str_addf(&text, "# clcontrast " CTR_VERSION " train: all options of a run, for --config FILE\n");
+    int failed = recipe.failed || file.failed || (!file.s && (c->o.resume || c->o.config));
+    const char *from[OPT_SOURCES] = {[OPT_RECIPE] = recipe.s,
+                                     [OPT_CONFIG] = file.s,
+                                     [OPT_COMMAND_LINE] = "command line"};
+    if (!failed)
+        config_show(&text, &c->set, from);
+    failed |= text.failed;
+    if (!failed)
+        fputs(text.s, stdout);
+    ctr_str_free(&recipe);
+    ctr_str_free(&file);
+    ctr_str_free(&text);
+    return failed ? ctr_fail(CTR_E_FAIL, "out of memory") : 0;
+}
+
+/* The configuration is the run's, not where it goes: given back, it starts another one. */
+static int keep_config(struct train_command *c)
+{
+    const char *out = c->o.out;
+    int rc = 0;
+    c->o.out = NULL;
+    if (c->o.print_config)
+        rc = print_config(c);
+    else
+        config_write(&c->config, &c->set);
+    c->o.out = out;
+    return rc;
+}
+
 static int run(int argc, char **argv)
 {
     int rc = 0;
@@ -303,23 +343,15 @@ static int run(int argc, char **argv)
         return CTR_E_FAIL;
     if (resume && !(config = ctr_path_join(resume, "config.toml")))
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(train_tables(c, &cmd_train, argc, argv, config));
+    CTR_TRY(train_tables(c, &cmd_train, argc, argv,
+                         config ? config : opt_peek(argc, argv, "config")));
     CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
-    if (c->o.resume) {
-        CTR_TRY(check_resume(c));
-        rc = config_read(&c->set, &c->arena, config);
-        if (rc != 0) {
-            rc = ctr_hint(ctr_fail_in(CTR_E_MODEL, "cannot resume '%s'", c->o.resume),
-                          "RUN is the directory that --out named");
-            goto out;
-        }
-        c->o.out = c->o.resume;
-    } else if (!c->o.out) {
+    CTR_TRY(c->o.resume ? settle_resumed(c, config) : train_settle(c, NULL));
+    CTR_TRY(keep_config(c));
+    if (c->o.print_config)
+        goto out;
+    if (!c->o.out)
         default_out(c);
-    }
-    if (!c->o.resume)
-        CTR_TRY(train_settle(c));
-    config_write(&c->config, &c->set);
     catch_signals();
     rc = run_training(c);
     if (signalled && (rc == 0 || rc == CTR_E_PARTIAL)) {
@@ -347,6 +379,8 @@ static const struct cmd_example examples[] = {
     {"clcontrast train --data photos --encoder resnet18 --epochs 200 --device gpu",
      "the network and length that published results use"},
     {"clcontrast train --resume runs/photos", "go on after an interruption, bit for bit"},
+    {"clcontrast train --data photos --print-config > photos.toml", "all options in a file, to edit"},
+    {"clcontrast train --config photos.toml --dry-run", "see that all is well, and what it takes"},
     {NULL, NULL},
 };
 

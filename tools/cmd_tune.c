@@ -20,11 +20,11 @@
 static const struct opt tune_rows[] = {
     ROW(DOUBLE, budget, .name = "budget", .metavar = "SECONDS", .init = "60", .min = 0.1,
         .max = 1e6, .help = "time to search; what is found until then is kept"),
-    ROW(FLAG, full, .name = "full",
+    ROW(FLAG, full, .name = "full", .flag_only = 1,
         .help = "search everything, also what is known, however long it takes"),
-    ROW(FLAG, list, .name = "list", .help = "print what is kept for the device, and stop"),
-    ROW(FLAG, clear, .name = "clear", .help = "forget what is kept, for all devices, and stop"),
-    ROW(FLAG, json, .name = "json", .help = "print one JSON object"),
+    ROW(FLAG, list, .name = "list", .flag_only = 1, .help = "print what is kept for the device, and stop"),
+    ROW(FLAG, clear, .name = "clear", .flag_only = 1, .help = "forget what is kept, for all devices, and stop"),
+    ROW(FLAG, json, .name = "json", .flag_only = 1, .help = "print one JSON object"),
     {.name = NULL},
 };
 
@@ -215,14 +215,14 @@ static int run(int argc, char **argv)
     struct train_command *c = ctr_alloc(1, sizeof *c);
     if (!c)
         return CTR_E_FAIL;
-    CTR_TRY(train_tables(c, &cmd_tune, argc, argv, NULL));
+    CTR_TRY(train_tables(c, &cmd_tune, argc, argv, opt_peek(argc, argv, "config")));
     CTR_TRY(cmd_parse(&c->set, &cmd_tune, argc, argv));
     if (c->o.clear) {
         CTR_TRY(clear());
     } else if (c->o.list) {
         CTR_TRY(list(&c->o));
     } else {
-        CTR_TRY(train_settle(c));
+        CTR_TRY(train_settle(c, cmd_train.options));
         c->o.epochs = 1;
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);

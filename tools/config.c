@@ -16,6 +16,8 @@ struct reader {
     unsigned line;
     struct opt_set *set;
     struct ctr_arena *arena;
+    const struct opt *others; /* rows whose keys are read and left alone, or NULL */
+    int glance;               /* so are all keys that the set has not */
 };
 
 static int wrong_at(const struct reader *r, const char *at, const char *what)
@@ -101,7 +103,7 @@ static int read_string(struct reader *r, struct ctr_str *out)
 
 static int give(struct reader *r, const char *key, const struct ctr_str *value, const char *at)
 {
-    char why[512];
+    char why[1024];
     char *text = value->failed ? NULL : ctr_arena_strdup(r->arena, value->s ? value->s : "");
     if (!text)
         return ctr_fail(CTR_E_FAIL, "out of memory reading %s", r->name);
@@ -109,15 +111,30 @@ static int give(struct reader *r, const char *key, const struct ctr_str *value, 
     if (rc == 0)
         return 0;
     /* The option's own message, with the place in front; its hint stays. */
-    char hint[256];
+    char hint[512];
     snprintf(why, sizeof why, "%s", ctr_error_text());
     snprintf(hint, sizeof hint, "%s", ctr_error_hint());
     rc = wrong_at(r, at, why);
     return *hint ? ctr_hint(rc, "%s", hint) : rc;
 }
 
-/* A string or a bare word; strings only within a list. */
-static int read_scalar(struct reader *r, const char *key, int in_list)
+/* Text stands in quotes, nothing else does. */
+static int check_quotes(const struct reader *r, const struct opt *row, const char *at)
+{
+    int text = row->kind == OPT_STR || row->kind == OPT_CHOICE || row->kind == OPT_LIST;
+    char why[128];
+    if (text == (*at == '"'))
+        return 0;
+    snprintf(why, sizeof why, "'%s' is %s", row->name,
+             text                    ? "text"
+             : row->kind == OPT_FLAG ? "true or false"
+                                     : "a number");
+    return ctr_hint(wrong_at(r, at, why), "%s",
+                    text ? "text is put in double quotes" : "leave out the quotes");
+}
+
+/* A string or a bare word; strings only within a list. row NULL: read and left alone. */
+static int read_scalar(struct reader *r, const struct opt *row, int in_list)
 {
     struct ctr_str value = {0};
     const char *at = r->p;
@@ -133,15 +150,17 @@ static int read_scalar(struct reader *r, const char *key, int in_list)
         else if (!strchr("0123456789+-.", *at) && strcmp(value.s, "true") &&
                  strcmp(value.s, "false"))
             rc = ctr_hint(wrong_at(r, at, "this is no number, true or false"),
-                          "text is put in quotes");
+                          "text is put in double quotes");
     }
-    if (rc == 0)
-        rc = give(r, key, &value, at);
+    if (rc == 0 && row)
+        rc = check_quotes(r, row, at);
+    if (rc == 0 && row)
+        rc = give(r, row->name, &value, at);
     ctr_str_free(&value);
     return rc;
 }
 
-static int read_list(struct reader *r, const char *key)
+static int read_list(struct reader *r, const struct opt *row)
 {
     r->p++;
     for (;;) {
@@ -150,7 +169,7 @@ static int read_list(struct reader *r, const char *key)
             r->p++;
             return 0;
         }
-        if (read_scalar(r, key, 1) != 0)
+        if (read_scalar(r, row, 1) != 0)
             return CTR_E_USAGE;
         skip_blanks(r);
         if (*r->p == ',')
@@ -166,24 +185,27 @@ static int is_key(char c)
            c == '_';
 }
 
-/* The row must be there, be a key, and be a list where brackets follow. */
-static int check_key(struct reader *r, const char *key, const char *at, int list)
+/* *out is the row of a key, or NULL for one that is to be left alone. It must be a list where brackets
+ * follow. */
+static int find_key(const struct opt **out, struct reader *r, const char *key, const char *at,
+                    int list)
 {
-    const struct opt *row = opt_find(r->set, key);
-    struct opt_near near = {0};
-    if (row && !row->flag_only)
+    const struct opt *row = opt_find(r->set, key), *other = r->others;
+    char why[128];
+    *out = NULL;
+    if (row && !row->flag_only) {
+        *out = row;
         return (row->kind == OPT_LIST) == list
                    ? 0
                    : wrong_at(r, at,
                               list ? "this key takes no list" : "this key takes a list: [...]");
-    for (unsigned g = 0; g < r->set->n_groups; g++)
-        for (row = r->set->groups[g].rows; row->name; row++)
-            if (!row->flag_only)
-                opt_near_offer(&near, key, row->name);
-    char why[128];
+    }
+    while (other && other->name && (other->flag_only || strcmp(other->name, key) != 0))
+        other++;
+    if (r->glance || (other && other->name))
+        return 0;
     snprintf(why, sizeof why, "unknown key '%s'", key);
-    int rc = wrong_at(r, at, why);
-    return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best) : rc;
+    return opt_unknown_hint(wrong_at(r, at, why), r->set, key, "", 1);
 }
 
 static int read_pair(struct reader *r)
@@ -204,21 +226,22 @@ static int read_pair(struct reader *r)
     r->p++;
     skip_blanks(r);
     int list = *r->p == '[';
-    if (check_key(r, key, at, list) != 0)
+    const struct opt *row;
+    if (find_key(&row, r, key, at, list) != 0)
         return CTR_E_USAGE;
-    return list ? read_list(r, key) : read_scalar(r, key, 0);
+    return list ? read_list(r, row) : read_scalar(r, row, 0);
 }
 
-int config_parse(struct opt_set *set, struct ctr_arena *arena, const char *name, const char *text,
-                 size_t bytes)
+static int parse(struct reader r, const char *text, size_t bytes)
 {
-    struct reader r = {.name = name, .p = text, .end = text + bytes, .line = 1, .set = set};
-    r.arena = arena;
+    r.p = text;
+    r.end = text + bytes;
+    r.line = 1;
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         r.p += 3;
     r.line_start = r.p;
     if (memchr(text, '\0', bytes))
-        return ctr_fail(CTR_E_USAGE, "%s: has a NUL byte, so it is no text", name);
+        return ctr_fail(CTR_E_USAGE, "%s: has a NUL byte, so it is no text", r.name);
     while (r.p < r.end) {
         skip_blanks(&r);
         int blank = *r.p == '#' || *r.p == '\n' || *r.p == '\r' || r.p == r.end;
@@ -231,16 +254,34 @@ int config_parse(struct opt_set *set, struct ctr_arena *arena, const char *name,
     return 0;
 }
 
-int config_read(struct opt_set *set, struct ctr_arena *arena, const char *path)
+static int read_file(struct reader r)
 {
     void *text;
     size_t bytes;
-    int rc = ctr_file_read(&text, &bytes, path, MAX_BYTES);
+    int rc = ctr_file_read(&text, &bytes, r.name, MAX_BYTES);
     if (rc)
         return rc;
-    rc = config_parse(set, arena, path, text, bytes);
+    rc = parse(r, text, bytes);
     free(text);
     return rc;
+}
+
+int config_parse(struct opt_set *set, struct ctr_arena *arena, const char *name, const char *text,
+                 size_t bytes)
+{
+    return parse((struct reader){.name = name, .set = set, .arena = arena}, text, bytes);
+}
+
+int config_read(struct opt_set *set, struct ctr_arena *arena, const char *path,
+                const struct opt *others)
+{
+    return read_file(
+        (struct reader){.name = path, .set = set, .arena = arena, .others = others});
+}
+
+int config_glance(struct opt_set *set, struct ctr_arena *arena, const char *path)
+{
+    return read_file((struct reader){.name = path, .set = set, .arena = arena, .glance = 1});
 }
 
 /* ---- writing ---- */
@@ -291,4 +332,48 @@ void config_write(struct ctr_str *out, const struct opt_set *set)
         for (const struct opt *row = set->groups[g].rows; row->name; row++)
             if (!row->flag_only)
                 write_row(out, &set->groups[g], row);
+}
+
+/* What stands behind a value: who gave it, or what the default means. */
+static void comment(struct ctr_str *out, const struct opt *row, const char *from)
+{
+    if (from)
+        ctr_str_addf(out, "# %s", from);
+    else
+        ctr_str_addf(out, "# default%s%s", row->shown ? ": " : "", row->shown ? row->shown : "");
+}
+
+#define COMMENT_COLUMN 32
+
+static void show_row(struct ctr_str *out, const struct opt_group *group, const struct opt *row,
+                     const char *from)
+{
+    struct ctr_str line = {0};
+    write_row(&line, group, row);
+    out->failed |= line.failed;
+    if (line.n == 0 && from)
+        return; /* given, and taken away by the caller */
+    if (line.n == 0)
+        ctr_str_addf(out, "# %s is not given%s%s", row->name, row->shown ? ": " : "",
+                     row->shown ? row->shown : "");
+    else if (!line.failed)
+        ctr_str_addf(out, "%-*.*s ", COMMENT_COLUMN - 1, (int)line.n - 1, line.s);
+    if (line.n)
+        comment(out, row, from);
+    ctr_str_add(out, "\n", 1);
+    ctr_str_free(&line);
+}
+
+void config_show(struct ctr_str *out, const struct opt_set *set, const char *const *from)
+{
+    for (unsigned g = 0; g < set->n_groups; g++) {
+        const struct opt_group *group = &set->groups[g];
+        size_t n = 0;
+        for (const struct opt *row = group->rows; row->name; row++)
+            if (!row->flag_only && n++ == 0)
+                ctr_str_addf(out, "\n# %s\n", group->title);
+        for (const struct opt *row = group->rows; row->name; row++)
+            if (!row->flag_only)
+                show_row(out, group, row, from[group->source[row - group->rows]]);
+    }
 }

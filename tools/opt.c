@@ -59,18 +59,31 @@ static int find(struct place *at, struct opt_set *set, const char *name, size_t 
     return 0;
 }
 
+int opt_unknown_hint(int rc, const struct opt_set *set, const char *name, const char *dashes,
+                     int keys)
+{
+    struct opt_near near = {0};
+    struct ctr_str hint = {0};
+    for (unsigned g = 0; g < set->n_groups; g++)
+        for (const struct opt *row = set->groups[g].rows; row->name; row++)
+            if (!keys || !row->flag_only)
+                opt_near_offer(&near, name, row->name);
+    if (set->elsewhere && set->elsewhere(&hint, name) && !hint.failed)
+        ctr_hint(rc, "%s", hint.s);
+    else if (near.best)
+        ctr_hint(rc, "did you mean '%s%s'?", dashes, near.best);
+    ctr_str_free(&hint);
+    return rc;
+}
+
 static int unknown(const struct opt_set *set, const char *dashes, const char *typed, size_t n)
 {
     char word[65] = "";
-    struct opt_near near = {0};
     if (n < sizeof word)
         memcpy(word, typed, n);
-    for (unsigned g = 0; g < set->n_groups; g++)
-        for (const struct opt *row = set->groups[g].rows; row->name; row++)
-            opt_near_offer(&near, word, row->name);
     int rc =
         ctr_fail(CTR_E_USAGE, "unknown option '%s%.*s'", dashes, (int)(n > 200 ? 200 : n), typed);
-    return near.best ? ctr_hint(rc, "did you mean '%s%s'?", dashes, near.best) : rc;
+    return opt_unknown_hint(rc, set, word, dashes, 0);
 }
 
 /* ---- values ---- */
@@ -182,6 +195,8 @@ static int store(const struct place *at, const char *text)
     }
     if (!*text)
         return ctr_fail(CTR_E_USAGE, "--%s needs a value that is not empty", at->row->name);
+    if (at->row->check && at->row->check(text) != 0)
+        return CTR_E_USAGE;
     *(const char **)to = text;
     return 0;
 }

@@ -31,6 +31,7 @@ struct opt {
     const char *shown;   /* default in words where init cannot say it: "as much as fits" */
     const char *choices; /* OPT_CHOICE: "cnn|resnet18" */
     double min, max;     /* inclusive bounds of a number, max may be INFINITY; both 0: none */
+    int (*check)(const char *text); /* OPT_STR: 0, or CTR_E_USAGE recorded; NULL: any text */
     int flag_only;       /* 1: no configuration key, since it speaks of this call (--config) */
     const char *help;    /* begins with a small letter, no full stop */
 };
@@ -53,7 +54,7 @@ struct opt {
     (offsetof(type, member) + 0 * sizeof((ctype *)0 == &((type *)0)->member))
 
 /* Who set a value; a higher one wins over a lower one. */
-enum opt_source { OPT_DEFAULT, OPT_CONFIG, OPT_COMMAND_LINE };
+enum opt_source { OPT_DEFAULT, OPT_RECIPE, OPT_CONFIG, OPT_COMMAND_LINE, OPT_SOURCES };
 
 #define OPT_MAX_GROUPS 8
 #define OPT_MAX_ROWS   48
@@ -71,6 +72,9 @@ struct opt_set {
     unsigned n_groups;
     const char **args; /* what is not an option, in order */
     size_t n_args, args_cap;
+    /* Says of a name that the set has not where it went or where it belongs; 0: nothing to say. May be
+     * NULL. */
+    int (*elsewhere)(struct ctr_str *hint, const char *name);
 };
 
 /* Adds a table and writes its defaults into *base. */
@@ -80,6 +84,10 @@ int opt_parse(struct opt_set *set, int argc, char **argv);
 /* Sets one option by name, as a configuration file does. Flags take true/false/yes/no/1/0. A value
  * set by a higher source stays; twice from the same source is a failure (lists grow instead). */
 int opt_assign(struct opt_set *set, const char *name, const char *text, enum opt_source source);
+/* Adds a hint to the failure `rc` of an unknown name: what `elsewhere` says, or the nearest name, with
+ * `dashes` before it; `keys`: among those that are keys of a configuration. Returns rc. */
+int opt_unknown_hint(int rc, const struct opt_set *set, const char *name, const char *dashes,
+                     int keys);
 /* The row of a name, or NULL. */
 const struct opt *opt_find(struct opt_set *set, const char *name);
 /* Who set `name` last; OPT_DEFAULT also for unknown names. */

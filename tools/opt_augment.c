@@ -2,9 +2,18 @@
  * what src/data/augment.h takes. */
 #include "opt_augment.h"
 
+#include <string.h>
+
+static int check_line(const char *text)
+{
+    struct ctr_augment_params params;
+    int rc = ctr_augment_parse(&params, text);
+    return rc ? ctr_fail_in(rc, "--augment") : 0;
+}
+
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
 const struct opt augment_rows[] = {
-    ROW(STR, line, .name = "augment", .metavar = "LINE",
+    ROW(STR, line, .name = "augment", .metavar = "LINE", .check = check_line,
         .shown = "small up to 96 pixels, else large",
         .help =
             "what is done to each view, as in 'crop(0.2,1) flip jitter(.4,.4,.4,.1;.8) gray(.1)'; "
@@ -15,6 +24,33 @@ const struct opt augment_rows[] = {
     {.name = NULL},
 };
 #undef ROW
+
+int augment_elsewhere(struct ctr_str *hint, const char *name)
+{
+    static const struct {
+        const char *name, *now;
+    } gone[] = {
+        {"crop-min", "crop(A,1)"},
+        {"crop-max", "crop(0.08,A)"},
+        {"crop-aspect", "crop(0.08,1,1/R,R)"},
+        {"flip-p", "flip(P)"},
+        {"jitter", "jitter(0.8 S,0.8 S,0.8 S,0.2 S), worked out,"},
+        {"jitter-p", "jitter(0.4,0.4,0.4,0.1;P)"},
+        {"gray-p", "gray(P)"},
+        {"blur-p", "blur(0.1,2;P)"},
+        {"blur-min", "blur(PX,2)"},
+        {"blur-max", "blur(0.1,PX)"},
+    };
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        if (strcmp(name, gone[i].name) == 0) {
+            ctr_str_addf(hint,
+                         "%s in the line of --augment says it now, as in "
+                         "--augment 'crop(0.2,1) flip jitter gray': docs/AUGMENTATION.md",
+                         gone[i].now);
+            return 1;
+        }
+    return 0;
+}
 
 int augment_params(struct ctr_augment_params *out, const struct augment_options *o, size_t size)
 {

@@ -7,12 +7,51 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "config.h"
 #include "method/method.h"
 #include "recipe.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
+/* ---- words that must be names ---- */
+
+static int no_such(const char *what, const char *name, const struct opt_near *near)
+{
+    int rc = ctr_fail(CTR_E_USAGE, "there is no %s '%s'", what, name);
+    return near->best ? ctr_hint(rc, "did you mean '%s'?", near->best)
+                      : ctr_hint(rc, "`clcontrast train --help` lists them");
+}
+
+static int check_encoder(const char *name)
+{
+    struct opt_near near = {0};
+    for (const struct ctr_encoder *e = ctr_encoders; e->name; e++)
+        opt_near_offer(&near, name, e->name);
+    return ctr_encoder_find(name) ? 0 : no_such("encoder", name, &near);
+}
+
+static int check_method(const char *name)
+{
+    struct opt_near near = {0};
+    for (const struct ctr_method *const *m = ctr_methods; *m; m++)
+        opt_near_offer(&near, name, (*m)->name);
+    return ctr_method_find(name) ? 0 : no_such("method", name, &near);
+}
+
+static int check_optimizer(const char *name)
+{
+    struct opt_near near = {0};
+    for (const struct ctr_optim *const *o = ctr_optims; *o; o++)
+        opt_near_offer(&near, name, (*o)->name);
+    return ctr_optim_find(name) ? 0 : no_such("optimizer", name, &near);
+}
+
+/* ---- tables ---- */
+
 static const struct opt input_rows[] = {
+    ROW(STR, config, .name = "config", .metavar = "FILE", .flag_only = 1,
+        .help = "values for options that are not given, `name = value` a line, as in a run's "
+                "config.toml and as --print-config prints them"),
     ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
         .shown = "shapes, drawn as they are needed",
         .help =
@@ -21,7 +60,8 @@ static const struct opt input_rows[] = {
         .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
         .shown = "shapes without --data, else simclr",
-        .help = "values for all options that are not given: simclr or shapes"),
+        .check = recipe_check,
+        .help = "values for options given neither here nor in --config: simclr or shapes"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
         .max = 1e6, .help = "images a step"),
     ROW(U64, views, .name = "views", .metavar = "N", .init = "0",
@@ -52,7 +92,7 @@ static const struct opt input_rows[] = {
 };
 
 static const struct opt network_rows[] = {
-    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
+    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn", .check = check_encoder,
         .help = "cnn, resnet10, resnet18, resnet34, resnet50 or resnext50_32x4d"),
     ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
         .max = CTR_WIDTH_MAX,
@@ -63,7 +103,7 @@ static const struct opt network_rows[] = {
                 "is cifar up to 64 pixels, else imagenet"),
     OPT_PRECISION(struct train_options),
     OPT_MATH(struct train_options),
-    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
+    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr", .check = check_method,
         .help = "learning method, one of those above"),
     ROW(U64, head_layers, .name = "head-layers", .metavar = "N", .init = "2", .max = 4,
         .help = "layers of the projection head; 0: the loss compares the encoder's features"),
@@ -75,6 +115,7 @@ static const struct opt network_rows[] = {
     ROW(FLAG, head_bn, .name = "head-bn", .init = "1",
         .help = "leave batch-norm out of the projection head"),
     ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
+        .check = check_optimizer,
         .help = "sgd, adamw or lars"),
     ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
         .shown = "the encoder's, times batch / 256", .max = 1e6, .help = "at its highest"),
@@ -106,52 +147,80 @@ static void describe(struct described *d, const struct ctr_option *options)
     }
 }
 
-/* A text value of the configuration file, read before its tables are known; NULL: not there. */
-static char *peek_config(struct ctr_arena *arena, const char *path, const char *key)
+/* Whether one of the options has the name. */
+static int has(const struct ctr_option *options, const char *name)
 {
-    void *text = NULL;
-    size_t n, k = strlen(key);
-    char *found = NULL;
-    if (ctr_file_read(&text, &n, path, 1 << 20) != 0)
-        return NULL;
-    for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-        if (strncmp(line, key, k) == 0 && strncmp(line + k, " = \"", 4) == 0) {
-            line[k + 4 + strcspn(line + k + 4, "\"\n")] = '\0';
-            found = ctr_arena_strdup(arena, line + k + 4);
-            break;
-        }
-    free(text);
-    return found;
+    while (options && options->name && strcmp(options->name, name) != 0)
+        options++;
+    return options && options->name;
 }
 
-static const char *early(struct train_command *c, int argc, char **argv, const char *config,
-                         const char *name, const char *init)
+/* For opt_set.elsewhere: names that were given up, and options of other methods and optimisers. */
+static int elsewhere(struct ctr_str *hint, const char *name)
 {
-    const char *typed = opt_peek(argc, argv, name);
-    const char *kept = config ? peek_config(&c->arena, config, name) : NULL;
-    return typed ? typed : kept ? kept : init;
+    const char *before = "it is an option of --method ";
+    if (augment_elsewhere(hint, name))
+        return 1;
+    if (strcmp(name, "plan") == 0)
+        ctr_str_addf(hint, "--dry-run prints the plan now");
+    for (const struct ctr_method *const *m = ctr_methods; *m; m++)
+        if (has((*m)->options, name)) {
+            ctr_str_addf(hint, "%s%s", before, (*m)->name);
+            before = ", ";
+        }
+    if (*before == 'i')
+        before = "it is an option of --optimizer ";
+    for (const struct ctr_optim *const *o = ctr_optims; *o; o++)
+        if (has((*o)->options, name)) {
+            ctr_str_addf(hint, "%s%s", before, (*o)->name);
+            before = ", ";
+        }
+    return hint->n > 0;
+}
+
+/* What decides which tables there are, into *o, by the means that settle every option. Whatever is
+ * wrong is passed over: it will be found, and told, when all is parsed. */
+static int choose(struct train_options *o, struct train_command *c, int argc, char **argv,
+                  const char *config)
+{
+    static const char *const names[] = {"encoder", "method", "optimizer", "recipe"};
+    struct opt_set set = {0};
+    int rc = 0;
+    CTR_TRY(opt_add(&set, "", input_rows, o));
+    CTR_TRY(opt_add(&set, "", network_rows, o));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *typed = opt_peek(argc, argv, names[i]);
+        if (typed)
+            (void)opt_assign(&set, names[i], typed, OPT_COMMAND_LINE);
+    }
+    if (config)
+        (void)config_glance(&set, &c->arena, config);
+    if (o->recipe) /* those that data bring along choose none of these */
+        (void)recipe_apply(&set, o->recipe);
+out:
+    opt_finish(&set);
+    return rc;
 }
 
 int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
                  const char *config)
 {
     int rc = 0;
-    const struct ctr_encoder *e = ctr_encoder_find(early(c, argc, argv, config, "encoder", "cnn"));
-    const struct ctr_method *m = ctr_method_find(early(c, argc, argv, config, "method", "simclr"));
+    struct train_options chosen;
+    CTR_TRY(choose(&chosen, c, argc, argv, config));
+    const struct ctr_encoder *e = ctr_encoder_find(chosen.encoder);
+    const struct ctr_method *m = ctr_method_find(chosen.method);
     const struct ctr_optim *o =
-        ctr_optim_find(early(c, argc, argv, config, "optimizer", e ? e->optimizer : "sgd"));
+        ctr_optim_find(chosen.optimizer ? chosen.optimizer : e->optimizer);
+    c->set.elsewhere = elsewhere;
     CTR_TRY(opt_add(&c->set, "Images and device", input_rows, &c->o));
     CTR_TRY(cmd_options(&c->set, cmd, &c->o));
     CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
     CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->augment));
-    if (m) {
-        describe(&c->method, m->options);
-        CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
-    }
-    if (o) {
-        describe(&c->optim, o->options);
-        CTR_TRY(opt_add(&c->set, "Optimizer", c->optim.rows, c->optim.value));
-    }
+    describe(&c->method, m->options);
+    CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
+    describe(&c->optim, o->options);
+    CTR_TRY(opt_add(&c->set, "Optimizer", c->optim.rows, c->optim.value));
 out:
     return rc;
 }
@@ -176,15 +245,19 @@ static int absolute(const char **name, struct train_command *c)
     return failed ? CTR_E_FAIL : 0;
 }
 
-int train_settle(struct train_command *c)
+const char *train_recipe(const struct train_command *c)
 {
-    int rc = absolute(&c->o.data, c);
+    return c->o.recipe ? c->o.recipe : recipe_default(c->o.data);
+}
+
+int train_settle(struct train_command *c, const struct opt *others)
+{
+    int rc = c->o.config ? config_read(&c->set, &c->arena, c->o.config, others) : 0;
+    if (rc == 0)
+        rc = absolute(&c->o.data, c);
     if (rc == 0)
         rc = absolute(&c->o.init, c);
-    if (rc == 0 &&
-        ctr_method_find(c->o.method)) /* else its options are not there; the trainer will say */
-        rc = recipe_apply(&c->set, c->o.recipe ? c->o.recipe : recipe_default(c->o.data));
-    return rc;
+    return rc ? rc : recipe_apply(&c->set, train_recipe(c));
 }
 
 enum ctr_dtype opt_storage(int precision)
@@ -205,6 +278,12 @@ static int tune_when(struct ctr_train_params *p, const char *text)
     if (ctr_parse_double(text, &p->tune_s) == 0 && p->tune_s > 0 && p->tune_s <= 1e6)
         return 0;
     return ctr_fail(CTR_E_USAGE, "--tune: '%s' is not auto, off or a number of seconds", text);
+}
+
+int train_tune_check(const char *text)
+{
+    struct ctr_train_params p;
+    return tune_when(&p, text);
 }
 
 int train_params(struct ctr_train_params *p, const struct train_command *c)
@@ -237,8 +316,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .warmup_epochs = o->warmup,
         .schedule = (enum ctr_schedule_kind)o->schedule,
         .init = o->init,
-        .out = o->plan ? NULL : o->out,
-        .resume = o->resume && !o->plan,
+        .out = o->dry_run ? NULL : o->out,
+        .resume = o->resume && !o->dry_run,
         .checkpoint_steps = o->checkpoint_steps,
         .log_steps = o->log_steps,
         .keep = o->keep,

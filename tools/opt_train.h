@@ -13,10 +13,10 @@
 /* What the tables of opt_train.c, cmd_train.c and cmd_tune.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe, *tune, *init, *labels;
+        *recipe, *config, *tune, *init, *labels;
     uint64_t limit, image_size, view_size, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, precision, math, recompute, schedule, profile, plan, sync;
+    int stream, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
     double width, learning_rate, weight_decay, warmup;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
@@ -56,12 +56,17 @@ struct train_command {
 };
 
 /* Adds the tables: images and device, the command's own, network, then those of the method and
- * optimiser chosen, on the command line or in the configuration file `config` (NULL: none). */
+ * optimiser chosen: by the command line, else by the configuration file `config` (NULL: none), else by
+ * the recipe. */
 int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
                  const char *config);
-/* After parsing: gives what is still open the recipe's values, and makes the data's path absolute.
- */
-int train_settle(struct train_command *c);
+/* After parsing: gives what is still open the values of --config, then of the recipe, and makes the
+ * data's path absolute. others: see config_read. */
+int train_settle(struct train_command *c, const struct opt *others);
+/* The word of --tune. */
+int train_tune_check(const char *text);
+/* The recipe that holds: the one named, else the data's. */
+const char *train_recipe(const struct train_command *c);
 int train_params(struct ctr_train_params *p, const struct train_command *c);
 void train_finish(struct train_command *c);
 

@@ -29,20 +29,32 @@ const char *recipe_default(const char *data)
     return !data || strcmp(data, "shapes") == 0 ? "shapes" : "simclr";
 }
 
+static const struct recipe *find(const char *name)
+{
+    for (size_t i = 0; i < N_RECIPES; i++)
+        if (strcmp(recipes[i].name, name) == 0)
+            return &recipes[i];
+    return NULL;
+}
+
 int recipe_apply(struct opt_set *set, const char *name)
 {
+    int rc = recipe_check(name);
+    if (rc != 0)
+        return rc;
+    for (const struct value *v = find(name)->values; rc == 0 && v->option; v++)
+        if (opt_find(set, v->option)) /* not those of a method that another one has replaced */
+            rc = opt_assign(set, v->option, v->text, OPT_RECIPE);
+    return rc;
+}
+
+int recipe_check(const char *name)
+{
     struct opt_near near = {0};
-    for (size_t i = 0; i < N_RECIPES; i++) {
-        opt_near_offer(&near, name, recipes[i].name);
-        if (strcmp(recipes[i].name, name) != 0)
-            continue;
-        for (const struct value *v = recipes[i].values; v->option; v++) {
-            int rc = opt_find(set, v->option) ? opt_assign(set, v->option, v->text, OPT_CONFIG) : 0;
-            if (rc != 0)
-                return rc;
-        }
+    if (find(name))
         return 0;
-    }
+    for (size_t i = 0; i < N_RECIPES; i++)
+        opt_near_offer(&near, name, recipes[i].name);
     int rc = ctr_fail(CTR_E_USAGE, "there is no recipe '%s'", name);
     return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best)
                      : ctr_hint(rc, "there are simclr and shapes");

@@ -7,8 +7,9 @@
 
 /* The recipe for a data set when none is named: drawings are not photographs. */
 const char *recipe_default(const char *data);
-/* Gives the recipe's values to options that the set has and that have not been given. CTR_E_USAGE
- * for an unknown name, with those there are. */
+/* CTR_E_USAGE for a name that is no recipe's. */
+int recipe_check(const char *name);
+/* Gives the recipe's values to options that the set has and that have not been given. */
 int recipe_apply(struct opt_set *set, const char *name);
 
 #endif

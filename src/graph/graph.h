@@ -259,7 +259,7 @@ int ctr_stream(const ctr_tensor *t);
 int ctr_tensor_write(ctr_tensor *t, const void *src, size_t bytes);
 int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes);
 
-/* What --plan prints. Bytes on the device; FLOPs and traffic of one replay as the ops state them.
+/* What train --dry-run prints. Bytes on the device; FLOPs and traffic of one replay as the ops state them.
  */
 struct ctr_plan_report {
     size_t nodes, launches;

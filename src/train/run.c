@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,6 +142,60 @@ out:
         rmdir(run->checkpoint_dir);
     }
     ctr_run_close(&run);
+    return rc;
+}
+
+/* `dir`, or the nearest directory above it that exists, in a new string; NULL: no memory. */
+static char *existing(const char *dir)
+{
+    char *at = ctr_strdup(dir);
+    while (at && *at && access(at, F_OK) != 0 && errno == ENOENT) {
+        char *slash = strrchr(at, '/');
+        if (!slash)
+            strcpy(at, "."); /* "" is not there to begin with: at least one character and the NUL */
+        else
+            slash[slash == at] = '\0';
+    }
+    return at;
+}
+
+/* Somebody holds the lock: seen by asking for a share of it. */
+static int check_unused(struct ctr_run *run)
+{
+    run->lock_fd = open(run->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (run->lock_fd >= 0 && flock(run->lock_fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return in_use(run);
+    return 0;
+}
+
+int ctr_run_check(const char *dir)
+{
+    struct ctr_run *run = NULL;
+    char *at = existing(dir);
+    int rc = run_alloc(&run, dir);
+    if (rc == 0 && !at)
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(rc);
+    if (strcmp(at, dir) == 0)
+        CTR_TRY(check_empty(dir));
+    CTR_TRY(check_unused(run));
+    if (access(at, W_OK | X_OK) != 0)
+        CTR_TRY(ctr_fail(CTR_E_IO, "cannot write to '%s': %s", at, strerror(errno)));
+out:
+    ctr_run_close(&run);
+    free(at);
+    return rc;
+}
+
+int ctr_run_room(uint64_t *bytes, const char *dir)
+{
+    struct statvfs fs;
+    char *at = existing(dir);
+    int failed = !at || statvfs(at, &fs) != 0;
+    int rc = failed ? ctr_fail(CTR_E_IO, "cannot look at the disk of '%s': %s", dir, strerror(errno)) : 0;
+    if (!failed)
+        *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    free(at);
     return rc;
 }
 

@@ -122,6 +122,17 @@ int ctr_trainer_held_out(const ctr_trainer *trainer);
 /* Steps done before this process began (resumed), and those of the whole run. */
 uint64_t ctr_trainer_done(const ctr_trainer *trainer);
 uint64_t ctr_trainer_total(const ctr_trainer *trainer);
+/* What was settled at its making; borrowed. */
+struct ctr_train_settled {
+    const char *encoder, *method, *optimizer;
+    double learning_rate, weight_decay;
+    double chance; /* the loss of pure guessing, 0: unknown */
+    unsigned views;
+    size_t image_size; /* of the views */
+    uint64_t steps_per_epoch;
+    const struct ctr_augment_params *augment;
+};
+struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *trainer);
 /* Bytes of the resident images, 0 when they are streamed. */
 uint64_t ctr_trainer_resident_bytes(const ctr_trainer *trainer);
 

@@ -410,6 +410,22 @@ uint64_t ctr_trainer_total(const ctr_trainer *t)
     return t->total_steps;
 }
 
+struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *t)
+{
+    return (struct ctr_train_settled){
+        .encoder = t->encoder->name,
+        .method = t->method->name,
+        .optimizer = t->optim->name,
+        .learning_rate = t->learning_rate,
+        .weight_decay = t->weight_decay,
+        .chance = t->chance,
+        .views = t->views,
+        .image_size = t->image_size,
+        .steps_per_epoch = t->steps_per_epoch,
+        .augment = augmentation(t),
+    };
+}
+
 uint64_t ctr_trainer_resident_bytes(const ctr_trainer *t)
 {
     return t->images.buf ? ctr_buf_bytes(t->images.buf) : 0;

@@ -16,7 +16,7 @@ def run(*args, env=None, **more):
     full = dict(os.environ, **(env or {}))
     full = {key: value for key, value in full.items() if value is not None}
     done = subprocess.run([PROGRAM, *args], stdin=subprocess.DEVNULL, capture_output=True, env=full,
-                          timeout=120, **more)
+                          timeout=300, **more)
     done.out, done.err = done.stdout.decode(), done.stderr.decode()
     return done
 

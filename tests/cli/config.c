@@ -83,13 +83,13 @@ static void everything_refused(void **state)
         {"bacth = 3\n", "f.toml:1:1: unknown key 'bacth'", "did you mean 'batch'?"},
         {"config = \"x\"\n", "f.toml:1:1: unknown key 'config'", ""},
         {"\n  batch = 1\n", "f.toml:2:11: --batch must be from 2 to 65536, not 1", ""},
-        {"batch = \"64\" x\n", "f.toml:1:14: one `key = value` a line: this does not belong here",
+        {"batch = 64 x\n", "f.toml:1:12: one `key = value` a line: this does not belong here",
          ""},
         {"batch = 99999999999999999999999\n",
          "f.toml:1:9: --batch needs a whole number, not '99999999999999999999999'", ""},
-        {"lr = nan\n", "f.toml:1:6: this is no number, true or false", "text is put in quotes"},
+        {"lr = nan\n", "f.toml:1:6: this is no number, true or false", "text is put in double quotes"},
         {"data = photos\n", "f.toml:1:8: this is no number, true or false",
-         "text is put in quotes"},
+         "text is put in double quotes"},
         {"batch = 4\nbatch = 4\n", "f.toml:2:9: --batch is given twice", ""},
         {"quiet = 2\n", "f.toml:1:9: --quiet is on or off: true or false, not '2'", ""},
         {"encoder = \"resnet81\"", "f.toml:1:11: --encoder: 'resnet81' is not one of cnn, resnet18",
@@ -102,6 +102,10 @@ static void everything_refused(void **state)
         {"data = \"\"", "f.toml:1:8: --data needs a value that is not empty", ""},
         {"batch\n", "f.toml:1:6: `=` is missing", ""},
         {"batch =\n", "f.toml:1:8: a value is missing", ""},
+        {"batch = \"64\"\n", "f.toml:1:9: 'batch' is a number", "leave out the quotes"},
+        {"quiet = \"true\"\n", "f.toml:1:9: 'quiet' is true or false", "leave out the quotes"},
+        {"data = 1\n", "f.toml:1:8: 'data' is text", "text is put in double quotes"},
+        {"encoder = true\n", "f.toml:1:11: 'encoder' is text", "text is put in double quotes"},
         {"[train]\n", "f.toml:1:1: keys are flat: no [tables]", ""},
         {"= 3\n", "f.toml:1:1: `key = value` is expected", ""},
         {"tags = [1]\n", "f.toml:1:9: a list holds strings in quotes", ""},
@@ -185,6 +189,67 @@ static void unset_numbers_are_left_out(void **state)
     finish(&b);
 }
 
+/* Keys of other tables may stand in a file, and are nothing to this one. */
+static void others(const char *path)
+{
+    static const struct opt more[] = {
+        {.name = "epochs"}, {.name = "resume", .flag_only = 1}, {.name = NULL}};
+    static const struct {
+        const char *text;
+        int read, glance; /* what comes of it */
+    } cases[] = {{"epochs = 3\nbatch = 5\nseed = 4", 0, 0},
+                 {"epochs = [\"a\", \"b\"] # \nbatch = 5", 0, 0},
+                 {"epohcs = 3\nbatch = 5", CTR_E_USAGE, 0},
+                 {"resume = \"a\"\nbatch = 5", CTR_E_USAGE, 0},
+                 {"epochs = 3 3\nbatch = 5", CTR_E_USAGE, CTR_E_USAGE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int glance = 0; glance < 2; glance++) {
+            struct fixture f;
+            FILE *file = fopen(path, "w");
+            assert_non_null(file);
+            assert_true(fputs(cases[i].text, file) >= 0 && fclose(file) == 0);
+            assert_int_equal(parse(&f, ""), 0);
+            int rc = glance ? config_glance(&f.set, &f.arena, path)
+                            : config_read(&f.set, &f.arena, path, more);
+            assert_int_equal(rc, glance ? cases[i].glance : cases[i].read);
+            assert_int_equal(f.o.batch, rc ? 256 : 5);
+            finish(&f);
+        }
+}
+
+/* Values as config_write has them, each with who gave it; what is not there is a comment. */
+static void shown_with_their_sources(void **state)
+{
+    (void)state;
+    static const char *const from[OPT_SOURCES] = {NULL, "recipe", "f.toml", "command line"};
+    struct fixture f, g;
+    struct ctr_str shown = {0}, a = {0}, b = {0};
+    assert_int_equal(parse(&f, "batch = 9\ntags = [\"x\"]"), 0);
+    assert_int_equal(opt_assign(&f.set, "batch", "8", OPT_RECIPE), 0);
+    assert_int_equal(opt_assign(&f.set, "lr", "0.5", OPT_RECIPE), 0);
+    assert_int_equal(opt_assign(&f.set, "seed", "5", OPT_COMMAND_LINE), 0);
+    config_show(&shown, &f.set, from);
+    assert_false(shown.failed);
+    assert_string_equal(shown.s, "\n# Options\n"
+                                 "quiet = false                   # default\n"
+                                 "encoder = \"cnn\"                 # default\n"
+                                 "# data is not given\n"
+                                 "batch = 9                       # f.toml\n"
+                                 "lr = 0.5                        # recipe\n"
+                                 "# decay is not given\n"
+                                 "seed = 5                        # command line\n"
+                                 "tags = [\"x\"]                    # f.toml\n");
+    assert_int_equal(parse(&g, shown.s), 0);
+    config_write(&a, &f.set);
+    config_write(&b, &g.set);
+    assert_string_equal(a.s, b.s);
+    ctr_str_free(&shown);
+    ctr_str_free(&a);
+    ctr_str_free(&b);
+    finish(&f);
+    finish(&g);
+}
+
 static void files(void **state)
 {
     (void)state;
@@ -194,13 +259,16 @@ static void files(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "batch = 9\n", 10), 10);
     assert_int_equal(parse(&f, ""), 0);
-    assert_int_equal(config_read(&f.set, &f.arena, path), 0);
+    assert_int_equal(config_read(&f.set, &f.arena, path, NULL), 0);
     assert_int_equal(f.o.batch, 9);
+    finish(&f);
+    others(path);
+    assert_int_equal(parse(&f, ""), 0);
     assert_int_equal(ftruncate(fd, 1 << 30), 0);
-    assert_int_equal(config_read(&f.set, &f.arena, path), CTR_E_IO);
+    assert_int_equal(config_read(&f.set, &f.arena, path, NULL), CTR_E_IO);
     close(fd);
     unlink(path);
-    assert_int_equal(config_read(&f.set, &f.arena, path), CTR_E_IO);
+    assert_int_equal(config_read(&f.set, &f.arena, path, NULL), CTR_E_IO);
     assert_non_null(strstr(ctr_error_text(), path));
     finish(&f);
 }
@@ -210,7 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_accepted),        cmocka_unit_test(everything_refused),
         cmocka_unit_test(any_bytes_are_survived),     cmocka_unit_test(written_reads_back),
-        cmocka_unit_test(unset_numbers_are_left_out), cmocka_unit_test(files),
+        cmocka_unit_test(unset_numbers_are_left_out), cmocka_unit_test(shown_with_their_sources),
+        cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

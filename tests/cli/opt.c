@@ -134,9 +134,53 @@ static void command_line_wins_over_configuration(void **state)
     assert_int_equal(opt_assign(&set, "probe", "false", OPT_CONFIG), 0);
     assert_true(o.batch == 64 && o.lr == 0.5 && !o.probe);
     assert_int_equal(opt_source(&set, "lr"), OPT_CONFIG);
+    assert_int_equal(opt_assign(&set, "lr", "0.7", OPT_RECIPE), 0); /* a recipe loses to both */
+    assert_int_equal(opt_assign(&set, "encoder", "resnet18", OPT_RECIPE), 0);
+    assert_true(o.lr == 0.5 && o.encoder == 1);
+    assert_int_equal(opt_assign(&set, "encoder", "resnet34", OPT_CONFIG), 0);
+    assert_int_equal(o.encoder, 2);
     assert_int_equal(opt_assign(&set, "lr", "0.6", OPT_CONFIG), CTR_E_USAGE);
     assert_int_equal(opt_assign(&set, "epohcs", "1", OPT_CONFIG), CTR_E_USAGE);
     assert_string_equal(ctr_error_text(), "unknown option 'epohcs'");
+    opt_finish(&set);
+}
+
+static int went_away(struct ctr_str *hint, const char *name)
+{
+    if (strcmp(name, "bacth") == 0)
+        ctr_str_addf(hint, "it went away");
+    return hint->n > 0;
+}
+
+static int even(const char *text)
+{
+    return strlen(text) % 2 ? ctr_fail(CTR_E_USAGE, "'%s' is odd", text) : 0;
+}
+
+/* What a table cannot say by itself: where a name has gone, which text is a good one. */
+static void tables_may_know_more(void **state)
+{
+    (void)state;
+    static const struct opt more[] = {
+        OPT_ROW(STR, struct options, out, .name = "word", .metavar = "W", .check = even),
+        {.name = NULL},
+    };
+    struct opt_set set;
+    struct options o;
+    char bad[] = "--bacth", near[] = "--lrr", odd[] = "--word=abc", good[] = "--word=ab";
+    char *argv[] = {bad, near, odd, good};
+    assert_int_equal(parse(&set, &o, ""), 0);
+    set.elsewhere = went_away;
+    assert_int_equal(opt_parse(&set, 1, argv), CTR_E_USAGE);
+    assert_string_equal(ctr_error_hint(), "it went away");
+    assert_int_equal(opt_parse(&set, 1, argv + 1), CTR_E_USAGE);
+    assert_string_equal(ctr_error_hint(), "did you mean '--lr'?");
+    assert_int_equal(opt_add(&set, "More", more, &o), 0);
+    assert_int_equal(opt_parse(&set, 1, argv + 2), CTR_E_USAGE);
+    assert_string_equal(ctr_error_text(), "'abc' is odd");
+    assert_null(o.out);
+    assert_int_equal(opt_parse(&set, 1, argv + 3), 0);
+    assert_string_equal(o.out, "ab");
     opt_finish(&set);
 }
 
@@ -206,6 +250,7 @@ int main(void)
         cmocka_unit_test(every_spelling),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(command_line_wins_over_configuration),
+        cmocka_unit_test(tables_may_know_more),
         cmocka_unit_test(a_value_can_be_seen_before_parsing),
         cmocka_unit_test(help_shows_defaults_and_keeps_the_width),
         cmocka_unit_test(tables_that_clash_are_refused),

@@ -190,7 +190,7 @@ class Train(unittest.TestCase):
         """A stem of stride 2 has a quarter of the work, and eval builds it again."""
         small = ["--encoder", "resnet10", "--width", "0.125", "--image-size", "16", "--limit", "64"]
         small += ["--batch", "16", "--epochs", "1", "--stem"]
-        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*small, stem, "--plan").out).group(1))
+        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*small, stem, "--dry-run").out).group(1))
                  for stem in ("strided", "cifar")]
         self.assertLess(flops[0], 0.35 * flops[1])
         self.train(*small, "strided", "--out", self.path("run"))
@@ -202,7 +202,7 @@ class Train(unittest.TestCase):
         """Views smaller than the images cost less; evaluation sees whole images, by the stem for their size."""
         images = ["--encoder", "resnet10", "--width", "0.125", "--image-size", "72", "--limit", "64", "--batch", "16"]
         images += ["--augment", "small"]
-        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*images, "--plan", *more).out).group(1))
+        flops = [float(re.search(r"([\d.]+) GFLOP", self.train(*images, "--dry-run", *more).out).group(1))
                  for more in ([], ["--view-size", "36"])]
         self.assertLess(flops[1], 0.5 * flops[0])
         self.train(*images, "--view-size", "36", "--epochs", "1", "--out", self.path("run"))
@@ -239,7 +239,7 @@ class Train(unittest.TestCase):
         self.assertIn("--math", self.train("--resume", self.path("tf32"), "--math", "fp32", code=2).err)
 
     def activations(self, *args):
-        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "64", *args)
+        done = self.train("--dry-run", "--limit", "256", "--encoder", "resnet18", "--batch", "64", *args)
         return float(re.search(r"activations, scratch +([0-9.]+)", done.out).group(1))
 
     def test_precision_saves_memory(self):
@@ -378,8 +378,8 @@ class Train(unittest.TestCase):
                 (["--out", self.path("full")], 2, "not empty"),
                 (["--batch", "1"], 2, "--batch"),
                 (["--limit", "20", "--batch", "32", "--out", self.path("a")], 2, "20 images"),
-                (["--encoder", "resnet19", "--out", self.path("b")], 2, "resnet19"),
-                (["--method", "simclear", "--out", self.path("c")], 2, "lists them"),
+                (["--encoder", "resnet19", "--out", self.path("b")], 2, "did you mean"),
+                (["--method", "somclear", "--out", self.path("c")], 2, "lists them"),
                 (["--method", "moco", "--queue", "8", "--out", self.path("c")], 2, "a queue of 8 rows"),
                 (["--resume", self.path("nothing")], 8, "nothing"),
                 (["--data", self.path("full"), "--out", self.path("d")], 7, "full"),
@@ -408,7 +408,7 @@ class Train(unittest.TestCase):
         self.assertIn("--batch", done.err)
         done = self.train("--resume", self.path("run"), "--profile")  # nothing left to do
         self.assertNotIn("nan", done.out)
-        done = self.train("--resume", self.path("run"), "--plan")
+        done = self.train("--resume", self.path("run"), "--dry-run")
         self.assertIn("parameters", done.out)
 
     def test_killed_before_the_first_checkpoint(self):
@@ -542,11 +542,11 @@ class Train(unittest.TestCase):
         self.assertEqual(self.metrics("off"), self.metrics("on"))
         self.assertEqual(self.checkpoint("off", 4), self.checkpoint("on", 4))
 
-    def test_plan(self):
-        done = self.train("--plan", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
+    def test_dry_run(self):
+        done = self.train("--dry-run", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
         self.assertRegex(done.out, r"parameters\s+11\d{6}")
         self.assertRegex(done.out, r"launches\s+\d{3}")
-        done = self.train("--plan", "--limit", "256", "--encoder", "resnet50", "--batch", "2")
+        done = self.train("--dry-run", "--limit", "256", "--encoder", "resnet50", "--batch", "2")
         self.assertRegex(done.out, r"parameters\s+27\d{6}")
 
 

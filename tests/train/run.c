@@ -27,7 +27,11 @@ static void refuses(void **state)
     tempdir_make(&t);
     char dir[64];
     snprintf(dir, sizeof dir, "%s/a/run", t.dir);
+    uint64_t room = 0;
     assert_int_equal(ctr_run_open(&run, dir), CTR_E_MODEL); /* nothing there yet */
+    assert_int_equal(ctr_run_check(dir), 0);
+    assert_int_equal(ctr_run_room(&room, dir), 0);
+    assert_true(room > 0);
     assert_int_equal(access(dir, F_OK), -1);
     assert_int_equal(ctr_run_create(&run, dir, config), 0);
     assert_string_equal(ctr_run_dir(run), dir);
@@ -39,8 +43,11 @@ static void refuses(void **state)
     assert_non_null(strstr(ctr_error_text(), pid));
     assert_int_equal(ctr_run_create(&second, dir, config), CTR_E_USAGE);
     assert_null(second);
+    assert_int_equal(ctr_run_check(dir), CTR_E_USAGE);
     ctr_run_close(&run);
     assert_null(run);
+    assert_int_equal(ctr_run_check(dir), CTR_E_USAGE);
+    assert_non_null(strstr(ctr_error_text(), "not empty"));
     assert_int_equal(ctr_run_create(&run, dir, config), CTR_E_USAGE);
     assert_non_null(strstr(ctr_error_text(), "not empty"));
     assert_non_null(strstr(ctr_error_hint(), "--resume"));
@@ -55,7 +62,10 @@ static void refuses(void **state)
     ctr_run_close(&run);
     tempdir_put(tempdir_path(&t, "file"), "x", 1);
     assert_int_equal(ctr_run_create(&run, t.path, config), CTR_E_IO); /* a file */
+    assert_int_equal(ctr_run_check(t.path), CTR_E_IO);
     assert_int_equal(ctr_run_create(&run, t.dir, config), CTR_E_USAGE);
+    assert_int_equal(ctr_run_check(t.dir), CTR_E_USAGE);
+    assert_int_equal(ctr_run_check(strcat(t.path, "/below")), CTR_E_IO); /* below a file */
     assert_int_equal(ctr_run_create(&run, "/proc/nowhere", config), CTR_E_IO);
     assert_int_equal(access(tempdir_path(&t, ".lock"), F_OK), -1); /* left nothing */
     tempdir_remove(&t);

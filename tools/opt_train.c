@@ -67,6 +67,10 @@ static const struct opt input_rows[] = {
     ROW(U64, views, .name = "views", .metavar = "N", .init = "0",
         .shown = "one for each part of --augment, at least 2", .max = 256,
         .help = "views of an image that are compared"),
+    ROW(U64, micro_batch, .name = "micro-batch", .metavar = "N", .init = "0", .shown = "the batch",
+        .max = 1e6,
+        .help = "so many images at a time in the network: the gradient of the whole batch in less "
+                "memory, forward twice; batch-norm takes the statistics of each micro-batch"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use at most so many images"),
     ROW(U64, image_size, .name = "image-size", .metavar = "PIXELS", .init = "0",
@@ -310,6 +314,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .max_steps = o->steps,
         .batch = o->batch,
         .views = o->views,
+        .micro_batch = o->micro_batch,
         .seed = o->seed,
         .learning_rate = o->learning_rate,
         .weight_decay = o->weight_decay,

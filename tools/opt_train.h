@@ -15,6 +15,7 @@ struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
         *recipe, *config, *tune, *init, *labels;
     uint64_t limit, image_size, view_size, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
+    uint64_t micro_batch;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
     double width, learning_rate, weight_decay, warmup;

@@ -1,4 +1,4 @@
-/* builtin.cl -- y = value;  y = a;  y = a + b.
+/* builtin.cl -- y = value;  y = a;  y = a + b;  y = a in the first turn of a part, then y += a.
  * Any shape, contiguous, n values. Grid: 1-D, a work-item does `chunk` values (prelude.clh). */
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
@@ -20,4 +20,13 @@ kernel void builtin_sum(global act_t *y, global const act_t *a, global const act
                    stream_act_part(y + i, load_act_part(a + i, VW) + load_act_part(b + i, VW), VW,
                                    stream),
                    put_act(get_act(a + i) + get_act(b + i), y + i))
+}
+
+kernel void builtin_accumulate(global float *y, global const float *a, global const int *turn,
+                               const ulong n, const uint chunk)
+{
+    const int first = turn[0] == 0;
+    CTR_CHUNK_LOOP(i, n, chunk,
+                   vstore(first ? vload(0, a + i) : vload(0, y + i) + vload(0, a + i), 0, y + i),
+                   y[i] = first ? a[i] : y[i] + a[i])
 }

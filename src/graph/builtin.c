@@ -1,5 +1,5 @@
-/* builtin.c -- the two ops that differentiation itself needs: a constant, and the sum of two
- * contributions to one gradient. */
+/* builtin.c -- the ops that differentiation itself needs: a constant, the sum of two contributions to
+ * one gradient, the sum over the turns of a part. */
 #include "graph/impl.h"
 
 static int fill_lower(ctr_graph *g, ctr_node *node)
@@ -63,4 +63,30 @@ ctr_tensor *ctr_builtin_sum(ctr_graph *g, ctr_tensor *a, ctr_tensor *b)
 {
     ctr_node *node = ctr_node_add(g, &sum, NULL, 0, 2, (ctr_tensor *[]){a, b}, 1);
     return node ? ctr_node_out(g, node, a->dtype, a->rank, a->dim) : NULL;
+}
+
+static int accumulate_lower(ctr_graph *g, ctr_node *node)
+{
+    ctr_tensor *y = node->out[0];
+    struct ctr_launch_spec spec = {
+        .file = "graph/builtin.cl",
+        .kernel = "builtin_accumulate",
+        .flops = (double)y->count,
+        .bytes = 3.0 * (double)y->bytes,
+        .args = {CTR_BUF(y->buf), CTR_BUF(node->in[0]->buf), CTR_BUF(node->in[1]->buf),
+                 CTR_U64(y->count)},
+        .n_args = 5};
+    spec.args[4] = CTR_U32(ctr_grid_chunks(g, &spec, y->count));
+    return ctr_emit(g, &spec);
+}
+
+static const struct ctr_op accumulate = {
+    .name = "accumulate",
+    .variants = (const struct ctr_variant[]){{.name = "general", .lower = accumulate_lower}, {0}},
+};
+
+ctr_tensor *ctr_builtin_accumulate(ctr_graph *g, ctr_tensor *a, ctr_tensor *turn)
+{
+    ctr_node *node = ctr_node_add(g, &accumulate, NULL, 0, 2, (ctr_tensor *[]){a, turn}, 0);
+    return node ? ctr_node_out(g, node, CTR_F32, a->rank, a->dim) : NULL;
 }

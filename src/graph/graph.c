@@ -23,6 +23,14 @@ int ctr_dtype_is_float(enum ctr_dtype dtype)
     return dtype == CTR_F32 || dtype == CTR_F16 || dtype == CTR_BF16;
 }
 
+static int add_part(ctr_graph *g, size_t times, ctr_tensor *turn)
+{
+    if (ctr_grow((void **)&g->parts, &g->cap_parts, g->n_parts + 1, sizeof *g->parts) != 0)
+        return CTR_E_FAIL;
+    g->parts[g->n_parts++] = (struct ctr_part){.times = times, .turn = turn};
+    return 0;
+}
+
 int ctr_graph_create(ctr_graph **out, ctr_dev *dev, ctr_store *store)
 {
     ctr_graph *g = ctr_alloc(1, sizeof *g);
@@ -30,6 +38,10 @@ int ctr_graph_create(ctr_graph **out, ctr_dev *dev, ctr_store *store)
         return CTR_E_FAIL;
     g->dev = dev;
     g->store = store;
+    if (add_part(g, 1, NULL) != 0) {
+        free(g);
+        return CTR_E_FAIL;
+    }
     *out = g;
     return 0;
 }
@@ -50,6 +62,7 @@ void ctr_graph_destroy(ctr_graph **graph)
     free(g->chunks);
     free(g->tensors);
     free(g->nodes);
+    free(g->parts);
     ctr_str_free(&g->choices);
     ctr_str_free(&g->changed);
     ctr_arena_free(&g->mem);
@@ -151,10 +164,10 @@ void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf)
         input->buf = buf;
 }
 
-void ctr_graph_want_grad(ctr_tensor *input)
+void ctr_graph_want_grad(ctr_tensor *t)
 {
-    if (input)
-        input->needs_grad = 1;
+    if (t)
+        t->needs_grad = 1;
 }
 
 void ctr_graph_keep(ctr_tensor *t)
@@ -245,6 +258,18 @@ ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
     return t;
 }
 
+ctr_tensor *ctr_graph_repeat(ctr_graph *g, size_t times)
+{
+    ctr_tensor *turn = ctr_graph_input(g, "turn", CTR_I32, 1, (size_t[]){1});
+    return turn && add_part(g, times, turn) != 0 ? failed(g, CTR_E_FAIL) : turn;
+}
+
+void ctr_graph_once(ctr_graph *g)
+{
+    if (g->status == 0 && add_part(g, 1, NULL) != 0)
+        failed(g, CTR_E_FAIL);
+}
+
 ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, size_t attr_bytes,
                        unsigned n_in, ctr_tensor *const *in, unsigned optional)
 {
@@ -270,6 +295,7 @@ ctr_node *ctr_node_add(ctr_graph *g, const struct ctr_op *op, const void *attr, 
     for (unsigned i = 0; i < n_in; i++)
         node->in[i] = in[i];
     node->number = (int)g->n_nodes;
+    node->part = (unsigned)g->n_parts - 1;
     g->nodes[g->n_nodes++] = node;
     return node;
 }
@@ -356,6 +382,8 @@ int ctr_grad_add(ctr_graph *g, ctr_tensor *t, ctr_tensor *contribution)
     else if (contribution->dtype != t->dtype)
         ctr_graph_fail(g, CTR_E_FAIL, "gradient of %s is %s, not %s", t->name,
                        ctr_dtype_name(contribution->dtype), ctr_dtype_name(t->dtype));
+    else if (t->grad && t->grad->grad_of && g->parts[g->n_parts - 1].turn)
+        ctr_graph_fail(g, CTR_E_FAIL, "gradient of %s comes from two parts", t->name);
     t->grad = t->grad ? ctr_builtin_sum(g, t->grad, contribution) : contribution;
     return g->status;
 }
@@ -369,18 +397,41 @@ static int has_grad(const ctr_node *node)
 }
 
 /* A parameter's gradient is written straight into the store, unless that tensor already serves as
- * another one's gradient or comes from outside: then a copy is. */
-static void place_param_grads(ctr_graph *g)
+ * another one's gradient or comes from outside: then a copy is. In a repeated part it is added to what
+ * is there. */
+static void place_param_grad(ctr_graph *g, ctr_tensor *p)
 {
-    size_t n = g->n_tensors;
-    for (size_t i = 0; i < n && g->status == 0; i++) {
-        ctr_tensor *p = g->tensors[i];
-        if (p->role != CTR_ROLE_STORE || !p->grad)
-            continue;
-        if (p->grad->role != CTR_ROLE_TEMP || p->grad->grad_of)
-            p->grad = ctr_builtin_sum(g, p->grad, NULL);
-        if (p->grad)
-            p->grad->grad_of = p;
+    ctr_tensor *turn = g->parts[g->n_parts - 1].turn;
+    if (!p || p->role != CTR_ROLE_STORE || !p->grad || p->grad->grad_of == p)
+        return;
+    if (turn)
+        p->grad = ctr_builtin_accumulate(g, p->grad, turn);
+    else if (p->grad->role != CTR_ROLE_TEMP || p->grad->grad_of)
+        p->grad = ctr_builtin_sum(g, p->grad, NULL);
+    if (p->grad)
+        p->grad->grad_of = p;
+}
+
+static int reads(const ctr_node *node, const ctr_tensor *t)
+{
+    for (unsigned k = 0; k < node->n_in; k++)
+        if (node->in[k] == t)
+            return 1;
+    return 0;
+}
+
+/* Node number i of a repeated part has been differentiated: gradients that are complete are added up at
+ * once, so that they need not live to the end. */
+static void place_early(ctr_graph *g, int i)
+{
+    const ctr_node *node = g->nodes[i];
+    for (unsigned k = 0; k < node->n_in; k++) {
+        int before = i - 1;
+        while (before >= 0 && g->nodes[before]->part == node->part &&
+               !reads(g->nodes[before], node->in[k]))
+            before--;
+        if (before < 0 || g->nodes[before]->part != node->part)
+            place_param_grad(g, node->in[k]);
     }
 }
 
@@ -393,18 +444,27 @@ int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
                        y ? y->name : "(none)");
         return g->status;
     }
-    if (g->first_backward == 0)
-        g->first_backward = g->n_nodes;
+    int repeated = g->parts[g->n_parts - 1].turn != NULL;
+    if (repeated && (!y->producer || y->producer->part != g->n_parts - 1)) {
+        ctr_graph_fail(g, CTR_E_USAGE, "'%s' is not made in the repeated part", y->name);
+        return g->status;
+    }
+    g->first_backward = g->n_nodes;
     ctr_grad_add(g, y, seed ? seed : ctr_builtin_fill(g, y->rank, y->dim, 1.0f));
     for (int i = y->producer ? y->producer->number : -1; i >= 0 && g->status == 0; i--) {
         ctr_node *node = g->nodes[i];
+        if (repeated && node->part != g->n_parts - 1)
+            break;
         if (!node->op->grad || !has_grad(node) || !any_input_needs_grad(node))
             continue;
         int rc = node->op->grad(g, node);
         if (rc != 0)
             failed(g, rc);
+        if (repeated)
+            place_early(g, i);
     }
-    place_param_grads(g);
+    for (size_t i = 0; i < g->n_tensors && g->status == 0; i++)
+        place_param_grad(g, g->tensors[i]);
     return g->status;
 }
 

@@ -120,6 +120,7 @@ struct ctr_node {
     const struct ctr_variant *variant; /* chosen, with its configuration, when planned */
     struct ctr_config config;
     int number;
+    unsigned part; /* of the graph, see ctr_graph_repeat */
     size_t launch; /* the first of its launches, once lowered */
 };
 
@@ -144,8 +145,8 @@ ctr_tensor *ctr_graph_constant(ctr_graph *g, const char *name, enum ctr_dtype dt
 /* The input lives in a buffer of the caller's, e.g. a data set shared by two graphs. Before plan.
  */
 void ctr_graph_bind(ctr_tensor *input, ctr_buf *buf);
-/* Lets gradients flow to an input (tests). */
-void ctr_graph_want_grad(ctr_tensor *input);
+/* Lets gradients flow to a tensor, where they end: an input, or what has none to pass on. */
+void ctr_graph_want_grad(ctr_tensor *t);
 /* Keeps a tensor readable after a replay (outputs, losses). NULL is fine. */
 void ctr_graph_keep(ctr_tensor *t);
 
@@ -187,6 +188,14 @@ enum ctr_store_part {
 #define CTR_STORE_PARTS    6
 #define CTR_BLOCK_NO_DECAY 0x80000000u
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
+
+/* What is recorded from here to ctr_graph_once is a part of its own, which a replay runs `times` times
+ * before it goes on. Returns the number of the turn, i32[1], from 0. Earlier tensors are the same in
+ * each turn; later nodes find what the last one has left (ctr_turn_put of op/op.h: what all have).
+ * ctr_graph_backward of a tensor made in the part goes back to its beginning, and gradients of
+ * parameters are sums over the turns, in their order. */
+ctr_tensor *ctr_graph_repeat(ctr_graph *g, size_t times);
+void ctr_graph_once(ctr_graph *g);
 
 /* For op files. A new node over inputs (`optional` inputs are the last ones and may be NULL; any
  * other NULL makes the node NULL). Attributes are copied; their bytes tell nodes apart

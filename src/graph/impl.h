@@ -6,6 +6,13 @@
 #include "base/str.h"
 #include "graph/graph.h"
 
+/* Nodes that follow each other and run `times` times (ctr_graph_repeat). */
+struct ctr_part {
+    size_t times;
+    ctr_tensor *turn; /* NULL: once */
+    size_t end;       /* launches up to the part's last, once lowered */
+};
+
 struct ctr_graph {
     ctr_dev *dev;
     ctr_store *store;
@@ -15,7 +22,9 @@ struct ctr_graph {
     size_t n_nodes, cap_nodes;
     ctr_tensor **tensors;
     size_t n_tensors, cap_tensors;
-    size_t first_backward; /* nodes before the first that differentiation has appended; 0: none */
+    size_t first_backward; /* nodes before those that the last differentiation has appended; 0: none */
+    struct ctr_part *parts; /* the last one is being recorded */
+    size_t n_parts, cap_parts;
     int planned, guard;
     int shadow; /* parameters are recorded as their shadows */
     const ctr_node *lowering; /* the node whose launches are being described */
@@ -81,8 +90,10 @@ struct ctr_candidate {
 size_t ctr_variant_candidates(struct ctr_candidate *out, size_t room, const ctr_graph *g,
                               const ctr_node *node, int general);
 
-/* The two ops that differentiation itself needs (builtin.c). */
+/* The ops that differentiation itself needs (builtin.c). */
 ctr_tensor *ctr_builtin_fill(ctr_graph *g, unsigned rank, const size_t *dim, float value);
 ctr_tensor *ctr_builtin_sum(ctr_graph *g, ctr_tensor *a, ctr_tensor *b); /* b NULL: a copy */
+/* And the sum over the turns of a part: what is stored so far, 0 in the first, and a. */
+ctr_tensor *ctr_builtin_accumulate(ctr_graph *g, ctr_tensor *a, ctr_tensor *turn);
 
 #endif

@@ -2,7 +2,8 @@
  * In: nodes in the order of execution. Out: first, last and over of each tensor; the bytes that live
  * at most at the same time, below which no plan of memory can get.
  *
- * A temporary lives from the node that makes it to its last reader. Element-wise kernels may store an
+ * A temporary lives from the node that makes it to its last reader, and through the whole of a
+ * repeated part that it comes from or goes into. Element-wise kernels may store an
  * output over an input that dies there (ctr_op.in_place): both are then one place that lives on. */
 #include "graph/impl.h"
 
@@ -55,6 +56,23 @@ static void take_over(const ctr_node *node, unsigned k)
     }
 }
 
+static unsigned part_at(const ctr_graph *g, int number)
+{
+    return (size_t)number < g->n_nodes ? g->nodes[number]->part : (unsigned)g->n_parts;
+}
+
+/* What is read in a turn must outlive the turns before, what is made in one those after. */
+static void outlive_turns(const ctr_graph *g, ctr_tensor *t)
+{
+    unsigned first = part_at(g, t->first), last = part_at(g, t->last);
+    if (first == last)
+        return;
+    while (g->parts[first].turn && t->first > 0 && part_at(g, t->first - 1) == first)
+        t->first--;
+    while (last < g->n_parts && g->parts[last].turn && part_at(g, t->last + 1) == last)
+        t->last++;
+}
+
 void ctr_find_lifetimes(ctr_graph *g)
 {
     for (size_t i = 0; i < g->n_tensors; i++) {
@@ -73,6 +91,9 @@ void ctr_find_lifetimes(ctr_graph *g)
     for (size_t i = 0; i < g->n_tensors; i++)
         if (g->tensors[i]->keep || g->guard)
             g->tensors[i]->last = (int)g->n_nodes;
+    for (size_t i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->first >= 0)
+            outlive_turns(g, g->tensors[i]);
     for (size_t i = 0; i < g->n_nodes; i++)
         for (unsigned k = 0; k < g->nodes[i]->n_out && g->nodes[i]->op->in_place; k++)
             take_over(g->nodes[i], k);

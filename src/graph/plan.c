@@ -244,8 +244,8 @@ int ctr_graph_lower(ctr_graph *g)
         int rc = g->nodes[i]->variant->lower(g, g->nodes[i]);
         if (rc != 0)
             return rc;
+        g->parts[g->nodes[i]->part].end = g->n_launches;
     }
-    g->report.launches = g->n_launches;
     return 0;
 }
 
@@ -253,8 +253,10 @@ int ctr_graph_lower(ctr_graph *g)
 static void add_launch(ctr_graph *g)
 {
     struct ctr_launch_cost cost = ctr_launch_cost(g->launches[g->n_launches++]);
-    g->report.flops += cost.flops;
-    g->report.traffic_bytes += cost.bytes;
+    size_t times = g->parts[g->lowering->part].times;
+    g->report.launches += times;
+    g->report.flops += (double)times * cost.flops;
+    g->report.traffic_bytes += (double)times * cost.bytes;
 }
 
 /* The spec's compiler options, and behind them how the node's activations are stored. */
@@ -332,12 +334,19 @@ int ctr_stream(const ctr_tensor *t)
 
 int ctr_graph_replay(ctr_graph *g)
 {
-    for (size_t i = 0; i < g->n_launches; i++) {
-        int rc = ctr_launch_run(g->launches[i]);
-        if (rc != 0)
-            return rc;
+    int rc = 0;
+    size_t begin = 0;
+    for (const struct ctr_part *part = g->parts; part < g->parts + g->n_parts; part++) {
+        for (uint32_t turn = 0; turn < part->times; turn++) {
+            if (part->turn)
+                CTR_TRY(ctr_buf_fill(part->turn->buf, 0, sizeof turn, turn));
+            for (size_t i = begin; i < part->end; i++)
+                CTR_TRY(ctr_launch_run(g->launches[i]));
+        }
+        begin = part->end > begin ? part->end : begin;
     }
-    return 0;
+out:
+    return rc;
 }
 
 ctr_launch *const *ctr_graph_launches(const ctr_graph *g, size_t first, size_t end, size_t *n)

@@ -40,10 +40,11 @@ struct work {
 
 /* ---- one order of execution from what is decided ---- */
 
-static int append(ctr_graph *g, ctr_node *node)
+static int append(ctr_graph *g, ctr_node *node, unsigned part)
 {
     if (ctr_grow((void **)&g->nodes, &g->cap_nodes, g->n_nodes + 1, sizeof *g->nodes) != 0)
         return CTR_E_FAIL;
+    node->part = part;
     node->number = (int)g->n_nodes;
     g->nodes[g->n_nodes++] = node;
     return 0;
@@ -78,7 +79,7 @@ static ctr_tensor *read_by(struct work *w, ctr_tensor *t, const ctr_node *reader
     for (unsigned k = 0; node && k < node->n_in; k++)
         if (c->in[k] && !(node->in[k] = read_by(w, c->in[k], node)))
             return NULL;
-    if (!node || append(w->g, node) != 0)
+    if (!node || append(w->g, node, reader->part) != 0)
         return NULL;
     c->now = node->out[0];
     c->reader = reader;
@@ -102,7 +103,7 @@ static int arrange(struct work *w)
             if (w->in[i][k] && !node->in[k])
                 return CTR_E_FAIL;
         }
-        if (append(g, node) != 0)
+        if (append(g, node, node->part) != 0)
             return CTR_E_FAIL;
     }
     return 0;

@@ -16,7 +16,7 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_method_project(io, io->views), *view[2];
+    ctr_tensor *z = ctr_method_project(io, 0, io->V), *view[2];
     for (unsigned v = 0; v < 2; v++)
         view[v] =
             ctr_plain_norm_layer(g, "correlation_norm", ctr_take_rows(g, z, v * io->N, io->N), 1);

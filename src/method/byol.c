@@ -20,9 +20,9 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_method_project(io, io->views);
+    ctr_tensor *z = ctr_method_project(io, 0, io->V);
     ctr_tensor *p = ctr_method_predict(io, z, io->option[HIDDEN]);
-    ctr_tensor *target = ctr_l2norm(g, ctr_method_project_shadow(io, io->views));
+    ctr_tensor *target = ctr_l2norm(g, ctr_method_project_shadow(io, 0, io->V));
     io->loss = ctr_method_agreement(io, p, target, -2, 2);
     io->similarity = ctr_mean(g, io->loss, -0.5f, 1);
     return ctr_graph_status(g);

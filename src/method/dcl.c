@@ -23,7 +23,7 @@ static const struct ctr_option weighted_options[] = {
 
 static int record(struct ctr_method_io *io, struct ctr_contrast contrast)
 {
-    ctr_tensor *z = ctr_l2norm(io->g, ctr_method_project(io, io->views));
+    ctr_tensor *z = ctr_l2norm(io->g, ctr_method_project(io, 0, io->V));
     contrast.scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_method_contrast_images(io, z, &contrast);
     return ctr_graph_status(io->g);

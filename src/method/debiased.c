@@ -21,7 +21,7 @@ static const struct ctr_option options[] = {
 
 static int build(struct ctr_method_io *io)
 {
-    ctr_tensor *z = ctr_l2norm(io->g, ctr_method_project(io, io->views));
+    ctr_tensor *z = ctr_l2norm(io->g, ctr_method_project(io, 0, io->V));
     ctr_method_contrast_images(io, z,
                                &(struct ctr_contrast){.kind = CTR_CONTRAST_DEBIASED,
                                                       .scale = (float)(1 / io->option[TEMPERATURE]),

@@ -24,7 +24,7 @@ static int needs_labels(const double *option)
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_method_project(io, io->views);
+    ctr_tensor *z = ctr_method_project(io, 0, io->V);
     io->loss = ctr_pairs(g, z, io->label, io->N, (float)io->option[MARGIN], CTR_PAIRS_MARGIN);
     io->right = ctr_pairs_right(io->loss);
     return ctr_graph_status(g);

@@ -22,21 +22,70 @@ const struct ctr_method *ctr_method_find(const char *name)
     return NULL;
 }
 
-ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views)
+static ctr_tensor *encode(struct ctr_method_io *io, ctr_tensor *views, unsigned first, unsigned n)
 {
+    size_t rows = views ? views->dim[0] / io->V : 0;
+    if (n < io->V)
+        views = ctr_take_rows(io->g, views, first * rows, n * rows);
     ctr_tensor *h = io->encoder->build(io->g, views, &io->encoder_params);
-    ctr_tensor *z = ctr_head(io->g, "projection_head", h, &io->head);
-    if (!io->z)
-        io->z = z;
+    return ctr_head(io->g, "projection_head", h, &io->head);
+}
+
+static size_t turns(const struct ctr_method_io *io)
+{
+    return io->N / io->micro.images;
+}
+
+static ctr_tensor *project(struct ctr_method_io *io, unsigned first, unsigned n)
+{
+    struct ctr_micro *m = &io->micro;
+    if (!m->images)
+        return encode(io, io->views, first, n);
+    ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
+    ctr_tensor *z = encode(io, m->views(m->user, io->g, turn), first, n);
+    z = ctr_turn_put(io->g, z, turn, turns(io), n);
+    ctr_graph_once(io->g);
     return z;
 }
 
-ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views)
+ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigned n)
+{
+    struct ctr_micro *m = &io->micro;
+    if (m->z)
+        return ctr_graph_fail(io->g, CTR_E_USAGE,
+                              "micro-batches need a method that projects its views at once");
+    io->z = project(io, first, n);
+    if (m->images) {
+        ctr_graph_want_grad(io->z);
+        m->z = io->z;
+        m->first = first;
+        m->n = n;
+    }
+    return io->z;
+}
+
+ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, unsigned n)
 {
     ctr_graph_shadow(io->g, 1);
-    ctr_tensor *z = ctr_method_project(io, views);
+    ctr_tensor *z = project(io, first, n);
     ctr_graph_shadow(io->g, 0);
     return z;
+}
+
+int ctr_method_backward(struct ctr_method_io *io, ctr_tensor *seed)
+{
+    const struct ctr_micro *m = &io->micro;
+    int rc = ctr_graph_backward(io->g, io->loss, seed);
+    if (rc != 0 || !m->images)
+        return rc;
+    if (!m->z)
+        return ctr_fail(CTR_E_USAGE, "this method knows no micro-batches");
+    ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
+    io->encoder_params.training = io->head.training = CTR_TRAIN_AGAIN;
+    ctr_tensor *z = encode(io, m->views(m->user, io->g, turn), m->first, m->n);
+    rc = ctr_graph_backward(io->g, z, ctr_turn_take(io->g, m->z->grad, turn, turns(io), m->n));
+    ctr_graph_once(io->g);
+    return rc;
 }
 
 ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double hidden)

@@ -10,10 +10,25 @@
 #include "base/option.h"
 #include "nn/nn.h"
 
+/* Micro-batches: the gradient of a batch whose images the network sees a few at a time, in two passes
+ * (Gao, Zhang, Han, Callan, "Scaling deep contrastive learning batch size under memory limited setup",
+ * arXiv:2101.06983). First it projects the images of each turn, of which only z stays; then comes the
+ * loss, of all z; then the images of each turn are projected once more, from whose z the gradients go
+ * back that the loss has given. Methods do not notice. */
+struct ctr_micro {
+    size_t images; /* of a turn, a divisor of N; 0: no micro-batches, all views at once */
+    /* Records the views of a turn's images, [V*images,H,W,3], the same each time. */
+    ctr_tensor *(*views)(void *user, ctr_graph *g, ctr_tensor *turn);
+    void *user;
+    ctr_tensor *z; /* ctr_method_project's: which rows wait for their gradients, of which views */
+    unsigned first, n;
+};
+
 /* What a method is given, and what it leaves. */
 struct ctr_method_io {
     ctr_graph *g;
-    ctr_tensor *views; /* [V*N,H,W,3]: all of view 0, then view 1, ... */
+    ctr_tensor *views; /* [V*N,H,W,3]: all of view 0, then view 1, ...; NULL with micro-batches */
+    struct ctr_micro micro;
     size_t N;
     unsigned V;
     ctr_tensor *label; /* i32[N], the images' classes; NULL unless the method needs labels */
@@ -52,10 +67,12 @@ struct ctr_method {
 extern const struct ctr_method *const ctr_methods[];
 const struct ctr_method *ctr_method_find(const char *name);
 
-/* h of views[n,H,W,3], then its projection z, as most methods begin. */
-ctr_tensor *ctr_method_project(struct ctr_method_io *io, ctr_tensor *views);
+/* z[n*N,D], the projections of views [first, first + n), as methods begin; once. */
+ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigned n);
 /* The same by the shadow of encoder and head, without gradient. */
-ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, ctr_tensor *views);
+ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, unsigned n);
+/* After build: the gradients of the loss. `seed` as in ctr_graph_backward. */
+int ctr_method_backward(struct ctr_method_io *io, ctr_tensor *seed);
 /* p of z's shape, rows of length one: a head of two layers, `hidden` wide between them. */
 ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double hidden);
 /* The figure: how alike the rows of the views of z[V*N,D] point, in the mean. */

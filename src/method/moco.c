@@ -29,11 +29,10 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     int both = io->option[SYMMETRIC] != 0;
-    ctr_tensor *view[2] = {io->views, io->views}, *top = NULL;
-    for (unsigned v = 0; v < 2 && !both; v++)
-        view[v] = ctr_take_rows(g, io->views, v * io->N, io->N);
-    ctr_tensor *q = ctr_l2norm(g, ctr_method_project(io, view[0]));
-    ctr_tensor *k = ctr_l2norm(g, ctr_method_project_shadow(io, view[1]));
+    unsigned views = both ? 2 : 1;
+    ctr_tensor *top = NULL;
+    ctr_tensor *q = ctr_l2norm(g, ctr_method_project(io, 0, views));
+    ctr_tensor *k = ctr_l2norm(g, ctr_method_project_shadow(io, 2 - views, views));
     ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], k ? k->dim[1] : 1);
     float scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_tensor *positive = ctr_row_dot(g, q, k, scale, both ? io->N : 0);

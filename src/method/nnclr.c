@@ -38,7 +38,7 @@ static ctr_tensor *one_way(struct ctr_method_io *io, ctr_tensor *near, ctr_tenso
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *raw = ctr_method_project(io, io->views), *top1[2], *loss[2];
+    ctr_tensor *raw = ctr_method_project(io, 0, io->V), *top1[2], *loss[2];
     ctr_tensor *p = ctr_method_predict(io, raw, io->option[HIDDEN]);
     ctr_tensor *z = ctr_l2norm(g, ctr_detach(g, raw));
     ctr_tensor *queue = ctr_queue(g, "queue", (size_t)io->option[QUEUE], raw ? raw->dim[1] : 1);

@@ -19,7 +19,7 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_method_project(io, io->views), *top = NULL;
+    ctr_tensor *z = ctr_method_project(io, 0, io->V), *top = NULL;
     ctr_tensor *f = ctr_take_rows(g, z, 0, io->N), *second = ctr_take_rows(g, z, io->N, io->N);
     ctr_tensor *positive = ctr_row_dot(g, f, second, 1, 0);
     ctr_tensor *negatives = ctr_lse(g, f, second, 1, io->N, &top);

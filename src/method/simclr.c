@@ -19,7 +19,7 @@ static const struct ctr_option options[] = {
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views)), *top = NULL;
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, 0, io->V)), *top = NULL;
     float scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_tensor *negatives = ctr_lse(g, z, z, scale, io->N, &top);
     if (io->V == 2) {

@@ -18,7 +18,7 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     io->head.bn_last = io->head.bn;
-    ctr_tensor *z = ctr_method_project(io, io->views);
+    ctr_tensor *z = ctr_method_project(io, 0, io->V);
     ctr_tensor *p = ctr_method_predict(io, z, io->option[HIDDEN]);
     ctr_tensor *target = ctr_l2norm(g, ctr_detach(g, z));
     io->loss = ctr_method_agreement(io, p, target, -1, 0);

@@ -23,7 +23,7 @@ static int needs_labels(const double *option)
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views));
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, 0, io->V));
     float scale = (float)(1 / io->option[TEMPERATURE]);
     ctr_tensor *positive = ctr_row_dot(g, z, ctr_label_mean(g, z, io->label), scale, 0);
     ctr_tensor *all = ctr_lse(g, z, z, scale, io->V * io->N, NULL);

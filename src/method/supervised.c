@@ -25,7 +25,9 @@ static int build(struct ctr_method_io *io)
     if (io->classes < 2)
         ctr_graph_fail(g, CTR_E_DATA,
                        "the images are of one class only: there is nothing to tell apart");
-    ctr_tensor *h = io->encoder->build(g, io->views, &io->encoder_params);
+    io->head.layers = 0;
+    ctr_tensor *h = ctr_method_project(io, 0, io->V);
+    io->z = NULL; /* features, of which there are no figures */
     ctr_tensor *y = ctr_dense_layer(g, "fc", h, io->classes, 1, 0);
     io->loss = ctr_softmax_xent(g, y, io->label, (float)io->option[SMOOTHING]);
     io->top1 = ctr_softmax_xent_accuracy(io->loss);

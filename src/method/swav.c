@@ -24,7 +24,7 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     float scale = (float)(1 / io->option[TEMPERATURE]);
-    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views));
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, 0, io->V));
     size_t dim[2] = {(size_t)io->option[PROTOTYPES], z ? z->dim[1] : 1};
     struct ctr_init init = {CTR_INIT_UNIFORM, (float)(1 / sqrt((double)dim[1]))};
     ctr_tensor *c = ctr_l2norm(g, ctr_graph_param(g, "prototypes.weight", 2, dim, init, 0));

@@ -25,7 +25,7 @@ static int needs_labels(const double *option)
 static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
-    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, io->views));
+    ctr_tensor *z = ctr_l2norm(g, ctr_method_project(io, 0, io->V));
     enum ctr_pairs_kind kind = io->option[HARD] != 0 ? CTR_PAIRS_HARD : CTR_PAIRS_SEMIHARD;
     io->loss = ctr_pairs(g, z, io->label, io->N, (float)io->option[MARGIN], kind);
     io->right = ctr_pairs_right(io->loss);

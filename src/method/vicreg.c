@@ -19,7 +19,7 @@ static int build(struct ctr_method_io *io)
 {
     ctr_graph *g = io->g;
     const double *w = io->option;
-    ctr_tensor *z = ctr_method_project(io, io->views);
+    ctr_tensor *z = ctr_method_project(io, 0, io->V);
     double D = z ? (double)z->dim[1] : 1;
     ctr_tensor *half = ctr_center(g, z, 2, io->N); /* (a - b) / 2 and its negative */
     ctr_tensor *square = ctr_row_dot(g, half, half, 1, 0);

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define MOMENTUM 0.1f /* of running statistics */
+
 static ctr_tensor *param(ctr_graph *g, const char *layer, const char *name, unsigned rank,
                          const size_t *dim, struct ctr_init init, unsigned flags)
 {
@@ -74,7 +76,7 @@ ctr_tensor *ctr_plain_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, 
         .running_mean = state(g, name, "running_mean", &c, zero),
         .running_var = state(g, name, "running_var", &c, one),
         .eps = 1e-5f,
-        .momentum = 0.1f,
+        .momentum = training == CTR_TRAIN_AGAIN ? 0 : MOMENTUM,
         .training = training,
     };
     return ctr_batch_norm(g, x, &bn);
@@ -93,7 +95,7 @@ ctr_tensor *ctr_norm_layer(ctr_graph *g, const char *name, ctr_tensor *x, ctr_te
         .running_var = state(g, name, "running_var", &c, one),
         .residual = residual,
         .eps = 1e-5f,
-        .momentum = 0.1f,
+        .momentum = training == CTR_TRAIN_AGAIN ? 0 : MOMENTUM,
         .training = training,
         .relu = relu,
     };

@@ -23,9 +23,12 @@ enum ctr_stem ctr_stem_for(enum ctr_stem stem, size_t pixels);
 struct ctr_encoder_params {
     enum ctr_stem stem;
     double width; /* of all layers, see ctr_width; 0 stands for 1 */
-    int training; /* batch-norm takes the batch's statistics */
+    int training; /* batch-norm takes the batch's statistics; see CTR_TRAIN_AGAIN */
     enum ctr_dtype storage; /* of the activations up to the features, which are fp32; 0 is fp32 */
 };
+
+/* `training` of a network that sees the same batch once more: running statistics stay as they are. */
+#define CTR_TRAIN_AGAIN 2
 
 /* `channels` times the width: the nearest multiple of 8, 8 at least. */
 size_t ctr_width(const struct ctr_encoder_params *params, size_t channels);

@@ -149,6 +149,12 @@ ctr_tensor *ctr_mean(ctr_graph *g, ctr_tensor *x, float scale, float offset);
 /* y = rows [first, first + n) of x, its first dimension. */
 ctr_tensor *ctr_take_rows(ctr_graph *g, ctr_tensor *x, size_t first, size_t n);
 
+/* Of a repeated part (ctr_graph_repeat): the rows of this turn, [rows / times, ...], and the rows that
+ * all turns make, [rows * times, ...]. Either side is made of as many blocks (views), and in each block
+ * of all the rows of turn 0 come first, then those of turn 1. Any type; no gradient. */
+ctr_tensor *ctr_turn_take(ctr_graph *g, ctr_tensor *x, ctr_tensor *turn, size_t times, size_t blocks);
+ctr_tensor *ctr_turn_put(ctr_graph *g, ctr_tensor *x, ctr_tensor *turn, size_t times, size_t blocks);
+
 /* Mean over n of -sum_k t_nk log softmax(x[N,K])_nk, a scalar; t_nk = (1 - smoothing) [k == label_n] +
  * smoothing / K; label: whole numbers (CTR_I32) [N]. One outside [0, K) makes the loss NaN. */
 ctr_tensor *ctr_softmax_xent(ctr_graph *g, ctr_tensor *x, ctr_tensor *label, float smoothing);

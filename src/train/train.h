@@ -49,6 +49,7 @@ struct ctr_train_params {
     uint64_t batch;             /* images a step, at least 2 */
     uint64_t views;             /* of an image; 0: as many as the line of augmentations has parts, but
                                  * at least what the method needs */
+    uint64_t micro_batch;       /* of them at a time in the network (method.h), a divisor; 0: all */
     uint64_t seed;
     double learning_rate;       /* at this batch; 0: the encoder's, scaled by batch / 256 */
     double weight_decay;        /* negative: the encoder's */

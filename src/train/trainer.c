@@ -32,6 +32,11 @@ static int resolve(ctr_trainer *t)
         return ctr_fail(CTR_E_USAGE,
                         "a batch of %llu image has no others to compare with; it needs at least 2",
                         (unsigned long long)p->batch);
+    if (p->micro_batch && p->batch % p->micro_batch != 0)
+        return ctr_hint(ctr_fail(CTR_E_USAGE,
+                                 "a batch of %llu images does not consist of micro-batches of %llu",
+                                 (unsigned long long)p->batch, (unsigned long long)p->micro_batch),
+                        "use a --micro-batch that divides --batch");
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
     t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
@@ -170,18 +175,35 @@ static int open_data(ctr_trainer *t)
 static int record_update(ctr_trainer *t, struct ctr_method_io *io)
 {
     ctr_graph *g = t->g;
-    ctr_tensor *loss = io->loss;
     ctr_tensor *scalars = t->batch.scalars, *scale = NULL, *seed = NULL;
     if (t->params->precision == CTR_F16) {
         scale = ctr_loss_scale(g);
-        seed = ctr_loss_scale_seed(g, scale, loss);
+        seed = ctr_loss_scale_seed(g, scale, io->loss);
     }
-    int rc = ctr_graph_backward(g, loss, seed);
+    int rc = ctr_method_backward(io, seed);
     if (rc == 0 && scale)
         scalars = ctr_loss_scale_settle(g, scale, scalars);
     if (rc == 0)
         rc = t->optim->record(g, scalars, (float)t->weight_decay, t->params->optim_option);
     return rc != 0 || !t->method->after_update ? rc : t->method->after_update(io);
+}
+
+static ctr_tensor *views_of(ctr_trainer *t, struct ctr_augment_source source)
+{
+    return ctr_augment(t->g, source, t->batch.step, t->views, t->view_size, t->view_size,
+                       augmentation(t));
+}
+
+/* Those of a micro-batch. Since draws depend on the image, they are the same as the whole batch's. */
+static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
+{
+    ctr_trainer *t = user;
+    size_t turns = t->params->batch / t->params->micro_batch;
+    struct ctr_augment_source source = t->source;
+    source.index = ctr_turn_take(g, source.index, turn, turns, 1);
+    if (source.stream)
+        source.images = ctr_turn_take(g, source.images, turn, turns, 1);
+    return views_of(t, source);
 }
 
 /* The whole step as a graph. */
@@ -209,8 +231,10 @@ static int record(ctr_trainer *t)
     };
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    io.views = ctr_augment(g, t->source, t->batch.step, io.V, t->view_size, t->view_size,
-                           augmentation(t));
+    if (p->micro_batch && p->micro_batch < p->batch)
+        io.micro = (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = t};
+    else
+        io.views = views_of(t, t->source);
     io.step = t->batch.step;
     if (t->needs_labels) {
         t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);

@@ -231,6 +231,45 @@ class Train(unittest.TestCase):
         self.assertIn('precision = "bf16"', open(self.path("bf16", "config.toml")).read())
         self.assertIn("--precision", self.train("--resume", self.path("bf16"), "--precision", "fp32", code=2).err)
 
+    def values(self, name, step):
+        """All floats of a checkpoint."""
+        data = self.checkpoint(name, step)
+        at = 8 + struct.unpack("<Q", data[:8])[0]
+        return [x for x, in struct.iter_unpack("<f", data[at:])]
+
+    def test_micro_batches(self):
+        """The steps of the whole batch, images on the device or streamed, killed and resumed."""
+        plain = [*SMALL, "--no-head-bn", "--optimizer", "sgd", "--learning-rate", "0.01"]
+        micro = [*plain, "--micro-batch", "8"]
+        self.train(*plain, "--out", self.path("plain"))
+        self.train(*micro, "--out", self.path("micro"))
+        for line, exact in zip(self.metrics("micro"), self.metrics("plain")):
+            self.assertAlmostEqual(line["loss"], exact["loss"], delta=1e-5 * exact["loss"])
+            self.assertEqual(line["positive_top1"], exact["positive_top1"])
+        values, exact = self.values("micro", 10), self.values("plain", 10)
+        self.assertEqual(len(values), len(exact))
+        self.assertLess(max(abs(a - b) for a, b in zip(values, exact)), 1e-5 * max(map(abs, exact)))
+        process = self.start(*micro, "--stream", "--checkpoint-steps", "5", "--out", self.path("again"))
+        self.wait_for("again", 5, process)
+        process.kill()
+        process.wait()
+        self.train("--resume", self.path("again"))
+        self.assertEqual(self.checkpoint("again", 10), self.checkpoint("micro", 10))
+        self.assertEqual(self.metrics("again"), self.metrics("micro"))
+        self.assertIn("--micro-batch", self.train("--resume", self.path("again"), "--micro-batch", "4", code=2).err)
+
+    def test_micro_batches_and_the_rest(self):
+        """With a following network, loss scaling and another optimiser, beside the whole batch."""
+        args = [*SMALL, "--no-head-bn", "--method", "byol", "--precision", "fp16", "--optimizer", "lars"]
+        self.train(*args, "--out", self.path("one"))
+        self.train(*args, "--micro-batch", "16", "--out", self.path("micro"))
+        for line, whole in zip(self.metrics("micro"), self.metrics("one")):
+            self.assertAlmostEqual(line["loss"], whole["loss"], delta=0.01 * whole["loss"])
+        self.assertIn(b"optimizer.loss_scale", self.checkpoint("micro", 10))
+        self.train(*SMALL, "--micro-batch", "8", "--out", self.path("norm"))  # statistics of each
+        self.assertNotEqual(self.metrics("norm")[0]["loss"], self.whole()[1][0]["loss"])
+        self.assertLess(self.activations("--micro-batch", "8"), 0.25 * self.activations())
+
     def test_math(self):
         done = self.train(*SMALL, "--math", "tf32", "--out", self.path("tf32"))
         self.assertIn("no matrix units", done.err)
@@ -377,6 +416,7 @@ class Train(unittest.TestCase):
         for args, code, words in [
                 (["--out", self.path("full")], 2, "not empty"),
                 (["--batch", "1"], 2, "--batch"),
+                (["--batch", "32", "--micro-batch", "5", "--out", self.path("a")], 2, "micro-batches of 5"),
                 (["--limit", "20", "--batch", "32", "--out", self.path("a")], 2, "20 images"),
                 (["--encoder", "resnet19", "--out", self.path("b")], 2, "did you mean"),
                 (["--method", "somclear", "--out", self.path("c")], 2, "lists them"),

@@ -106,6 +106,8 @@ void ref_mean_bwd(double *dx, double dy, double scale, size_t n);
 void ref_take_rows_fwd(double *y, const double *x, size_t first, size_t n, size_t row);
 void ref_take_rows_bwd(double *dx, const double *dy, size_t first, size_t n, size_t row);
 
+void ref_turn_take(double *part, const double *all, size_t turn, size_t times, size_t V, size_t n);
+
 void ref_softmax_xent_fwd(double *loss, const double *x, const double *label, double smoothing, size_t N,
                           size_t K);
 void ref_softmax_xent_bwd(double *dx, double dloss, const double *x, const double *label,

@@ -19,6 +19,12 @@ static void settle_options(struct step *s, const struct ctr_method *method)
     }
 }
 
+static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
+{
+    const struct step *s = user;
+    return ctr_turn_take(g, s->views, turn, s->io.N / s->micro, s->io.V);
+}
+
 static int record(struct step *s, const char *encoder, double width, size_t N, size_t H)
 {
     const struct ctr_method *method = ctr_method_find(s->method ? s->method : "simclr");
@@ -31,7 +37,8 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
     s->number = ctr_graph_input(s->g, "step", CTR_U32, 1, (size_t[]){4});
     s->io = (struct ctr_method_io){
         .g = s->g,
-        .views = s->views,
+        .views = s->micro ? NULL : s->views,
+        .micro = {.images = s->micro, .views = turn_views, .user = s},
         .N = N,
         .V = V,
         .label = method->needs_labels && method->needs_labels(s->option) ? s->label : NULL,
@@ -40,7 +47,7 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
         .steps = STEP_TOTAL,
         .encoder = ctr_encoder_find(encoder),
         .encoder_params = {.stem = CTR_STEM_AUTO, .width = width, .training = 1},
-        .head = {.layers = 2, .hidden = 0, .out = 128, .bn = 1, .training = 1},
+        .head = {.layers = 2, .hidden = 0, .out = 128, .bn = !s->no_norm, .training = 1},
         .option = s->option,
     };
     int rc = method->build(&s->io);
@@ -49,7 +56,7 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
     for (size_t i = 0; s->keep_outputs && ctr_graph_node(s->g, i); i++)
         ctr_graph_keep(ctr_graph_node(s->g, i)->out[0]);
     if (rc == 0)
-        rc = ctr_graph_backward(s->g, s->io.loss, NULL);
+        rc = ctr_method_backward(&s->io, NULL);
     return rc == 0 && method->after_update ? method->after_update(&s->io) : rc;
 }
 
@@ -89,6 +96,16 @@ static int set_kept(struct step *s)
     return 0;
 }
 
+/* Rows of a view give their place to those that come again. */
+static void repeat_images(const struct step *s)
+{
+    size_t row = s->views->count / s->views->dim[0], N = s->io.N;
+    for (size_t v = s->io.V; v-- > 0;)
+        for (size_t i = N; i-- > 0;)
+            memmove(s->x + (v * N + i) * row, s->x + (v * s->distinct + i % s->distinct) * row,
+                    row * sizeof *s->x);
+}
+
 static int write_inputs(struct step *s)
 {
     int rc = 0;
@@ -103,6 +120,8 @@ static int write_inputs(struct step *s)
         level = 0.7f * level + 0.3f * ctr_rng_uniform(&rng);
         s->x[i] = level;
     }
+    if (s->distinct)
+        repeat_images(s);
     for (size_t i = 0; i < s->label->count; i++)
         label[i] = (int32_t)(i % STEP_CLASSES);
     CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));

@@ -18,6 +18,9 @@ struct step {
     unsigned V;         /* views of an image; 0: what the method needs */
     double option[CTR_MAX_OPTIONS];
     int keep_outputs;
+    size_t micro;    /* images of a micro-batch; 0: none */
+    size_t distinct; /* image i of a view is image i mod distinct; 0: all differ */
+    int no_norm;     /* heads without batch-norm */
     struct ctr_plan_params plan;
     float *x; /* what `views` is given: smoothed uniform noise in [0,1) */
 };

@@ -32,6 +32,7 @@ typedef float16 wino_t;
 #ifndef POOL
 #define POOL 0
 #endif
+#define PACK 4 /* in channels of a packed block, as in src/op/conv2d_winograd.c */
 #define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
 /* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall
  * into the same set of the nearest cache. */
@@ -42,28 +43,49 @@ typedef float16 wino_t;
 #define E_POINT (CO * T + LINE)
 #define D_POINT (CI * CO + LINE)
 
+/* u[36] (each PACK * 32 floats from the last) = G w Gt of 16 out channels, `so` floats apart in w; taps
+ * `way` floats apart. */
+inline void weight_tile(local float *u, global const float *w, int so, int way)
+{
+    float16 g[9], t[3][6], o[6];
+#define TAP_OF(n) w[(size_t)(n) * so + tap * way]
+#pragma unroll
+    for (int tap = 0; tap < 9; tap++)
+        g[tap] = (float16)(TAP_OF(0), TAP_OF(1), TAP_OF(2), TAP_OF(3), TAP_OF(4), TAP_OF(5), TAP_OF(6),
+                           TAP_OF(7), TAP_OF(8), TAP_OF(9), TAP_OF(10), TAP_OF(11), TAP_OF(12),
+                           TAP_OF(13), TAP_OF(14), TAP_OF(15));
+#undef TAP_OF
+    for (int x = 0; x < 3; x++)
+        MUL_G(t[x], g[x], g[3 + x], g[6 + x])
+    for (int y = 0; y < 6; y++) {
+        MUL_G(o, t[0][y], t[1][y], t[2][y])
+        for (int x = 0; x < 6; x++)
+            store16_local(o[x], 0, u + (y * 6 + x) * PACK * 32);
+    }
+}
+
 /* U[out/32][36][I][32] = G w Gt of the out channels from `first`; w(o, i, tap) = w[o * so + i * si +
  * tap], taps in reverse if `turn`. `stream`: past the caches, where lines 32 I floats apart would push
- * each other out. Work size (I, out channels / 16): neighbours share lines of w. */
+ * each other out. Work size (I / PACK, out channels / 32): a block passes through local memory, so that
+ * PACK * 32 floats side by side are stored at a time. */
 kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int first, int so,
                                       int si, int turn, int stream)
 {
-    int o = get_group_id(1) * 16, i = get_group_id(0);
-    float g[9][16];
-    for (int l = 0; l < 16; l++)
-        for (int tap = 0; tap < 9; tap++)
-            g[turn ? 8 - tap : tap][l] = w[(size_t)(first + o + l) * so + (size_t)i * si + tap];
-    float16 t[3][6], u[6];
-    for (int x = 0; x < 3; x++)
-        MUL_G(t[x], vload16(0, g[x]), vload16(0, g[3 + x]), vload16(0, g[6 + x]))
-    global float *to = U + ((size_t)(o / 32) * 36 * I + i) * 32 + (o & 16);
-    for (int y = 0; y < 6; y++) {
-        MUL_G(u, t[0][y], t[1][y], t[2][y])
-        for (int x = 0; x < 6; x++)
+    local float block[36 * PACK * 32];
+    const int i = get_group_id(0) * PACK, o = get_group_id(1) * 32;
+    w += (size_t)(first + o) * so + (size_t)i * si + (turn ? 8 : 0);
+    for (int half_of = 0; half_of < 32; half_of += 16)
+        for (int k = 0; k < PACK; k++)
+            weight_tile(block + k * 32 + half_of, w + (size_t)half_of * so + (size_t)k * si, so,
+                        turn ? -1 : 1);
+    for (int point = 0; point < 36; point++) {
+        local const float *from = block + point * PACK * 32;
+        global float *to = U + ((size_t)(o / 32 * 36 + point) * I + i) * 32;
+        for (int k = 0; k < PACK * 32; k += 16)
             if (stream)
-                stream16(u[x], to + (size_t)(y * 6 + x) * I * 32);
+                stream16(vload16(0, from + k), to + k);
             else
-                store16(u[x], 0, to + (size_t)(y * 6 + x) * I * 32);
+                store16(vload16(0, from + k), 0, to + k);
     }
 }
 

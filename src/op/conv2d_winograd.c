@@ -9,6 +9,7 @@
 #define SLICE_BYTES ((size_t)12 << 20) /* of transformed weights at a time */
 #define LARGE_BYTES ((size_t)8 << 20)  /* of them: not left in the caches, and fetched ahead */
 #define LINE 16       /* floats that the kernels add between points */
+#define PACK 4        /* in channels of a packed block */
 
 static size_t tiles(size_t n, size_t h, size_t w)
 {
@@ -142,7 +143,7 @@ static int emit_pack(ctr_graph *g, ctr_node *node, const struct direction *d, si
     size_t in = d->in->dim[3];
     struct ctr_launch_spec spec = {.file = "op/conv2d_winograd.cl",
                                    .kernel = "conv2d_winograd_pack",
-                                   .global = {in, n / 16, 1},
+                                   .global = {in / PACK, n / 32, 1},
                                    .local = {1, 1, 1},
                                    /* none of the direct algorithm's */
                                    .work = (double)PACK_OPS * (double)in * (double)n,

@@ -9,7 +9,7 @@
 #define CHUNK      64 /* register tiles whose input stays in cache while it meets all filters */
 #define THIN_RUN   12 /* most accumulator rows of a thin weight gradient tile */
 #define THIN_HIGH  4  /* output rows a work-item does at a time, even */
-#define PART_BYTES ((size_t)8 << 20) /* partial sums of a weight gradient, about */
+#define PART_BYTES ((size_t)16 << 20) /* partial sums of a weight gradient, about */
 
 static int is_cpu(const struct ctr_caps *caps)
 {

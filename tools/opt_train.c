@@ -61,7 +61,8 @@ static const struct opt input_rows[] = {
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
         .shown = "shapes without --data, else simclr",
         .check = recipe_check,
-        .help = "values for options given neither here nor in --config: simclr or shapes"),
+        .help = "values for options given neither here nor in --config, as a publication has them; "
+                "`clcontrast recipes` lists them"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
         .max = 1e6, .help = "images a step"),
     ROW(U64, views, .name = "views", .metavar = "N", .init = "0",

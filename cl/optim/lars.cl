@@ -1,5 +1,5 @@
 /* lars.cl -- per entry r = eta |w| / (|g| + wd |w|);  m = momentum m + lr r (g + wd w);  w -= m.
- * Entries free of weight decay take r = 1, wd = 0. Flat buffers of n values (blocks.clh).
+ * Entries free of weight decay take r = 1, wd = 0. With clip min(r, lr) stands for lr r. Flat buffers of n values (blocks.clh).
  * Three launches: squares of each block, the rate of each entry (blocks of an entry lie side by
  * side, in order), the update. squares[2][blocks]: of w, of dw. */
 #include "lib/prelude.clh"
@@ -61,11 +61,11 @@ kernel void lars_squares(global float *squares, global const float *w, global co
     }
 }
 
-/* rates[blocks]: r of the block's entry. Grid: as above; the group that holds an entry's first block
+/* rates[blocks]: r of the block's entry, `plain` where nothing is adapted. Grid: as above; the group that holds an entry's first block
  * does the entry. Rows of LANES 16 blocks are summed first, then those sums. */
 kernel void lars_rates(global float *rates, global const float *squares, global const uint *blocks,
-                       const float eta, const float weight_decay, const uint n_blocks,
-                       const uint per)
+                       const float eta, const float weight_decay, const float plain,
+                       const uint n_blocks, const uint per)
 {
     local float2 sums[LANES];
     const uint stop = min(n_blocks, (uint)(get_group_id(0) + 1) * per);
@@ -87,9 +87,9 @@ kernel void lars_rates(global float *rates, global const float *squares, global 
         }
         sum = sqrt(group_sum(sum, sums));
         float below = sum.y + weight_decay * sum.x;
-        float rate = sum.x > 0 && below > 0 ? eta * sum.x / below : 1.0f;
+        float rate = sum.x > 0 && below > 0 ? eta * sum.x / below : plain;
         if (mark & CTR_BLOCK_NO_DECAY)
-            rate = 1.0f;
+            rate = plain;
         for (uint b = first + get_local_id(0); b < n_blocks && blocks[b] == mark; b += LANES)
             rates[b] = rate;
 #if !CTR_CPU
@@ -102,7 +102,8 @@ kernel void lars_rates(global float *rates, global const float *squares, global 
 kernel void lars_update(global float *w, global float *m, global const float *dw,
                         global const uint *blocks, global const float *rates,
                         global const float *scalars, const float weight_decay,
-                        const float momentum, const int nesterov, const ulong n, const uint chunk)
+                        const float momentum, const int nesterov, const int clip, const ulong n,
+                        const uint chunk)
 {
     const float lr = scalars[0], factor = gradient_factor(scalars);
     if (factor == 0)
@@ -112,7 +113,8 @@ kernel void lars_update(global float *w, global float *m, global const float *dw
         vfloat v = vload(0, w + i);
         vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)),
                        vload(0, dw + i) * factor);
-        g *= lr * rates[i / CTR_STORE_BLOCK];
+        const float rate = rates[i / CTR_STORE_BLOCK];
+        g *= clip ? min(rate, lr) : lr * rate;
         vfloat next = fma(vload(0, m + i), (vfloat)(momentum), g);
         vstore(next, 0, m + i);
         vstore(v - (nesterov ? fma(next, (vfloat)(momentum), g) : next), 0, w + i);

@@ -4,7 +4,9 @@
  * SimCLR's recipe. You, Gitman and Ginsburg, arXiv:1708.03888. */
 #include "optim/impl.h"
 
-enum { MOMENTUM, NESTEROV, ETA };
+#include <math.h>
+
+enum { MOMENTUM, NESTEROV, ETA, CLIP };
 enum { GROUP = 64 }; /* as in the kernel file */
 
 static int prepare(ctr_graph *g, ctr_node *node)
@@ -47,10 +49,12 @@ static int emit_rates(ctr_graph *g, const ctr_node *node, const struct ctr_optim
                                      .kernel = "lars_rates",
                                      .args = {CTR_BUF(rates), CTR_BUF(squares),
                                               CTR_BUF(blocks->buf), CTR_F32(a->option[ETA]),
-                                              CTR_F32(a->weight_decay), CTR_U32(blocks->count)},
-                                     .n_args = 7};
+                                              CTR_F32(a->weight_decay),
+                                              CTR_F32(a->option[CLIP] != 0 ? INFINITY : 1),
+                                              CTR_U32(blocks->count)},
+                                     .n_args = 8};
     first.args[5] = CTR_U32(grid(g, &first, blocks->count));
-    second.args[6] = CTR_U32(grid(g, &second, blocks->count));
+    second.args[7] = CTR_U32(grid(g, &second, blocks->count));
     int rc = ctr_emit(g, &first);
     return rc != 0 ? rc : ctr_emit(g, &second);
 }
@@ -65,7 +69,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     struct ctr_launch_spec spec = {.file = "optim/lars.cl",
                                    .kernel = "lars_update",
                                    .options = ctr_optim_options(node),
-                                   .n_args = 11,
+                                   .n_args = 12,
                                    .flops = 7.0 * (double)w->count,
                                    .bytes = 5.0 * (double)w->bytes};
     spec.args[0] = CTR_BUF(w->buf);
@@ -77,8 +81,9 @@ static int lower(ctr_graph *g, ctr_node *node)
     spec.args[6] = CTR_F32(a->weight_decay);
     spec.args[7] = CTR_F32(a->option[MOMENTUM]);
     spec.args[8] = CTR_I32(a->option[NESTEROV] != 0);
-    spec.args[9] = CTR_U64(w->count);
-    spec.args[10] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
+    spec.args[9] = CTR_I32(a->option[CLIP] != 0);
+    spec.args[10] = CTR_U64(w->count);
+    spec.args[11] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
     return ctr_emit(g, &spec);
 }
 
@@ -102,6 +107,7 @@ const struct ctr_optim ctr_optim_lars = {
             {"momentum", "M", 0.9, 0, 0.9999, "share of the last update kept"},
             {"nesterov", "0|1", 0, 0, 1, "look ahead by the momentum"},
             {"eta", "E", 0.001, 1e-6, 1, "trust in |w| / |g|"},
+            {"clip", "0|1", 0, 0, 1, "the rate is eta |w| / |g|, at most the learning rate (LARC)"},
             {0}},
     .moments = 1,
     .record = record,

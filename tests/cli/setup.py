@@ -109,7 +109,7 @@ class Setup(unittest.TestCase):
                 ("method = \"simsam\"", "1:10", "there is no method 'simsam'", "did you mean 'simsiam'?"),
                 ("encoder = \"resnet19\"", "1:11", "there is no encoder 'resnet19'", "did you mean"),
                 ("optimizer = \"sdg\"", "1:13", "there is no optimizer 'sdg'", "did you mean 'sgd'?"),
-                ("recipe = \"simcrl\"", "1:10", "there is no recipe 'simcrl'", "did you mean 'simclr'?"),
+                ("recipe = \"moco-cifar\"", "1:10", "there is no recipe 'moco-cifar'", "did you mean 'moco-cifar10'?"),
                 ("tune = \"soon\"", "1:8", "'soon' is not auto, off", ""),
                 ("augment = \"crop( flip\"", "1:11", "character 7", "")):
             done = self.call("train", "--config", self.write(text), "--out", self.path("run"), code=2)
@@ -127,6 +127,35 @@ class Setup(unittest.TestCase):
             self.assertIn("unknown option '%s'" % args[-2 if args[-1][0] != "-" else -1].split("=")[0], done.err)
             self.assertIn(hint, done.err)
         self.assertIn("blur(0.1,2;P)", self.call("augment", "shapes", "--blur-p", "1", code=2).err)
+
+    def recipes(self):
+        """{name: {option: value}} as the program lists them."""
+        names = re.findall(r"(?m)^(\S+)$", self.call("recipes").out)
+        text = self.call("recipes", *names).out
+        parts = re.split(r"(?m)^(\S+)\n", text)[1:]
+        return {name: dict(re.findall(r"(?m)^  ([a-z-]+)  +(.*)$", part.split("  source ")[1]))
+                for name, part in zip(parts[::2], parts[1::2])}
+
+    def test_recipes_set_what_they_say(self):
+        for name, said in self.recipes().items():
+            values = self.values("--recipe", name)
+            taken = {k: v.strip('"') for k, (v, by) in values.items() if by == "recipe " + name}
+            said = {k: v for k, v in said.items() if k not in ("scores", "note")}
+            self.assertEqual(taken, said)
+            if name in ("simclr", "shapes"): # they come with the data, when the tables are made already
+                self.assertFalse({"encoder", "method", "optimizer"} & said.keys())
+
+    def test_recipes_train(self):
+        few = ["--limit", "32", "--batch", "16", "--epochs", "1", "--warmup-epochs", "0", "--encoder", "cnn"]
+        for name in self.recipes():
+            self.call("train", "--recipe", name, *few, "--out", self.path(name))
+            lines = self.read(name, "metrics.jsonl").splitlines()
+            self.assertEqual(json.loads(lines[-1])["step"], 2)
+
+    def test_recipes_in_the_documentation(self):
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "RECIPES.md")) as file:
+            documented = file.read()
+        self.assertIn(self.call("recipes", *self.recipes()).out, documented.replace("\n    ", "\n"))
 
     def images(self):
         for name, n in ("red", 20), ("green", 30):

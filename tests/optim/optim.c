@@ -163,12 +163,16 @@ static double norm(const double *x, size_t n)
     return sqrt(sum);
 }
 
-/* You et al., algorithm 1. */
-static void lars_step(double *w, double *m, const double *g, size_t n, double rate, double momentum,
-                      int nesterov, double eta, int adapt)
+/* You et al., algorithm 1; with clip as apex's LARC. option: as the table's. */
+static void lars_step(double *w, double *m, const double *g, size_t n, double rate,
+                      const double *option, int adapt)
 {
+    double momentum = option[0], eta = option[2];
+    int nesterov = option[1] != 0, clip = option[3] != 0;
     double decay = adapt ? WEIGHT_DECAY : 0, w_norm = norm(w, n);
     double trust = adapt ? eta * w_norm / (norm(g, n) + decay * w_norm) : 1;
+    if (adapt && clip)
+        trust = fmin(trust / rate, 1);
     for (size_t i = 0; i < n; i++) {
         double d = rate * trust * (g[i] + decay * w[i]);
         m[i] = momentum * m[i] + d;
@@ -191,7 +195,7 @@ static void lars_case(const size_t *count, const double *option)
         for (int step = 0; step < STEPS; step++) {
             for (size_t i = 0; i < n; i++)
                 g[i] = gradient(i, step, p);
-            lars_step(w, m, g, n, rates[step], option[0], option[1] != 0, option[2], p != 1);
+            lars_step(w, m, g, n, rates[step], option, p != 1);
         }
         for (size_t i = 0; i < n; i++) {
             diff += (got[i] - w[i]) * (got[i] - w[i]);
@@ -208,9 +212,11 @@ static void lars_case(const size_t *count, const double *option)
 
 static void lars_equals_reference(void **state)
 {
-    lars_case(small, (const double[]){0.9, 0, 0.5});
-    lars_case(small, (const double[]){0.9, 1, 0.5});
-    lars_case(large, (const double[]){0.9, 0, 0.5});
+    lars_case(small, (const double[]){0.9, 0, 0.5, 0});
+    lars_case(small, (const double[]){0.9, 1, 0.5, 0});
+    lars_case(large, (const double[]){0.9, 0, 0.5, 0});
+    lars_case(small, (const double[]){0.9, 0, 0.08, 1}); /* above the learning rate and below it */
+    lars_case(large, (const double[]){0.9, 1, 0.05, 1});
 }
 
 /* No gradient, no weights: nothing to divide by, nothing moves. */

@@ -1,0 +1,51 @@
+/* cmd_recipes.c -- `clcontrast recipes [NAME]`: what --recipe of train can name, with its sources. */
+#include <stdio.h>
+
+#include "cmd.h"
+#include "recipe.h"
+#include "term.h"
+
+static int run(int argc, char **argv)
+{
+    struct opt_set set = {0};
+    struct ctr_str text = {0};
+    int rc = 0, width = term_width(1) > 100 ? 100 : term_width(1);
+    CTR_TRY(cmd_parse(&set, &cmd_recipes, argc, argv));
+    if (set.n_args == 0)
+        recipe_list(&text, width);
+    for (size_t i = 0; i < set.n_args; i++) {
+        CTR_TRY(recipe_check(set.args[i]));
+        recipe_show(&text, set.args[i], width);
+    }
+    if (text.failed || !text.s)
+        CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
+    fputs(text.s, stdout);
+out:
+    ctr_str_free(&text);
+    opt_finish(&set);
+    return rc;
+}
+
+static const struct cmd_example examples[] = {
+    {"clcontrast recipes", "all of them, with source and score"},
+    {"clcontrast recipes moco-cifar10", "its values, and what differs from the source"},
+    {"clcontrast train --data cifar10 --recipe moco-cifar10 --epochs 20", "train by it, but shorter"},
+    {"clcontrast train --recipe moco-cifar10 --print-config > mine.toml", "a file to begin with"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_recipes = {
+    .name = "recipes",
+    .summary = "list the recipes of publications that train can follow",
+    .args = "[NAME...]",
+    .max_args = 64,
+    .about =
+        "A recipe is a set of values for options of `clcontrast train`, from a publication or a "
+        "program that reports scores for them. Scores are the source's, with its own evaluation, at "
+        "its own length: they are what to hold one's own against, not a promise. What clcontrast "
+        "does otherwise in all of them: biases and the scales of norms do not decay; batch-norm sees "
+        "both views at once; the learning rate falls from step to step; images are not shifted by a "
+        "mean.",
+    .examples = examples,
+    .run = run,
+};

@@ -249,9 +249,8 @@ static const struct bench_family optimizer_family = {
 static int augment(struct bench_graph *b, const size_t *v, enum bench_pass pass)
 {
     size_t N = v[0], H = v[1];
-    const char *line = H <= CTR_AUGMENT_SMALL_MAX ? "small" : "large";
-    struct ctr_augment_params p;
-    int rc = ctr_augment_parse(&p, v[2] ? ctr_transforms[v[2] - 1].name : line);
+    struct ctr_augment_params p = {0};
+    int rc = v[2] ? ctr_augment_parse(&p, ctr_transforms[v[2] - 1].name) : 0;
     if (rc != 0)
         return rc;
     if (v[2])

@@ -36,8 +36,6 @@ static struct ctr_train_params params_of(const struct bench_row *row, const stru
                                  .seed = 1,
                                  .weight_decay = -1,
                                  .log_steps = 1,
-                                 .augment_small = ctr_augment_small(),
-                                 .augment_large = ctr_augment_large(),
                                  .device = o->device,
                                  .kernels = o->kernel,
                                  .quirks = o->quirk,

@@ -18,8 +18,8 @@
 
 struct options {
     const char *out, *device, *split;
-    uint64_t rows, views, size, zoom, seed, epoch;
-    int list;
+    uint64_t rows, views, size, channels, zoom, seed, epoch;
+    int list, bits;
     struct augment_options augment;
 };
 
@@ -34,6 +34,11 @@ static const struct opt rows[] = {
             .max = 256, .help = "views of each image"),
     OPT_ROW(U64, struct options, size, .name = "image-size", .metavar = "PX", .min = 8, .max = 4096,
             .shown = "as train chooses it", .help = "side of images and views"),
+    OPT_ROW(U64, struct options, channels, .name = "channels", .metavar = "N", .max = 16,
+            .shown = "as train chooses them",
+            .help = "of the images; the picture shows the first three, or one as grey"),
+    OPT_ROW(CHOICE, struct options, bits, .name = "bits", .metavar = "N", .choices = "auto|8|16",
+            .init = "auto", .help = "of each value, as in train"),
     OPT_ROW(STR, struct options, split, .name = "split", .metavar = "NAME", .init = "train",
             .help = "part of the data set"),
     OPT_ROW(U64, struct options, zoom, .name = "zoom", .metavar = "N", .min = 1, .max = 64,
@@ -65,31 +70,41 @@ static const struct cmd_example examples[] = {
 
 /* Images on the host, square, and their numbers in the data set, which the draws follow. */
 struct set {
-    uint8_t *rgb; /* [n][size][size][3] */
+    uint8_t *pixels; /* [n][size][size][channels], of `bytes` each */
     uint32_t *index;
-    size_t n, size;
+    size_t n, size, channels, bytes;
 };
+
+static int make_room(struct set *set)
+{
+    set->pixels = ctr_alloc(set->n, set->size * set->size * set->channels * set->bytes);
+    set->index = ctr_alloc(set->n, sizeof *set->index);
+    return set->pixels && set->index ? 0 : CTR_E_FAIL;
+}
 
 /* ---- images ---- */
 
-static int read_file(struct set *set, const char *path, size_t size)
+static int read_file(struct set *set, const char *path, const struct options *o)
 {
     void *bytes = NULL;
     size_t n = 0;
     struct ctr_image image = {0};
     int rc = 0;
     CTR_TRY(ctr_file_read(&bytes, &n, path, CTR_IMAGE_MAX_FILE));
-    rc = ctr_image_decode(&image, bytes, n, (unsigned)size);
+    rc = ctr_image_decode(&image, bytes, n, (unsigned)o->size);
     if (rc)
         CTR_TRY(ctr_fail_in(rc, "%s", path));
     size_t side = image.width < image.height ? image.width : image.height;
     set->n = 1;
-    set->size = size ? size : side > 224 ? 224 : side;
-    set->rgb = ctr_alloc(set->size * set->size, 3);
-    set->index = ctr_alloc(1, sizeof *set->index);
-    if (!set->rgb || !set->index)
-        CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(ctr_image_fit(set->rgb, &image, (unsigned)set->size));
+    set->size = o->size ? o->size : side > 224 ? 224 : side;
+    set->channels = o->channels ? o->channels : ctr_pixel_usual(image.pixel);
+    set->bytes = o->bits ? (size_t)o->bits : image.pixel.bytes;
+    CTR_TRY(make_room(set));
+    CTR_TRY(ctr_image_fit(&image, (unsigned)set->size));
+    rc = ctr_image_convert(&image, (unsigned)set->channels, (unsigned)set->bytes);
+    if (rc)
+        CTR_TRY(ctr_fail_in(rc, "%s", path));
+    memcpy(set->pixels, image.pixels, ctr_image_bytes(&image));
 out:
     ctr_image_free(&image);
     free(bytes);
@@ -103,17 +118,18 @@ static int read_data(struct set *set, const char *path, const struct options *o)
     int rc = 0;
     CTR_TRY(ctr_data_open(&data, &(struct ctr_data_params){.path = path,
                                                            .split = o->split,
-                                                           .image_size = (unsigned)o->size}));
+                                                           .image_size = (unsigned)o->size,
+                                                           .channels = (unsigned)o->channels,
+                                                           .bits = 8 * (unsigned)o->bits}));
     const struct ctr_data_info *info = ctr_data_info(data);
     set->n = info->n < o->rows ? info->n : o->rows;
     set->size = info->height;
-    set->index = ctr_alloc(set->n, sizeof *set->index);
-    set->rgb = ctr_alloc(set->n, set->size * set->size * 3);
-    if (!set->index || !set->rgb)
-        CTR_TRY(CTR_E_FAIL);
+    set->channels = info->channels;
+    set->bytes = info->sample_bytes;
+    CTR_TRY(make_room(set));
     for (size_t i = 0; i < set->n; i++)
         set->index[i] = (uint32_t)(i * info->n / set->n);
-    CTR_TRY(ctr_data_read(data, set->rgb, NULL, set->index, set->n));
+    CTR_TRY(ctr_data_read(data, set->pixels, NULL, set->index, set->n));
 out:
     ctr_data_close(&data);
     return rc;
@@ -123,7 +139,7 @@ static int read_images(struct set *set, const char *path, const struct options *
 {
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-        return read_file(set, path, o->size);
+        return read_file(set, path, o);
     return read_data(set, path, o);
 }
 
@@ -139,14 +155,14 @@ static int write_inputs(const struct inputs *in, const struct set *set, const st
     uint32_t step[CTR_STEP_WORDS] = {(uint32_t)o->seed, (uint32_t)(o->seed >> 32),
                                      (uint32_t)o->epoch};
     int rc = 0;
-    CTR_TRY(ctr_tensor_write(in->source.images, set->rgb, in->source.images->bytes));
+    CTR_TRY(ctr_tensor_write(in->source.images, set->pixels, in->source.images->bytes));
     CTR_TRY(ctr_tensor_write(in->source.index, set->index, in->source.index->bytes));
     CTR_TRY(ctr_tensor_write(in->step, step, sizeof step));
 out:
     return rc;
 }
 
-/* out[views][n][size][size][3] */
+/* out[views][n][size][size][channels] */
 static int run_device(float *out, const struct set *set, const struct options *o,
                       const struct ctr_augment_params *params)
 {
@@ -160,7 +176,8 @@ static int run_device(float *out, const struct set *set, const struct options *o
     CTR_TRY(ctr_store_create(&store, dev));
     CTR_TRY(ctr_graph_create(&g, dev, store));
     in.source.images =
-        ctr_graph_input(g, "images", CTR_U8, 4, (size_t[]){set->n, set->size, set->size, 3});
+        ctr_graph_input(g, "images", set->bytes == 1 ? CTR_U8 : CTR_U16, 4,
+                        (size_t[]){set->n, set->size, set->size, set->channels});
     in.source.index = ctr_graph_input(g, "index", CTR_U32, 1, &set->n);
     in.step = ctr_graph_input(g, "step", CTR_U32, 1, &words);
     ctr_tensor *views = ctr_augment(g, in.source, in.step, o->views, set->size, set->size, params);
@@ -188,24 +205,30 @@ struct grid {
     size_t width, height, zoom, cell; /* cell: side of a zoomed image and one gap */
 };
 
-static void put_cell(struct grid *grid, size_t row, size_t column, const uint8_t *bytes,
-                     const float *values, size_t size)
+/* An image, or (pixels NULL) a view; of many channels the first three, of two the first. */
+static void put_cell(struct grid *grid, size_t row, size_t column, const struct set *set,
+                     const uint8_t *pixels, const float *values)
 {
+    const size_t size = set->size;
     for (size_t y = 0; y < size * grid->zoom; y++)
         for (size_t x = 0; x < size * grid->zoom; x++) {
-            size_t from = (y / grid->zoom * size + x / grid->zoom) * 3;
+            size_t from = (y / grid->zoom * size + x / grid->zoom) * set->channels;
             uint8_t *to =
                 grid->rgb +
                 ((row * grid->cell + GAP + y) * grid->width + column * grid->cell + GAP + x) * 3;
-            for (size_t c = 0; c < 3; c++)
-                to[c] = bytes ? bytes[from + c] : (uint8_t)(values[from + c] * 255 + 0.5f);
+            for (size_t c = 0; c < 3; c++) {
+                size_t i = from + (set->channels < 3 ? 0 : c);
+                to[c] = !pixels          ? (uint8_t)(values[i] * 255 + 0.5f)
+                        : set->bytes == 1 ? pixels[i]
+                                          : (uint8_t)((((const uint16_t *)pixels)[i] + 128) / 257);
+            }
         }
 }
 
 static int draw_grid(struct grid *grid, const struct set *set, const float *views,
                      const struct options *o)
 {
-    const size_t count = set->size * set->size * 3;
+    const size_t count = set->size * set->size * set->channels;
     grid->zoom = o->zoom ? o->zoom : set->size < 96 ? 96 / set->size : 1;
     grid->cell = set->size * grid->zoom + GAP;
     grid->width = (o->views + 1) * grid->cell + GAP;
@@ -218,9 +241,9 @@ static int draw_grid(struct grid *grid, const struct set *set, const float *view
         return CTR_E_FAIL;
     memset(grid->rgb, 255, grid->width * grid->height * 3);
     for (size_t n = 0; n < set->n; n++) {
-        put_cell(grid, n, 0, set->rgb + n * count, NULL, set->size);
+        put_cell(grid, n, 0, set, set->pixels + n * count * set->bytes, NULL);
         for (size_t v = 0; v < o->views; v++)
-            put_cell(grid, n, v + 1, NULL, views + (v * set->n + n) * count, set->size);
+            put_cell(grid, n, v + 1, set, NULL, views + (v * set->n + n) * count);
     }
     return 0;
 }
@@ -268,10 +291,9 @@ static int show(const char *path, const struct options *o)
     struct grid grid = {0};
     float *views = NULL;
     int rc = 0;
-    CTR_TRY(augment_params(&params, &o->augment, 0));
+    CTR_TRY(augment_params(&params, &o->augment));
     CTR_TRY(read_images(&set, path, o));
-    CTR_TRY(augment_params(&params, &o->augment, set.size));
-    views = ctr_alloc(o->views * set.n, set.size * set.size * 3 * sizeof *views);
+    views = ctr_alloc(o->views * set.n, set.size * set.size * set.channels * sizeof *views);
     if (!views)
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(run_device(views, &set, o, &params));
@@ -283,7 +305,7 @@ out:
     free(grid.rgb);
     free(views);
     free(set.index);
-    free(set.rgb);
+    free(set.pixels);
     return rc;
 }
 

@@ -176,8 +176,9 @@ static void say_start(ctr_trainer *t, uint64_t batch)
 {
     const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
     struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
-    term_note("%s: %zu images of %ux%u (%s), %zu parameters, %llu steps%s", d->path, d->n, d->width,
-              d->height, ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
+    char kind[48];
+    term_note("%s: %zu images of %ux%u%s (%s), %zu parameters, %llu steps%s", d->path, d->n, d->width,
+              d->height, train_pixels(kind, d), ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
     if (ctr_trainer_start(t))

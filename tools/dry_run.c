@@ -83,7 +83,8 @@ static int print_images(ctr_trainer *t)
     size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
     printf("images                   ");
     print_escaped(d->path);
-    printf(": %zu of %ux%u", d->n, d->width, d->height);
+    char kind[48];
+    printf(": %zu of %ux%u%s", d->n, d->width, d->height, train_pixels(kind, d));
     int rc = print_classes(d);
     printf(", %s\n", ctr_trainer_resident_bytes(t) ? "on the device" : "streamed");
     if (bad > 0)
@@ -96,7 +97,7 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     static const char *const course[] = {"as a cosine", "constant", "in steps"};
     struct ctr_train_settled s = ctr_trainer_settled(t);
     struct ctr_str line = {0};
-    ctr_augment_text(&line, s.augment);
+    ctr_augment_text(&line, &s.augment);
     printf("views                    %u of %zux%zu: %s\n", s.views, s.image_size, s.image_size,
            line.s && !line.failed && *line.s ? line.s : "none");
     ctr_str_free(&line);

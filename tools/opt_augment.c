@@ -14,7 +14,7 @@ static int check_line(const char *text)
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
 const struct opt augment_rows[] = {
     ROW(STR, line, .name = "augment", .metavar = "LINE", .check = check_line,
-        .shown = "small up to 96 pixels, else large",
+        .shown = "small up to 96 pixels, else large; -any unless RGB",
         .help =
             "what is done to each view, as in 'crop(0.2,1) flip jitter(.4,.4,.4,.1;.8) gray(.1)'; "
             "with `|` between them, views take several such lines in turn; `clcontrast augment "
@@ -52,12 +52,11 @@ int augment_elsewhere(struct ctr_str *hint, const char *name)
     return 0;
 }
 
-int augment_params(struct ctr_augment_params *out, const struct augment_options *o, size_t size)
+int augment_params(struct ctr_augment_params *out, const struct augment_options *o)
 {
-    const char *usual = size <= CTR_AUGMENT_SMALL_MAX ? "small" : "large";
-    int rc = ctr_augment_parse(out, o->line ? o->line : usual);
-    if (rc != 0)
-        return ctr_fail_in(rc, "--augment");
+    *out = (struct ctr_augment_params){0};
+    if (o->line && ctr_augment_parse(out, o->line) != 0)
+        return ctr_fail_in(CTR_E_USAGE, "--augment");
     out->cubic = o->resize == 1;
     return 0;
 }

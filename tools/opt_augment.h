@@ -6,7 +6,7 @@
 #include "opt.h"
 
 struct augment_options {
-    const char *line; /* NULL: by the size of the views */
+    const char *line; /* NULL: the usual one */
     int resize;
 };
 
@@ -14,8 +14,7 @@ struct augment_options {
 extern const struct opt augment_rows[];
 /* For opt_set.elsewhere: what the line says instead of an option of 0.1.0. */
 int augment_elsewhere(struct ctr_str *hint, const char *name);
-/* After parsing; `size` is the height of the views. CTR_E_USAGE points at what is wrong in the
- * line. */
-int augment_params(struct ctr_augment_params *out, const struct augment_options *o, size_t size);
+/* After parsing. CTR_E_USAGE points at what is wrong in the line. */
+int augment_params(struct ctr_augment_params *out, const struct augment_options *o);
 
 #endif

@@ -80,6 +80,11 @@ static const struct opt input_rows[] = {
         .shown = "the images' side", .max = 4096,
         .help = "side of the views cut out of them; three quarters of it save near half of the time "
                 "at little loss, since what is cut out is shown larger than in whole images"),
+    ROW(U64, channels, .name = "channels", .metavar = "N", .init = "0",
+        .shown = "3 for photographs, else the images' own", .max = 16,
+        .help = "that all images have or are brought to: 1 is grey, 3 are RGB"),
+    ROW(CHOICE, bits, .name = "bits", .metavar = "N", .choices = "auto|8|16", .init = "auto",
+        .help = "of each value on the device; auto is 16 where all images have them, else 8"),
     ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
         .max = 256, .help = "that decode images"),
     ROW(FLAG, stream, .name = "stream",
@@ -291,6 +296,15 @@ int train_tune_check(const char *text)
     return tune_when(&p, text);
 }
 
+const char *train_pixels(char text[48], const struct ctr_data_info *d)
+{
+    text[0] = '\0';
+    if (d->channels != 3 || d->sample_bytes != 1)
+        snprintf(text, 48, " with %u channel%s of %u bits", d->channels, d->channels == 1 ? "" : "s",
+                 8 * d->sample_bytes);
+    return text;
+}
+
 int train_params(struct ctr_train_params *p, const struct train_command *c)
 {
     const struct train_options *o = &c->o;
@@ -299,6 +313,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .limit = o->limit,
         .image_size = o->image_size,
         .view_size = o->view_size,
+        .channels = o->channels,
+        .bits = 8 * (uint64_t)o->bits,
         .threads = o->threads,
         .stream = o->stream,
         .encoder = o->encoder,
@@ -342,9 +358,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     if (rc != 0)
         return ctr_fail_in(rc, "--labels");
     rc = tune_when(p, o->tune);
-    if (rc == 0)
-        rc = augment_params(&p->augment_small, &c->augment, CTR_AUGMENT_SMALL_MAX);
-    return rc ? rc : augment_params(&p->augment_large, &c->augment, CTR_AUGMENT_SMALL_MAX + 1);
+    return rc ? rc : augment_params(&p->augment, &c->augment);
 }
 
 void train_finish(struct train_command *c)

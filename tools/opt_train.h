@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cmd.h"
+#include "data/data.h"
 #include "opt.h"
 #include "opt_augment.h"
 #include "train/train.h"
@@ -14,10 +15,10 @@
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
         *recipe, *config, *tune, *init, *labels;
-    uint64_t limit, image_size, view_size, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
+    uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
     uint64_t micro_batch;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
+    int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
     double width, learning_rate, weight_decay, warmup;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
@@ -68,6 +69,8 @@ int train_settle(struct train_command *c, const struct opt *others);
 int train_tune_check(const char *text);
 /* The recipe that holds: the one named, else the data's. */
 const char *train_recipe(const struct train_command *c);
+/* " with 4 channels of 16 bits"; nothing for RGB of 8 bits. */
+const char *train_pixels(char text[48], const struct ctr_data_info *images);
 int train_params(struct ctr_train_params *p, const struct train_command *c);
 void train_finish(struct train_command *c);
 

@@ -1,13 +1,13 @@
-/* augment.cl -- augmentation as drawn: bytes in, fp32 views in [0,1] out.
+/* augment.cl -- augmentation as drawn: samples of 8 or 16 bits in, fp32 views in [0,1] out.
  *
- *   augment_view   out[v][n][H][W][3] <- a crop, and then operations as drawn: one work-group each
- *   augment_plain  out[n][H][W][3] <- centred crop of the output's shape, resized, nothing random
+ *   augment_view   out[v][n][H][W][C] <- a crop, and then operations as drawn: one work-group each
+ *   augment_plain  out[n][H][W][C] <- centred crop of the output's shape, resized, nothing random
  *
  * A view is worked on as planes in scratch (view.clh); groups walk over the views with a stride. What
  * looks at one pixel alone is done in one pass, as far as the next operation that needs more: the mean,
  * neighbours, other places.
  *
- * Host defines: SH SW H W (source, output), N V (images, views), BLUR_R (radius, 0 for none),
+ * Host defines: C SAMPLE (channels; uchar or ushort), SH SW H W (source, output), N V (images, views), BLUR_R (radius, 0 for none),
  * CUBIC, SINGLE, STREAM (images[] is the batch itself, else images[index[n]]), AUG_LOCAL, LSIZE, for
  * SINGLE the tap bounds TAPS_X, TAPS_Y, ROW (floats of a row of draws), OPS (bits of the operations
  * that occur), SECOND (1: some need planes twice). */
@@ -17,6 +17,8 @@
 #ifndef N
 #define N         1
 #define V         2
+#define C         3
+#define SAMPLE    uchar
 #define SH        32
 #define SW        32
 #define H         32
@@ -40,22 +42,24 @@
 #include "lib/colour.clh"
 #include "lib/filters.clh"
 
-/* Operations [from, to) on all planes, in place or (last) out. With `sum`, returns this item's sum of
- * grays, which is what contrast needs. */
-inline float colour_pass(global float *out, scr float *plane, global const float *ops, int from, int to,
-                         float mean, int sum)
+/* Operations [from, to) on all planes, in place or (last) out. Contrast needs `sums`, unless
+ * NULL: this item's of the grays, or of each channel. */
+inline void colour_pass(global float *out, scr float *plane, global const float *ops, int from, int to,
+                        const float *mean, float *sums)
 {
-    vfloat total = 0.0f;
+    vfloat total[MEANS] = {(vfloat)0.0f};
     for (int i = LID; i < PLANE / VW; i += LSIZE) {
         const int y = i / ROW_V, x = i % ROW_V * VW;
-        vfloat r = vload(i, plane), g = vload(i, plane + PLANE), b = vload(i, plane + 2 * PLANE);
+        vfloat v[C];
+        load_planes(v, plane, i);
         for (int k = from; k < to; k++)
-            point(&r, &g, &b, ops + k * DO_FLOATS, y, x, mean);
-        if (sum)
-            total += in_row(gray_of(r, g, b), 0.0f, x);
-        put(out, plane, y, x, r, g, b);
+            point(v, ops + k * DO_FLOATS, y, x, mean);
+        for (int m = 0; m < MEANS && sums; m++)
+            total[m] += in_row(C == 3 ? gray_of(v) : v[m], 0.0f, x);
+        put(out, plane, y, x, v);
     }
-    return lanes(total);
+    for (int m = 0; m < MEANS && sums; m++)
+        sums[m] = lanes(total[m]);
 }
 
 /* An operation that is not pointwise; *plane and *other change places when the result lies there. A blur
@@ -92,30 +96,30 @@ inline void filter(global float *out, scr float *scratch, scr float **plane, scr
 }
 
 /* What was drawn, done to planes that hold the resized crop. `at`: the operation that comes next; a
- * contrast's mean is at hand where `known`. */
+ * contrast's means are at hand where `known`. */
 inline void do_all(global float *out, scr float *scratch, local float *part, local uint *histogram,
                    global const float *d)
 {
     global const float *ops = d + D_FIRST;
-    scr float *plane = scratch, *other = scratch + (PLANES - 3) * PLANE;
+    scr float *plane = scratch, *other = scratch + (PLANES - C) * PLANE;
     const int n = (int)d[D_COUNT];
     int at = 0, known = 0, done = 0;
-    float mean = 0.0f;
+    float mean[MEANS] = {0.0f};
     while (!done) {
         int to = at;
         while (to < n && ops[to * DO_FLOATS] < DO_MOVE &&
                (ops[to * DO_FLOATS] != DO_CONTRAST || (to == at && known)))
             to++;
         const int contrast = to < n && ops[to * DO_FLOATS] == DO_CONTRAST;
-        float sum = 0.0f;
         if (to > at || contrast || to == n)
-            sum = colour_pass(to == n ? out : 0, plane, ops, at, to, mean, contrast);
+            colour_pass(to == n ? out : 0, plane, ops, at, to, mean, contrast ? mean : 0);
         BARRIER;
         done = to == n;
         known = contrast;
         at = to;
         if (contrast) {
-            mean = group_sum(part, sum) / (H * W);
+            for (int m = 0; m < MEANS; m++)
+                mean[m] = group_sum(part, mean[m]) / (H * W);
         } else if (!done) {
             done = HAS(DO_BLUR) && to == n - 1 && ops[to * DO_FLOATS] == DO_BLUR;
             filter(done ? out : 0, scratch, &plane, &other, part, histogram, ops + to * DO_FLOATS);
@@ -132,7 +136,7 @@ inline void do_all(global float *out, scr float *scratch, local float *part, loc
 
 kernel __attribute__((reqd_work_group_size(LSIZE, 1, 1)))
 void augment_view(global float *out, global float *slices, global const float *restrict draws,
-                  global const uchar *restrict images, global const uint *restrict index)
+                  global const SAMPLE *restrict images, global const uint *restrict index)
 {
     DECLARE_PLANE;
     local float part[PART];
@@ -140,29 +144,31 @@ void augment_view(global float *out, global float *slices, global const float *r
     for (uint v = get_group_id(0); v < N * V; v += get_num_groups(0)) {
         global const float *d = draws + (size_t)v * ROW;
         const size_t image = STREAM ? v % N : index[v % N];
-        crop_resize(plane, images + image * SH * SW * 3, (int)d[D_TOP], (int)d[D_LEFT],
+        crop_resize(plane, images + image * SH * SW * C, (int)d[D_TOP], (int)d[D_LEFT],
                     (int)d[D_HEIGHT], (int)d[D_WIDTH], (int)d[D_MOVE]);
         BARRIER;
-        do_all(out + (size_t)v * H * W * 3, plane, part, histogram, d);
+        do_all(out + (size_t)v * H * W * C, plane, part, histogram, d);
     }
 }
 
 /* The largest centred crop of the output's aspect. */
 kernel __attribute__((reqd_work_group_size(LSIZE, 1, 1)))
-void augment_plain(global float *out, global float *slices, global const uchar *images,
+void augment_plain(global float *out, global float *slices, global const SAMPLE *images,
                    global const uint *index)
 {
     DECLARE_PLANE;
     const int height = min(SH, max(1, SW * H / W)), width = min(SW, max(1, SH * W / H));
     for (uint n = get_group_id(0); n < N; n += get_num_groups(0)) {
         const size_t image = STREAM ? n : index[n];
-        crop_resize(plane, images + image * SH * SW * 3, (SH - height) / 2, (SW - width) / 2, height,
+        crop_resize(plane, images + image * SH * SW * C, (SH - height) / 2, (SW - width) / 2, height,
                     width, 0);
         BARRIER;
-        global float *o = out + (size_t)n * H * W * 3;
-        for (int i = LID; i < PLANE / VW; i += LSIZE)
-            store_pixels(o, i / ROW_V, i % ROW_V * VW, vload(i, plane), vload(i, plane + PLANE),
-                         vload(i, plane + 2 * PLANE));
+        global float *o = out + (size_t)n * H * W * C;
+        for (int i = LID; i < PLANE / VW; i += LSIZE) {
+            vfloat v[C];
+            load_planes(v, plane, i);
+            store_pixels(o, i / ROW_V, i % ROW_V * VW, v);
+        }
         BARRIER;
     }
 }

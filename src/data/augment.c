@@ -15,7 +15,8 @@
 
 /* Of all three nodes. Attributes are hashed: no padding. */
 struct attr {
-    size_t N, V, SH, SW, H, W, cubic, stream;
+    size_t N, V, SH, SW, H, W, C, cubic, stream;
+    size_t sample_bytes;
     size_t ops;    /* bits 1 << enum ctr_do that may come */
     size_t second; /* 1: an operation moves pixels, or a blur is not the last */
     size_t row;    /* floats of a row of draws */
@@ -27,10 +28,14 @@ struct attr {
 
 /* ---- what pipelines may do ---- */
 
-/* Operations that stage i may append. Flips and turns straight after the crop are part of it. */
+/* Operations that stage i may append. Flips and turns straight after the crop are part of it; a
+ * jitter's four come by values that are not 0. */
 static unsigned stage_ops(const struct ctr_pipeline *line, unsigned i)
 {
     unsigned ops = ctr_transforms[line->stage[i].kind].ops, before = 0;
+    for (unsigned k = 0; k < 4 && line->stage[i].kind == CTR_T_JITTER; k++)
+        if (line->stage[i].value[k] == 0)
+            ops &= ~(1u << (CTR_DO_BRIGHTNESS + k));
     for (unsigned k = 0; k < i; k++)
         before |= ctr_transforms[line->stage[k].kind].ops;
     return ops == 1u << CTR_DO_MOVE && !(before & ~ops) ? 0 : ops;
@@ -114,10 +119,10 @@ static size_t scratch_floats(const struct attr *a, int single, size_t vw)
 {
     size_t r = blur_radius(a), pitch = (a->W + vw - 1) / vw * vw;
     if (!single)
-        return (r || a->second ? 6 : 3) * a->H * pitch;
+        return (r || a->second ? 2 : 1) * a->C * a->H * pitch + (a->C == 1 ? vw : 0);
     size_t tx = taps(a, a->SW, a->W), ty = taps(a, a->SH, a->H);
-    size_t row_crop = 3 * a->SW + 3 * tx + 4, row_blur = 3 * (pitch + 2 * r + vw);
-    return (a->second ? 6 : 3) * a->H * pitch + a->W * (tx + 1) + ty + 2 * r + 1 +
+    size_t row_crop = a->C * (a->SW + tx) + 4, row_blur = a->C * (pitch + 2 * r + vw);
+    return (a->second ? 2 : 1) * a->C * a->H * pitch + a->W * (tx + 1) + ty + 2 * r + 1 +
            (row_crop > row_blur ? row_crop : row_blur);
 }
 
@@ -149,9 +154,10 @@ static void options(char *text, size_t bytes, const struct attr *a, const struct
         text, bytes,
         "-DN=%zu -DV=%zu -DSH=%zu -DSW=%zu -DH=%zu -DW=%zu -DBLUR_R=%zu -DCUBIC=%zu -DSTREAM=%zu "
         "-DSINGLE=%d -DAUG_LOCAL=%d -DLSIZE=%zu -DTAPS_X=%zu -DTAPS_Y=%zu -DOPS=0x%zx -DSECOND=%zu "
-        "-DROW=%zu",
+        "-DROW=%zu -DC=%zu -DSAMPLE=%s",
         a->N, a->V, a->SH, a->SW, a->H, a->W, blur_radius(a), a->cubic, a->stream, l->single,
-        l->local, l->group, taps(a, a->SW, a->W), taps(a, a->SH, a->H), a->ops, a->second, a->row);
+        l->local, l->group, taps(a, a->SW, a->W), taps(a, a->SH, a->H), a->ops, a->second, a->row,
+        a->C, a->sample_bytes == 1 ? "uchar" : "ushort");
 }
 
 /* ---- drawing ---- */
@@ -232,14 +238,14 @@ static int group_prepare(ctr_graph *g, ctr_node *node)
 }
 
 /* Operations of a view with the mean of all draws: separable resize, then (unless plain) what the
- * table of transformations says; 6 a pixel are the gray that contrast needs. */
+ * table of transformations says for three channels; 6 a pixel are the gray that contrast needs. */
 static double view_flops(const struct attr *a, int plain)
 {
     double side = sqrt(a->crop_area), H = (double)a->H, W = (double)a->W;
     double h = (double)a->SH * side, w = (double)a->SW * side, least = a->cubic ? 4 : 2;
     double ty = h > H ? least * h / H : least, tx = w > W ? least * w / W : least;
     double resize = 3 * H * (2 * ty * w + 2 * tx * W);
-    return resize + (plain ? 0 : a->pixel_flops + 6) * H * W;
+    return (resize + (plain ? 0 : a->pixel_flops + 6) * H * W) * (double)a->C / 3;
 }
 
 static const struct ctr_op plain_op;
@@ -263,7 +269,7 @@ static int lower(ctr_graph *g, ctr_node *node, const char *kernel)
     spec.local[0] = l.group;
     double views = (double)(a->N * a->V);
     spec.flops = views * view_flops(a, node->op == &plain_op);
-    spec.bytes = (double)node->out[0]->bytes + views * a->crop_area * (double)(a->SH * a->SW * 3);
+    spec.bytes = (double)node->out[0]->bytes + views * a->crop_area * (double)(a->SH * a->SW * a->C * a->sample_bytes);
     return ctr_emit(g, &spec);
 }
 
@@ -299,8 +305,33 @@ static const struct ctr_op plain_op = {
 
 static int check_source(const ctr_tensor *im, const ctr_tensor *index, int stream)
 {
-    return im->rank == 4 && im->dim[3] == 3 && im->dtype == CTR_U8 && index->rank == 1 &&
+    return im->rank == 4 && im->dim[3] >= 1 && im->dim[3] <= CTR_CHANNELS_MAX &&
+           (im->dtype == CTR_U8 || im->dtype == CTR_U16) && index->rank == 1 &&
            index->dtype == CTR_U32 && (!stream || im->dim[0] == index->dim[0]);
+}
+
+/* What is defined for RGB alone; Sobel's filters look at the gray image, which one channel is. */
+#define RGB_ALONE (1u << CTR_DO_SATURATION | 1u << CTR_DO_HUE | 1u << CTR_DO_GRAY)
+
+/* What the number of channels rules out. */
+static int check_channels(const struct attr *a, const struct ctr_augment_params *params)
+{
+    unsigned refused = a->C == 3 ? 0 : RGB_ALONE | (a->C == 1 ? 0 : 1u << CTR_DO_SOBEL);
+    for (unsigned v = 0; v < params->n; v++)
+        for (unsigned i = 0; i < params->pipeline[v].n; i++) {
+            int kind = params->pipeline[v].stage[i].kind;
+            if (!(stage_ops(&params->pipeline[v], i) & refused))
+                continue;
+            ctr_fail(CTR_E_USAGE, "augmentation: %s needs images of %s; these have %zu channel%s",
+                     ctr_transforms[kind].name,
+                     kind == CTR_T_SOBEL ? "1 or 3 channels" : "3 channels, red, green and blue",
+                     a->C, a->C == 1 ? "" : "s");
+            return kind == CTR_T_JITTER
+                       ? ctr_hint(CTR_E_USAGE, "jitter(0.4,0.4,0,0) leaves out saturation and hue")
+                       : ctr_hint(CTR_E_USAGE, "all but gray, sobel, and jitter's saturation and "
+                                               "hue work on any number of channels");
+        }
+    return 0;
 }
 
 /* What the size of the views rules out. */
@@ -318,18 +349,18 @@ static int check_views(const struct attr *a)
     return 0;
 }
 
-/* Fills and checks what all three nodes share. params NULL: plain. */
+/* Fills and checks what all three nodes share. */
 static int fill(struct attr *a, ctr_graph *g, struct ctr_augment_source s, size_t views,
                 size_t height, size_t width, const struct ctr_augment_params *params)
 {
-    static const struct ctr_augment_params plain = {.n = 1};
     const size_t most = 16384;
     const ctr_tensor *im = s.images, *index = s.index;
     if (!im || !index)
         return CTR_E_FAIL;
     int rc = 0;
     if (!check_source(im, index, s.stream))
-        rc = ctr_fail(CTR_E_USAGE, "augment: images are u8[n][H][W][3], index is u32[N]");
+        rc = ctr_fail(CTR_E_USAGE, "augment: images are u8 or u16[n][H][W][1..%u], index is u32[N]",
+                      CTR_CHANNELS_MAX);
     if (rc == 0 && (!height || !width || height > most || width > most || im->dim[1] > most ||
                     im->dim[2] > most || !views || index->dim[0] * views > UINT32_MAX / 2))
         rc = ctr_fail(CTR_E_USAGE,
@@ -341,13 +372,22 @@ static int fill(struct attr *a, ctr_graph *g, struct ctr_augment_source s, size_
                        .SW = im->dim[2],
                        .H = height,
                        .W = width,
-                       .cubic = params && params->cubic,
+                       .C = im->dim[3],
+                       .sample_bytes = im->dtype == CTR_U8 ? 1 : 2,
+                       .cubic = params->cubic != 0,
                        .stream = s.stream != 0};
-    describe(a, params ? params : &plain);
+    describe(a, params);
+    if (rc == 0)
+        rc = check_channels(a, params);
     if (rc == 0)
         rc = check_views(a);
-    if (rc)
+    if (rc) {
+        char hint[128];
+        snprintf(hint, sizeof hint, "%s", ctr_error_hint());
         ctr_graph_fail(g, rc, "%s", ctr_error_text());
+        if (hint[0])
+            ctr_hint(rc, "%s", hint);
+    }
     return rc;
 }
 
@@ -380,25 +420,28 @@ ctr_tensor *ctr_augment_apply(ctr_graph *g, ctr_tensor *draws, struct ctr_augmen
         return ctr_graph_fail(g, CTR_E_USAGE, "augment: draws are f32[V*N][%zu]", a.row);
     ctr_node *node = ctr_node_add(g, &apply_op, &a, sizeof a, 3,
                                   (ctr_tensor *[]){draws, source.images, source.index}, 0);
-    return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.V * a.N, a.H, a.W, 3});
+    return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.V * a.N, a.H, a.W, a.C});
 }
 
 ctr_tensor *ctr_augment(ctr_graph *g, struct ctr_augment_source source, ctr_tensor *step,
                         size_t views, size_t height, size_t width,
                         const struct ctr_augment_params *params)
 {
-    ctr_tensor *draws = ctr_augment_draw(g, source, step, views, height, width, params);
-    return ctr_augment_apply(g, draws, source, height, width, params);
+    if (!source.images)
+        return NULL;
+    const struct ctr_augment_params settled =
+        ctr_augment_settled(params, height, source.images->dim[3]);
+    ctr_tensor *draws = ctr_augment_draw(g, source, step, views, height, width, &settled);
+    return ctr_augment_apply(g, draws, source, height, width, &settled);
 }
 
 ctr_tensor *ctr_augment_plain(ctr_graph *g, struct ctr_augment_source source, size_t height,
                               size_t width, int cubic)
 {
     struct attr a;
-    if (fill(&a, g, source, 1, height, width, NULL) != 0)
+    if (fill(&a, g, source, 1, height, width, &(struct ctr_augment_params){.n = 1, .cubic = cubic}) != 0)
         return NULL;
-    a.cubic = cubic != 0;
     ctr_node *node = ctr_node_add(g, &plain_op, &a, sizeof a, 2,
                                   (ctr_tensor *[]){source.images, source.index}, 0);
-    return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.N, a.H, a.W, 3});
+    return ctr_node_out(g, node, CTR_F32, 4, (size_t[]){a.N, a.H, a.W, a.C});
 }

@@ -1,7 +1,7 @@
 /* augment.h -- augmentation and the plain way from bytes to fp32, as graph nodes.
  *
- * In: RGB bytes [n][SH][SW][3], which of them each row takes, the step's numbers, pipelines
- * (pipeline.h). Out: views [V*N][H][W][3] in [0,1], all of view 0, then all of view 1. Two stages:
+ * In: images [n][SH][SW][C] of 8 or 16 bits, which of them each row takes, the step's numbers,
+ * pipelines (pipeline.h). Out: views [V*N][H][W][C] in [0,1], all of view 0, then all of view 1. Two stages:
  * ctr_augment_draw writes what is to be done to each view into a table, ctr_augment_apply does it;
  * tests write the table themselves.
  *
@@ -13,6 +13,7 @@
 #ifndef CTR_DATA_AUGMENT_H
 #define CTR_DATA_AUGMENT_H
 
+#include "data/image.h"
 #include "data/pipeline.h"
 #include "graph/graph.h"
 
@@ -40,10 +41,10 @@ enum ctr_draw {
 enum ctr_move { CTR_MOVE_FLIP_X = 1, CTR_MOVE_FLIP_Y = 2, CTR_MOVE_TRANSPOSE = 4 };
 
 /* Operations with their operands; the same in cl/lib/draws.clh. Those before CTR_DO_MOVE look at
- * one pixel alone (contrast also at the mean of all). */
+ * one pixel alone (contrast also at means of all). */
 enum ctr_do {
     CTR_DO_BRIGHTNESS, /* factor */
-    CTR_DO_CONTRAST,   /* factor */
+    CTR_DO_CONTRAST,   /* factor; towards the mean of RGB's grays, else each channel towards its own */
     CTR_DO_SATURATION, /* factor */
     CTR_DO_HUE,        /* turns */
     CTR_DO_GRAY,
@@ -67,13 +68,14 @@ size_t ctr_augment_row(const struct ctr_augment_params *params);
  * itself, images[i]. index u32[N] holds the number of the sample in the data set either way;
  * entries must be below the number of images unless `stream`. */
 struct ctr_augment_source {
-    ctr_tensor *images; /* u8[n][SH][SW][3] */
+    ctr_tensor *images; /* u8 or u16[n][SH][SW][C], C from 1 to CTR_CHANNELS_MAX; three are RGB */
     ctr_tensor *index;  /* u32[N] */
     int stream;
 };
 
-/* views[V*N][H][W][3]; step is u32[CTR_STEP_WORDS]. NULL after a failure, as ops: CTR_E_USAGE for
- * fewer views than pipelines, or what the size of the views rules out. */
+/* views[V*N][H][W][C]; step is u32[CTR_STEP_WORDS]. Without pipelines, the usual one. NULL after a
+ * failure, as ops: CTR_E_USAGE for fewer views than pipelines, or what the size of the views or the
+ * channels rule out. */
 ctr_tensor *ctr_augment(ctr_graph *g, struct ctr_augment_source source, ctr_tensor *step,
                         size_t views, size_t height, size_t width,
                         const struct ctr_augment_params *params);
@@ -84,7 +86,7 @@ ctr_tensor *ctr_augment_draw(ctr_graph *g, struct ctr_augment_source source, ctr
                              const struct ctr_augment_params *params);
 ctr_tensor *ctr_augment_apply(ctr_graph *g, ctr_tensor *draws, struct ctr_augment_source source,
                               size_t height, size_t width, const struct ctr_augment_params *params);
-/* [N][H][W][3] without augmentation, for evaluation: the largest centred crop of the output's
+/* [N][H][W][C] without augmentation, for evaluation: the largest centred crop of the output's
  * shape, resized (bytes / 255 where the sizes are equal). */
 ctr_tensor *ctr_augment_plain(ctr_graph *g, struct ctr_augment_source source, size_t height,
                               size_t width, int cubic);

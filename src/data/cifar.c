@@ -171,6 +171,7 @@ static int open_layout(struct ctr_source *s, const struct layout *l)
     c->records.skip_bytes = l->label_bytes;
     s->state = c;
     s->width = s->height = SIDE;
+    s->pixel = (struct ctr_pixel){.channels = 3, .bytes = 1};
     s->has_test = has(s->path, l->subs, l->test);
     if (s->split == CTR_SPLIT_UNLABELED)
         return ctr_source_no_split(s, "train, test, all");
@@ -206,11 +207,11 @@ static int decode(struct ctr_image *out, const struct ctr_source *s, size_t i, u
     const struct cifar *c = s->state;
     uint8_t planes[3 * PIXELS];
     int rc = ctr_records_read(planes, s, &c->records, i);
-    if (rc != 0 || (rc = ctr_image_alloc(out, SIDE, SIDE)) != 0)
+    if (rc != 0 || (rc = ctr_image_alloc(out, SIDE, SIDE, s->pixel)) != 0)
         return rc;
     for (size_t k = 0; k < PIXELS; k++)
         for (size_t ch = 0; ch < 3; ch++)
-            out->rgb[3 * k + ch] = planes[ch * PIXELS + k];
+            out->pixels[3 * k + ch] = planes[ch * PIXELS + k];
     return 0;
 }
 

@@ -187,15 +187,38 @@ static unsigned default_size(const struct ctr_source *s)
     return side <= 48 ? 32 : side <= 160 ? 96 : 224;
 }
 
+static int choose_pixels(struct ctr_data_info *info, const struct ctr_source *s,
+                         const struct ctr_data_params *params)
+{
+    const struct ctr_pixel p = s->pixel;
+    info->channels = params->channels ? params->channels : ctr_pixel_usual(p);
+    info->sample_bytes = params->bits ? params->bits / 8 : p.bytes ? p.bytes : 1;
+    if (p.channels == 0 || ctr_pixel_converts(p, info->channels))
+        return 0;
+    ctr_fail(CTR_E_DATA, "the images in '%s' have %u channel%s, which cannot become %u", s->path,
+             p.channels, p.channels == 1 ? "" : "s", info->channels);
+    return ctr_hint(CTR_E_DATA, "an encoder takes as many channels as it was trained on; in training "
+                                "--channels chooses them");
+}
+
+static int check_params(const struct ctr_data_params *p)
+{
+    if (p->image_size > MAX_IMAGE_SIZE)
+        return ctr_fail(CTR_E_USAGE, "image size %u is over %d", p->image_size, MAX_IMAGE_SIZE);
+    if (!(p->max_bad <= 1))
+        return ctr_fail(CTR_E_USAGE, "tolerated fraction of bad images %g is over 1", p->max_bad);
+    if (p->channels > CTR_CHANNELS_MAX)
+        return ctr_fail(CTR_E_USAGE, "%u channels are over %u", p->channels, CTR_CHANNELS_MAX);
+    if (p->bits != 0 && p->bits != 8 && p->bits != 16)
+        return ctr_fail(CTR_E_USAGE, "values of %u bits; there are 8 and 16", p->bits);
+    return 0;
+}
+
 int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
 {
-    int rc = 0;
-    if (params->image_size > MAX_IMAGE_SIZE)
-        return ctr_fail(CTR_E_USAGE, "image size %u is over %d", params->image_size,
-                        MAX_IMAGE_SIZE);
-    if (!(params->max_bad <= 1))
-        return ctr_fail(CTR_E_USAGE, "tolerated fraction of bad images %g is over 1",
-                        params->max_bad);
+    int rc = check_params(params);
+    if (rc != 0)
+        return rc;
     struct ctr_data *d = ctr_alloc(1, sizeof *d);
     if (!d)
         return CTR_E_FAIL;
@@ -211,6 +234,7 @@ int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
     CTR_TRY(d->src.driver->open(&d->src));
     if (d->src.n == 0)
         CTR_TRY(ctr_fail(CTR_E_DATA, "no images in '%s'", d->src.path));
+    CTR_TRY(choose_pixels(&d->info, &d->src, params));
     CTR_TRY(choose_items(d, params));
     CTR_TRY(hash_items(d));
     unsigned size = params->image_size ? params->image_size : default_size(&d->src);
@@ -218,7 +242,6 @@ int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
     d->info.path = d->src.path;
     d->info.split = d->src.split_name;
     d->info.height = d->info.width = size;
-    d->info.channels = 3;
     d->info.n_classes = (unsigned)d->src.n_classes;
     d->info.class_names = d->src.classes;
     d->info.labels = d->labels;
@@ -261,7 +284,7 @@ const struct ctr_data_info *ctr_data_info(const struct ctr_data *data)
 
 size_t ctr_data_bytes(const struct ctr_data *data)
 {
-    return data->info.n * data->info.height * data->info.width * 3;
+    return data->info.n * ctr_data_image_bytes(&data->info);
 }
 
 size_t ctr_data_n_skipped(struct ctr_data *data)
@@ -326,7 +349,11 @@ static int decode_one(struct ctr_data *d, uint8_t *dst, int *good, size_t i)
         return 0;
     int rc = d->src.driver->decode(&image, &d->src, d->item[i], d->info.width);
     if (rc == 0)
-        rc = ctr_image_fit(dst, &image, d->info.width);
+        rc = ctr_image_fit(&image, d->info.width);
+    if (rc == 0)
+        rc = ctr_image_convert(&image, d->info.channels, d->info.sample_bytes);
+    if (rc == 0)
+        memcpy(dst, image.pixels, ctr_image_bytes(&image));
     ctr_image_free(&image);
     *good = rc == 0;
     return rc == 0 || rc == CTR_E_FAIL ? rc : mark_bad(d, i);
@@ -361,7 +388,7 @@ static void read_one(void *ctx, size_t i)
 {
     struct job *job = ctx;
     struct ctr_data *d = job->data;
-    size_t n = d->info.n, image_bytes = (size_t)d->info.height * d->info.width * 3;
+    size_t n = d->info.n, image_bytes = ctr_data_image_bytes(&d->info);
     for (size_t step = 0; step < n && !job_over(job); step++) {
         size_t k = (job->index[i] + step) % n;
         int good, rc = decode_one(d, job->dst + i * image_bytes, &good, k);
@@ -380,7 +407,7 @@ static void read_one(void *ctx, size_t i)
 static void try_one(void *ctx, size_t i)
 {
     struct job *job = ctx;
-    size_t image_bytes = (size_t)job->data->info.height * job->data->info.width * 3;
+    size_t image_bytes = ctr_data_image_bytes(&job->data->info);
     int good = 0, rc = 0;
     if (!job_over(job))
         rc = decode_one(job->data, job->dst + i * image_bytes, &good, job->first + i);
@@ -437,7 +464,7 @@ static void remove_bad(struct ctr_data *d)
 int ctr_data_each(struct ctr_data *d, ctr_data_chunk_fn *fn, void *user)
 {
     int rc = 0;
-    size_t image_bytes = (size_t)d->info.height * d->info.width * 3, total = d->info.n, at = 0;
+    size_t image_bytes = ctr_data_image_bytes(&d->info), total = d->info.n, at = 0;
     size_t chunk = CHUNK_BYTES / image_bytes;
     chunk = chunk < 16 ? 16 : chunk;
     chunk = chunk > total ? total : chunk;
@@ -479,6 +506,6 @@ static int copy_chunk(void *user, const uint8_t *images, size_t at, size_t n, si
 int ctr_data_read_all(struct ctr_data *data, uint8_t *dst, ctr_data_progress_fn *progress,
                       void *user)
 {
-    struct into into = {dst, (size_t)data->info.height * data->info.width * 3, progress, user};
+    struct into into = {dst, ctr_data_image_bytes(&data->info), progress, user};
     return ctr_data_each(data, copy_chunk, &into);
 }

@@ -1,7 +1,7 @@
 /* data.h -- image data sets on the host: find, decode, resize, stream.
  *
  * In: where the images are (a folder, CIFAR, IDX or STL-10 binaries, or the built-in shapes).
- * Out: RGB bytes, [n][size][size][3], labels, names. Nothing here knows a device.
+ * Out: pixels, [n][size][size][channels] of 8 or 16 bits, labels, names. Nothing here knows a device.
  *
  *     struct ctr_data *data = NULL;
  *     rc = ctr_data_open(&data, &(struct ctr_data_params){.path = "photos", .split = "train"});
@@ -15,7 +15,9 @@
  * stop anything while they are few: each is counted and listed with the decoder's reason. Above
  * `max_bad` of the images found, or when none is left, the call fails with CTR_E_DATA.
  * The bytes of an image depend only on its file and the image size; not on threads or order.
- * EXIF orientation is not applied. Alpha is dropped, grey is replicated, 16 bits become 8. */
+ * EXIF orientation is not applied. All images get the channels and bits of the data set: opacity is
+ * dropped, grey becomes RGB, RGB grey; those for which it is not clear how are bad images. Values
+ * of 16 bits are uint16_t in the host's order behind the uint8_t pointers below. */
 #ifndef CTR_DATA_DATA_H
 #define CTR_DATA_DATA_H
 
@@ -37,6 +39,7 @@ struct ctr_data_params {
     const char *path;    /* directory, "driver:directory", or NULL / "shapes": drawn, no files */
     const char *split;   /* "train" (NULL), "test" (or "val"), "all"; STL-10 also "unlabeled" */
     unsigned image_size; /* side in pixels, at most 4096; 0: see ctr_data_open */
+    unsigned channels, bits; /* of the data set: 1 to 16, and 8 or 16; 0: see ctr_data_open */
     unsigned threads;    /* decoding threads; 0: all processors */
     double max_bad;      /* tolerated fraction of bad images; 0: 0.05, negative: none */
     enum ctr_data_part part; /* before the limit */
@@ -51,7 +54,7 @@ struct ctr_data_info {
     const char *driver;               /* "folder", "cifar10", ... */
     const char *path, *split;         /* as resolved; path is "shapes" for the built-in set */
     size_t n;                         /* images */
-    unsigned height, width, channels; /* of what ctr_data_read gives; channels is 3, RGB */
+    unsigned height, width, channels, sample_bytes; /* of what ctr_data_read gives; 3 are RGB */
     unsigned n_classes;               /* 0: unlabelled */
     const char *const *class_names;   /* [n_classes] any bytes but NUL and, in folders, '/' */
     const int32_t *labels;            /* [n] in [0, n_classes), -1: unlabelled */
@@ -67,13 +70,19 @@ struct ctr_data_skip {
 
 /* Finds the images; folders are listed, not decoded. Without image_size: the images' own size when
  * (a sample of) them are equal squares of at most 256 pixels, else 32, 96 or 224 by the median of
- * their shorter sides. A path is tried with each driver's probe; "driver:" in front forces one.
+ * their shorter sides. Without channels: RGB for grey and coloured images, with opacity or not; the
+ * number that the first image has for others. Without bits: 16 when (a sample of) the images all
+ * have them. A path is tried with each driver's probe; "driver:" in front forces one.
  * CTR_E_USAGE: unknown driver, bad parameter. CTR_E_DATA: nothing found, malformed, no such split.
  */
 int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params);
 void ctr_data_close(struct ctr_data **data);
 const struct ctr_data_info *ctr_data_info(const struct ctr_data *data);
-/* n * height * width * 3. */
+/* Of one image, and of all. */
+static inline size_t ctr_data_image_bytes(const struct ctr_data_info *info)
+{
+    return (size_t)info->height * info->width * info->channels * info->sample_bytes;
+}
 size_t ctr_data_bytes(const struct ctr_data *data);
 
 /* What was skipped so far, at opening (unreadable folders, FIFOs, symlink loops) and in decoding.
@@ -81,7 +90,7 @@ size_t ctr_data_bytes(const struct ctr_data *data);
 size_t ctr_data_n_skipped(struct ctr_data *data);
 struct ctr_data_skip ctr_data_skip(struct ctr_data *data, size_t i);
 
-/* Decodes index[0..n) into dst[n][height][width][3]. The shorter side is resized to image_size with
+/* Decodes index[0..n) into dst[n][height][width][channels]. The shorter side is resized to image_size with
  * an antialiased bilinear filter (as PIL), the centre cropped; pixels are untouched when the size
  * matches. A bad image is replaced by the next good index (cyclically) and counted once; used[i],
  * unless `used` is NULL, tells the index whose image and label stand at i. */
@@ -110,7 +119,7 @@ int ctr_loader_open(struct ctr_loader **out, struct ctr_data *data, const uint32
                     size_t batch, unsigned depth);
 /* Appends the next epoch's order, so that its first batches are ready when this one ends. */
 int ctr_loader_add(struct ctr_loader *loader, const uint32_t *order, size_t n);
-/* The next batch; blocks until it is decoded. images[n][height][width][3] and index[n] (those
+/* The next batch; blocks until it is decoded. images[n][height][width][channels] and index[n] (those
  * really used, see ctr_data_read) are borrowed until the next call. *n == 0: nothing more was
  * ordered. A failure of the decoding thread is reported here, again at each later call. */
 int ctr_loader_next(struct ctr_loader *loader, const uint8_t **images, const uint32_t **index,

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SAMPLE_FILES  64 /* looked into for their size in pixels */
+#define SAMPLE_FILES  64 /* looked into for their size and their channels */
 #define SAMPLE_BYTES  ((size_t)256 << 10)
 #define N_ODD         8 /* kinds of other files told apart in "no images found" */
 #define IMAGE_ENDINGS ".jpg .jpeg .png .ppm .pgm .bmp"
@@ -401,23 +401,24 @@ static int by_side(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void sample_sizes(struct ctr_source *s, int root_fd)
+static void sample_headers(struct ctr_source *s, int root_fd)
 {
-    unsigned side[SAMPLE_FILES], w0 = 0, h0 = 0;
+    unsigned side[SAMPLE_FILES];
+    struct ctr_image first = {0};
     size_t n = 0, m = s->n < SAMPLE_FILES ? s->n : SAMPLE_FILES;
     int equal = 1;
     for (size_t i = 0; i < m; i++) {
         void *bytes = NULL;
         size_t size = 0;
-        unsigned w, h;
+        struct ctr_image h;
         if (ctr_read_below(&bytes, &size, root_fd, s->names[i * s->n / m], SAMPLE_BYTES, 1) == 0 &&
-            ctr_image_size(&w, &h, bytes, size) == 0) {
-            if (n == 0) {
-                w0 = w;
-                h0 = h;
-            }
-            equal = equal && w == w0 && h == h0;
-            side[n++] = w < h ? w : h;
+            ctr_image_header(&h, bytes, size) == 0) {
+            if (n == 0)
+                first = h;
+            if (h.pixel.bytes < first.pixel.bytes)
+                first.pixel.bytes = h.pixel.bytes;
+            equal = equal && h.width == first.width && h.height == first.height;
+            side[n++] = h.width < h.height ? h.width : h.height;
         }
         free(bytes);
     }
@@ -425,9 +426,10 @@ static void sample_sizes(struct ctr_source *s, int root_fd)
         return;
     qsort(side, n, sizeof *side, by_side);
     s->median_side = side[n / 2];
+    s->pixel = first.pixel;
     if (equal) {
-        s->width = w0;
-        s->height = h0;
+        s->width = first.width;
+        s->height = first.height;
     }
 }
 
@@ -453,7 +455,7 @@ static int folder_open(struct ctr_source *s)
     CTR_TRY(walk_splits(w, &splits));
     if (s->n == 0)
         CTR_TRY(no_images(w));
-    sample_sizes(s, f->root_fd);
+    sample_headers(s, f->root_fd);
 out:
     ctr_arena_free(&w->arena);
     free(w->stack);

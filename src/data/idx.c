@@ -148,6 +148,7 @@ static int add_part(struct ctr_source *s, const char *const *image_names,
         CTR_TRY(ctr_fail(CTR_E_DATA, "'%s': %u x %u pixels, the other file has %u x %u", path,
                          dims[2], dims[1], x->width, x->height));
     s->height = x->height = dims[1];
+    s->pixel = (struct ctr_pixel){.channels = 1, .bytes = 1};
     s->width = x->width = dims[2];
     x->records.record_bytes = (size_t)x->width * x->height;
     CTR_TRY(add_images(s, label_names, part, dims[0]));
@@ -192,15 +193,8 @@ static int decode(struct ctr_image *out, const struct ctr_source *s, size_t i, u
 {
     (void)want;
     const struct idx *x = s->state;
-    size_t n = x->records.record_bytes;
-    int rc = ctr_image_alloc(out, x->width, x->height);
-    if (rc != 0)
-        return rc;
-    /* grey into the last third, then spread from the front: never overtakes what is unread */
-    rc = ctr_records_read(out->rgb + 2 * n, s, &x->records, i);
-    for (size_t k = 0; rc == 0 && k < n; k++)
-        memset(out->rgb + 3 * k, out->rgb[2 * n + k], 3);
-    return rc;
+    int rc = ctr_image_alloc(out, x->width, x->height, s->pixel);
+    return rc ? rc : ctr_records_read(out->pixels, s, &x->records, i);
 }
 
 static void close_files(struct ctr_source *s)

@@ -1,5 +1,5 @@
 /* image.c -- tells an image's type by its first bytes, reads the simple formats itself.
- * In: the bytes of a file. Out: RGB. Invariant: no pixel memory before the size was checked.
+ * In: the bytes of a file. Out: pixels. Invariant: no pixel memory before the size was checked.
  * PNM after netpbm's ppm(5), BMP after the BITMAPINFOHEADER layout. */
 #include "data/image.h"
 #include "base/mem.h"
@@ -19,20 +19,26 @@ int ctr_image_check_size(unsigned long long width, unsigned long long height)
     return 0;
 }
 
-int ctr_image_alloc(struct ctr_image *image, unsigned width, unsigned height)
+int ctr_image_alloc(struct ctr_image *image, unsigned width, unsigned height, struct ctr_pixel pixel)
 {
-    uint8_t *rgb = ctr_alloc((size_t)width * height, 3);
-    if (!rgb)
+    struct ctr_image made = {NULL, width, height, pixel};
+    if (ctr_image_bytes(&made) > CTR_IMAGE_MAX_BYTES)
+        return ctr_fail(CTR_E_DATA, "too large (%zu bytes of pixels; at most %zu)",
+                        ctr_image_bytes(&made), CTR_IMAGE_MAX_BYTES);
+    made.pixels = ctr_alloc(ctr_image_bytes(&made), 1);
+    if (!made.pixels)
         return CTR_E_FAIL;
-    *image = (struct ctr_image){rgb, width, height};
+    *image = made;
     return 0;
 }
 
 void ctr_image_free(struct ctr_image *image)
 {
-    free(image->rgb);
+    free(image->pixels);
     *image = (struct ctr_image){0};
 }
+
+static const struct ctr_pixel rgb8 = {.channels = 3, .bytes = 1};
 
 /* ---- PPM, PGM ---- */
 
@@ -70,27 +76,35 @@ static int pnm_header(struct pnm *h, const uint8_t *p, size_t n)
     return ctr_image_check_size(h->width, h->height);
 }
 
+static struct ctr_image pnm_image(const struct pnm *h)
+{
+    return (struct ctr_image){.width = h->width,
+                              .height = h->height,
+                              .pixel = {.channels = h->channels, .bytes = h->max > 255 ? 2 : 1}};
+}
+
 static int pnm_decode(struct ctr_image *out, const uint8_t *p, size_t n)
 {
     struct pnm h;
     int rc = pnm_header(&h, p, n);
     if (rc != 0)
         return rc;
-    size_t wide = h.max > 255 ? 2 : 1, samples = (size_t)h.width * h.height * h.channels;
+    struct ctr_image image = pnm_image(&h);
+    const unsigned wide = image.pixel.bytes, full = wide == 2 ? 65535 : 255;
+    size_t samples = (size_t)h.width * h.height * h.channels;
     if (n < h.data_at || n - h.data_at < samples * wide)
         return ctr_fail(CTR_E_DATA, "truncated PNM (%zu of %zu pixel bytes)",
                         n < h.data_at ? 0 : n - h.data_at, samples * wide);
-    struct ctr_image image;
-    if ((rc = ctr_image_alloc(&image, h.width, h.height)) != 0)
+    if ((rc = ctr_image_alloc(&image, h.width, h.height, image.pixel)) != 0)
         return rc;
     p += h.data_at;
     for (size_t i = 0; i < samples; i++) {
         unsigned v = wide == 2 ? (unsigned)p[2 * i] << 8 | p[2 * i + 1] : p[i];
-        v = v >= h.max ? 255 : (v * 255 + h.max / 2) / h.max;
-        if (h.channels == 3)
-            image.rgb[i] = (uint8_t)v;
+        v = v >= h.max ? full : (v * full + h.max / 2) / h.max;
+        if (wide == 2)
+            ((uint16_t *)image.pixels)[i] = (uint16_t)v;
         else
-            memset(image.rgb + 3 * i, (int)v, 3);
+            image.pixels[i] = (uint8_t)v;
     }
     *out = image;
     return 0;
@@ -136,11 +150,11 @@ static int bmp_decode(struct ctr_image *out, const uint8_t *p, size_t n)
     if (h.data_at > n || n - h.data_at < pitch * h.height)
         return ctr_fail(CTR_E_DATA, "truncated BMP");
     struct ctr_image image;
-    if ((rc = ctr_image_alloc(&image, h.width, h.height)) != 0)
+    if ((rc = ctr_image_alloc(&image, h.width, h.height, rgb8)) != 0)
         return rc;
     for (unsigned y = 0; y < h.height; y++) {
         const uint8_t *row = p + h.data_at + pitch * (h.top_down ? y : h.height - 1 - y);
-        uint8_t *to = image.rgb + (size_t)y * h.width * 3;
+        uint8_t *to = image.pixels + (size_t)y * h.width * 3;
         for (unsigned x = 0; x < h.width; x++, row += h.bytes_per_pixel, to += 3) {
             to[0] = row[2];
             to[1] = row[1];
@@ -184,8 +198,8 @@ static int unknown(const uint8_t *p, size_t n)
     return ctr_fail(CTR_E_DATA, "%s", what);
 }
 
-/* Frame size from the first SOF marker; 1 when found. All decoders check again as they read. */
-static int jpeg_size(unsigned *width, unsigned *height, const uint8_t *p, size_t n)
+/* From the first SOF marker; 1 when found. All decoders check again as they read. */
+static int jpeg_header(struct ctr_image *out, const uint8_t *p, size_t n)
 {
     size_t at = 2;
     while (at + 4 <= n) {
@@ -202,10 +216,11 @@ static int jpeg_size(unsigned *width, unsigned *height, const uint8_t *p, size_t
         }
         if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 &&
             marker != 0xcc) {
-            if (at + 9 > n)
+            if (at + 10 > n)
                 return 0;
-            *height = (unsigned)p[at + 5] << 8 | p[at + 6];
-            *width = (unsigned)p[at + 7] << 8 | p[at + 8];
+            out->height = (unsigned)p[at + 5] << 8 | p[at + 6];
+            out->width = (unsigned)p[at + 7] << 8 | p[at + 8];
+            out->pixel.channels = p[at + 9] == 1 ? 1 : 3; /* CMYK becomes RGB */
             return 1;
         }
         at += 2 + ((size_t)p[at + 2] << 8 | p[at + 3]);
@@ -213,50 +228,57 @@ static int jpeg_size(unsigned *width, unsigned *height, const uint8_t *p, size_t
     return 0;
 }
 
-int ctr_image_size(unsigned *width, unsigned *height, const void *bytes, size_t n)
+static int png_header(struct ctr_image *out, const uint8_t *p, size_t n)
+{
+    if (n < 26 || memcmp(p + 12, "IHDR", 4) != 0)
+        return 0;
+    unsigned depth = p[24], colour = p[25];
+    out->width = (uint32_t)p[16] << 24 | (uint32_t)p[17] << 16 | (uint32_t)p[18] << 8 | p[19];
+    out->height = (uint32_t)p[20] << 24 | (uint32_t)p[21] << 16 | (uint32_t)p[22] << 8 | p[23];
+    out->pixel.alpha = colour == 4 || colour == 6;
+    out->pixel.channels = (colour == 0 || colour == 4 ? 1 : 3) + (unsigned)out->pixel.alpha;
+    out->pixel.bytes = depth == 16 ? 2 : 1;
+    return 1;
+}
+
+int ctr_image_header(struct ctr_image *out, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;
     struct pnm pnm;
     struct bmp bmp;
-    unsigned w = 0, h = 0;
-    int rc;
+    struct ctr_image h = {.pixel = rgb8};
+    int rc = 0;
     switch (kind_of(p, n)) {
     case JPEG:
-        if (!jpeg_size(&w, &h, p, n))
-            return ctr_fail(CTR_E_DATA, "malformed JPEG header");
+        if (!jpeg_header(&h, p, n))
+            rc = ctr_fail(CTR_E_DATA, "malformed JPEG header");
         break;
     case PNG:
-        if (n < 24 || memcmp(p + 12, "IHDR", 4) != 0)
-            return ctr_fail(CTR_E_DATA, "malformed PNG header");
-        w = (uint32_t)p[16] << 24 | (uint32_t)p[17] << 16 | (uint32_t)p[18] << 8 | p[19];
-        h = (uint32_t)p[20] << 24 | (uint32_t)p[21] << 16 | (uint32_t)p[22] << 8 | p[23];
+        if (!png_header(&h, p, n))
+            rc = ctr_fail(CTR_E_DATA, "malformed PNG header");
         break;
     case BMP:
-        if ((rc = bmp_header(&bmp, p, n)) != 0)
-            return rc;
-        w = bmp.width;
-        h = bmp.height;
+        if ((rc = bmp_header(&bmp, p, n)) == 0)
+            h = (struct ctr_image){NULL, bmp.width, bmp.height, rgb8};
         break;
     case PNM:
-        if ((rc = pnm_header(&pnm, p, n)) != 0)
-            return rc;
-        w = pnm.width;
-        h = pnm.height;
+        if ((rc = pnm_header(&pnm, p, n)) == 0)
+            h = pnm_image(&pnm);
         break;
     default:
-        return unknown(p, n);
+        rc = unknown(p, n);
     }
-    if ((rc = ctr_image_check_size(w, h)) != 0)
-        return rc;
-    *width = w;
-    *height = h;
-    return 0;
+    if (rc == 0)
+        rc = ctr_image_check_size(h.width, h.height);
+    if (rc == 0)
+        *out = h;
+    return rc;
 }
 
 int ctr_image_decode(struct ctr_image *out, const void *bytes, size_t n, unsigned want)
 {
-    unsigned width, height;
-    int rc = ctr_image_size(&width, &height, bytes, n);
+    struct ctr_image header;
+    int rc = ctr_image_header(&header, bytes, n);
     if (rc != 0)
         return rc;
     switch (kind_of(bytes, n)) {

@@ -1,5 +1,5 @@
 /* image_jpeg.c -- JPEG by libjpeg-turbo (the API of libjpeg 6b; usage after its example.txt).
- * In: bytes. Out: RGB, at 1/2, 1/4 or 1/8 when that is still twice the wanted size.
+ * In: bytes. Out: RGB, or grey where the file is, at 1/2, 1/4 or 1/8 when that is still twice the wanted size.
  * Invariants: libjpeg never exits or prints; missing or corrupt data is an error, a stray byte
  * between segments is not (cameras write them). */
 #include "data/image.h"
@@ -95,15 +95,18 @@ static void decode(struct jpeg *j, const void *bytes, size_t n, unsigned want)
         return;
     unsigned side = j->d.image_width < j->d.image_height ? j->d.image_width : j->d.image_height;
     int cmyk = j->d.jpeg_color_space == JCS_CMYK || j->d.jpeg_color_space == JCS_YCCK;
-    j->d.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    int grey = j->d.jpeg_color_space == JCS_GRAYSCALE;
+    unsigned channels = grey ? 1 : 3;
+    j->d.out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
     j->d.scale_num = 1;
     j->d.scale_denom = scale_denominator(side, want);
     jpeg_start_decompress(&j->d);
-    j->rc = ctr_image_alloc(&j->image, j->d.output_width, j->d.output_height);
+    j->rc = ctr_image_alloc(&j->image, j->d.output_width, j->d.output_height,
+                            (struct ctr_pixel){.channels = channels, .bytes = 1});
     if (j->rc == 0 && cmyk && !(j->row = malloc((size_t)j->d.output_width * 4)))
         j->rc = ctr_fail(CTR_E_FAIL, "out of host memory");
     while (j->rc == 0 && j->d.output_scanline < j->d.output_height) {
-        uint8_t *to = j->image.rgb + (size_t)j->d.output_scanline * j->image.width * 3;
+        uint8_t *to = j->image.pixels + (size_t)j->d.output_scanline * j->image.width * channels;
         JSAMPROW row = cmyk ? j->row : to;
         if (jpeg_read_scanlines(&j->d, &row, 1) != 1)
             j->rc = ctr_fail(CTR_E_DATA, "JPEG: truncated");

@@ -1,5 +1,5 @@
 /* image_png.c -- PNG by libpng (usage after libpng-manual.txt, "low level read").
- * In: bytes. Out: RGB; palette and grey expanded, 16 bits scaled to 8, alpha dropped, no gamma.
+ * In: bytes. Out: the file's channels of 8 or 16 bits; palettes and fewer bits expanded, no gamma.
  * Invariants: libpng never aborts or prints; a wrong checksum in the pixels is an error. */
 #include "data/image.h"
 #include "base/status.h"
@@ -49,17 +49,20 @@ static void on_read(png_structp d, png_bytep dst, size_t n)
     p->at += n;
 }
 
-static int to_rgb8(struct png *p)
+static void expand(struct png *p)
 {
     png_set_expand(p->d);
-    png_set_scale_16(p->d);
-    png_set_gray_to_rgb(p->d);
-    png_set_strip_alpha(p->d);
+    if (png_get_bit_depth(p->d, p->info) == 16 && *(const uint8_t *)&(const uint16_t){1})
+        png_set_swap(p->d);
     (void)png_set_interlace_handling(p->d);
     png_read_update_info(p->d, p->info);
-    if (png_get_rowbytes(p->d, p->info) != (size_t)png_get_image_width(p->d, p->info) * 3)
-        return ctr_fail(CTR_E_DATA, "PNG: unexpected pixel format");
-    return 0;
+}
+
+static struct ctr_pixel pixel(const struct png *p)
+{
+    return (struct ctr_pixel){.channels = png_get_channels(p->d, p->info),
+                              .bytes = png_get_bit_depth(p->d, p->info) / 8u,
+                              .alpha = png_get_color_type(p->d, p->info) & PNG_COLOR_MASK_ALPHA};
 }
 
 static void decode(struct png *p)
@@ -78,16 +81,16 @@ static void decode(struct png *p)
     unsigned width = png_get_image_width(p->d, p->info);
     unsigned height = png_get_image_height(p->d, p->info);
     p->rc = ctr_image_check_size(width, height);
-    if (p->rc == 0)
-        p->rc = to_rgb8(p);
-    if (p->rc == 0)
-        p->rc = ctr_image_alloc(&p->image, width, height);
+    if (p->rc != 0)
+        return;
+    expand(p);
+    p->rc = ctr_image_alloc(&p->image, width, height, pixel(p));
     if (p->rc == 0 && !(p->rows = malloc(height * sizeof *p->rows)))
         p->rc = ctr_fail(CTR_E_FAIL, "out of host memory");
     if (p->rc != 0)
         return;
     for (size_t y = 0; y < height; y++)
-        p->rows[y] = p->image.rgb + y * width * 3;
+        p->rows[y] = p->image.pixels + y * png_get_rowbytes(p->d, p->info);
     png_read_image(p->d, p->rows);
 }
 

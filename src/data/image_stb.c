@@ -1,5 +1,5 @@
 /* image_stb.c -- JPEG and PNG by stb_image, hardened: the one file that includes it.
- * In: bytes. Out: RGB. Invariants: no files, no GIF, HDR or other decoders; all memory is zeroed
+ * In: bytes. Out: pixels of 8 bits. Invariants: no files, no GIF, HDR or other decoders; all memory is zeroed
  * (stb reads what a short file left unwritten) and capped by the size the header announces; what
  * comes back is checked before use. Ignores PNG checksums, unlike libpng.
  * The cap is counted in a thread-local variable, because stb's allocator hooks take no context. */
@@ -127,43 +127,38 @@ static int check_jpeg(const uint8_t *p, size_t n)
 #define CAP_PER_PIXEL 32
 #define CAP_BASE      ((size_t)16 << 20)
 
-int ctr_image_size_stb(unsigned *width, unsigned *height, const void *bytes, size_t n)
+static int size(int *width, int *height, const void *bytes, size_t n)
 {
-    int w = 0, h = 0, c = 0;
+    int c = 0;
     if (n > CTR_IMAGE_MAX_FILE)
         return ctr_fail(CTR_E_DATA, "file too large");
     stb_left_bytes = CAP_BASE;
     if (n >= 2 && memcmp(bytes, "\xff\xd8", 2) == 0 && check_jpeg(bytes, n) != 0)
         return CTR_E_DATA;
-    if (!stbi_info_from_memory(bytes, (int)n, &w, &h, &c) || w < 0 || h < 0)
+    if (!stbi_info_from_memory(bytes, (int)n, width, height, &c) || *width < 0 || *height < 0)
         return ctr_fail(CTR_E_DATA, "stb_image: %s", stbi_failure_reason());
-    int rc = ctr_image_check_size((unsigned)w, (unsigned)h);
-    if (rc == 0) {
-        *width = (unsigned)w;
-        *height = (unsigned)h;
-    }
-    return rc;
+    return ctr_image_check_size((unsigned)*width, (unsigned)*height);
 }
 
 int ctr_image_decode_stb(struct ctr_image *out, const void *bytes, size_t n)
 {
-    unsigned width, height;
-    int w = 0, h = 0, c = 0, rc = ctr_image_size_stb(&width, &height, bytes, n);
+    int width = 0, height = 0, w = 0, h = 0, c = 0, rc = size(&width, &height, bytes, n);
     if (rc != 0)
         return rc;
-    stb_left_bytes = CAP_BASE + (size_t)width * height * CAP_PER_PIXEL;
-    uint8_t *rgb = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, 3);
-    if (!rgb) {
+    stb_left_bytes = CAP_BASE + (size_t)width * (size_t)height * CAP_PER_PIXEL;
+    uint8_t *pixels = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, 0);
+    if (!pixels) {
         const char *why = stbi_failure_reason();
         return ctr_fail(CTR_E_DATA, "stb_image: %s", why ? why : "cannot decode");
     }
-    if (w != (int)width || h != (int)height)
+    if (w != width || h != height || c < 1 || c > 4)
         rc = ctr_fail(CTR_E_DATA, "stb_image: size differs from the header");
+    struct ctr_pixel pixel = {.channels = (unsigned)c, .bytes = 1, .alpha = c % 2 == 0};
     struct ctr_image image;
-    if (rc == 0 && (rc = ctr_image_alloc(&image, width, height)) == 0) {
-        memcpy(image.rgb, rgb, (size_t)width * height * 3);
+    if (rc == 0 && (rc = ctr_image_alloc(&image, (unsigned)w, (unsigned)h, pixel)) == 0) {
+        memcpy(image.pixels, pixels, ctr_image_bytes(&image));
         *out = image;
     }
-    capped_free(rgb);
+    capped_free(pixels);
     return rc;
 }

@@ -11,7 +11,7 @@ static int upload_chunk(void *user, const uint8_t *pixels, size_t at, size_t n, 
                         size_t total)
 {
     const struct upload *up = user;
-    size_t each = up->images->height * up->images->width * 3;
+    size_t each = ctr_data_image_bytes(ctr_data_info(up->images->data));
     int rc = n ? ctr_buf_write(up->images->buf, at * each, pixels, n * each) : 0;
     if (rc == 0 && up->progress)
         rc = up->progress(up->user, done, total);
@@ -25,7 +25,9 @@ int ctr_images_open(struct ctr_images *images, ctr_dev *dev, struct ctr_data *da
     const struct ctr_data_info *info = ctr_data_info(data);
     size_t bytes = ctr_data_bytes(data);
     *images = (struct ctr_images){
-        .data = data, .n = info->n, .height = info->height, .width = info->width};
+        .data = data, .n = info->n, .height = info->height, .width = info->width,
+        .channels = info->channels,
+        .dtype = info->sample_bytes == 1 ? CTR_U8 : CTR_U16};
     if (budget_bytes == 0)
         budget_bytes = caps->global_bytes / 3;
     if (bytes > budget_bytes || bytes > caps->max_alloc_bytes)
@@ -51,8 +53,9 @@ struct ctr_augment_source ctr_images_source(const struct ctr_images *images, ctr
                                             ctr_tensor *index)
 {
     struct ctr_augment_source source = {.index = index, .stream = !images->buf};
-    size_t dim[4] = {images->buf ? images->n : N, images->height, images->width, 3};
-    source.images = ctr_graph_input(g, "images", CTR_U8, 4, dim);
+    size_t dim[4] = {images->buf ? images->n : N, images->height, images->width,
+                     images->channels};
+    source.images = ctr_graph_input(g, "images", images->dtype, 4, dim);
     if (images->buf)
         ctr_graph_bind(source.images, images->buf);
     if (!index)

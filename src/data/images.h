@@ -1,5 +1,5 @@
-/* images.h -- a data set's pixels where the device can reach them: all of them resident as bytes when
- * they fit, else a batch at a time. */
+/* images.h -- a data set's pixels where the device can reach them: all of them resident when they
+ * fit, else a batch at a time. */
 #ifndef CTR_DATA_IMAGES_H
 #define CTR_DATA_IMAGES_H
 
@@ -8,8 +8,9 @@
 
 struct ctr_images {
     struct ctr_data *data;   /* borrowed */
-    ctr_buf *buf;            /* u8[n][height][width][3]; NULL: they are streamed */
-    size_t n, height, width; /* n good images when resident */
+    ctr_buf *buf;         /* [n][height][width][channels]; NULL: they are streamed */
+    enum ctr_dtype dtype; /* CTR_U8 or CTR_U16 */
+    size_t n, height, width, channels; /* n good images when resident */
 };
 
 /* Uploads everything if it takes at most `budget_bytes` (0: a third of the device's memory and never

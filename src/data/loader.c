@@ -95,7 +95,7 @@ int ctr_loader_open(struct ctr_loader **out, struct ctr_data *data, const uint32
                     size_t batch, unsigned depth)
 {
     const struct ctr_data_info *info = ctr_data_info(data);
-    size_t image_bytes = (size_t)info->height * info->width * 3;
+    size_t image_bytes = ctr_data_image_bytes(info);
     int rc = 0, error;
     if (batch == 0)
         return ctr_fail(CTR_E_USAGE, "batch of 0 images");

@@ -396,19 +396,21 @@ void ctr_augment_text(struct ctr_str *out, const struct ctr_augment_params *para
     }
 }
 
-static struct ctr_augment_params preset(const char *name)
+struct ctr_augment_params ctr_augment_usual(size_t side, size_t channels)
 {
+    static const char *const names[2][2] = {{"small", "small-any"}, {"large", "large-any"}};
     struct ctr_augment_params params = {.n = 1};
-    ctr_augment_parse(&params, name); /* cannot fail */
+    ctr_augment_parse(&params, names[side > CTR_AUGMENT_SMALL_MAX][channels != 3]); /* cannot fail */
     return params;
 }
 
-struct ctr_augment_params ctr_augment_small(void)
+struct ctr_augment_params ctr_augment_settled(const struct ctr_augment_params *given, size_t side,
+                                              size_t channels)
 {
-    return preset("small");
-}
-
-struct ctr_augment_params ctr_augment_large(void)
-{
-    return preset("large");
+    if (given->n > 0)
+        return *given;
+    struct ctr_augment_params usual = ctr_augment_usual(side, channels);
+    usual.cubic = given->cubic;
+    usual.first_view = given->first_view;
+    return usual;
 }

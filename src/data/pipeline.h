@@ -83,7 +83,7 @@ struct ctr_pipeline {
 
 /* A parsed line, and what is not in it. */
 struct ctr_augment_params {
-    unsigned n; /* pipelines, at least 1; view v has pipeline v % n */
+    unsigned n; /* pipelines; view v has pipeline v % n; 0: the usual one (ctr_augment) */
     struct ctr_pipeline pipeline[CTR_PIPELINES_MAX];
     int cubic;           /* resize by Keys' cubic (a = -0.5); else bilinear; both antialiased */
     uint32_t first_view; /* number of the first view: a second set of views of the same images (of
@@ -98,8 +98,10 @@ void ctr_augment_text(struct ctr_str *out, const struct ctr_augment_params *para
 
 /* Views up to this side are small images. */
 #define CTR_AUGMENT_SMALL_MAX 96
-/* The presets `small` and `large`. */
-struct ctr_augment_params ctr_augment_small(void);
-struct ctr_augment_params ctr_augment_large(void);
+/* The preset for views of this height: `small` or `large`, or without what needs RGB. */
+struct ctr_augment_params ctr_augment_usual(size_t side, size_t channels);
+/* What is given, or without pipelines the usual ones. */
+struct ctr_augment_params ctr_augment_settled(const struct ctr_augment_params *given, size_t side,
+                                              size_t channels);
 
 #endif

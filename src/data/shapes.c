@@ -212,6 +212,7 @@ static int shapes_open(struct ctr_source *s)
     if (s->split == CTR_SPLIT_UNLABELED)
         return ctr_source_no_split(s, "train, test, all");
     s->width = s->height = SIDE;
+    s->pixel = (struct ctr_pixel){.channels = 3, .bytes = 1};
     s->has_test = 1;
     for (size_t c = 0; c < N_CLASSES; c++)
         CTR_TRY(ctr_source_add_class(s, shapes[c].name));
@@ -231,12 +232,12 @@ static int shapes_decode(struct ctr_image *out, const struct ctr_source *s, size
     struct ctr_rng rng;
     struct scene scene;
     unsigned n = want ? want : SIDE;
-    int rc = ctr_image_alloc(out, n, n);
+    int rc = ctr_image_alloc(out, n, n, s->pixel);
     if (rc != 0)
         return rc;
     ctr_rng_init(&rng, s->seed, CTR_RNG_SHAPES, (uint32_t)(i % N_TRAIN), (uint32_t)is_test(s, i));
     draw_scene(&scene, &rng);
-    paint(out->rgb, &scene, &rng, i % N_CLASSES, n);
+    paint(out->pixels, &scene, &rng, i % N_CLASSES, n);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* source.h -- what a driver is: it lists images and decodes the i-th. data.c does the rest.
  *
- * open() fills n, names, labels, classes, own width and height, and hashes what identifies the
+ * open() fills n, names, labels, classes, own width, height and kind of pixels, and hashes what identifies the
  * images; everything it allocates in `arena` dies with the source, `state` by close(). decode() is
  * called from many threads at once and must not write to the source. */
 #ifndef CTR_DATA_SOURCE_H
@@ -31,6 +31,7 @@ struct ctr_source {
     const char **classes; /* [n_classes] in the arena */
     size_t n_classes, classes_cap;
     unsigned width, height; /* of the images when all are equal, else 0 */
+    struct ctr_pixel pixel; /* of the first images; `bytes` is the least of them; zero: unknown */
     unsigned median_side;   /* of the shorter sides, when they differ; 0 unknown */
     int has_test;
 
@@ -44,7 +45,7 @@ struct ctr_data_driver {
     /* 1 when the directory looks like this source; NULL: only by name. */
     int (*probe)(const char *path);
     int (*open)(struct ctr_source *source);
-    /* `want` as for ctr_image_decode. CTR_E_FAIL is fatal, any other code is a bad image. */
+    /* Pixels as the file has them, `want` as for ctr_image_decode. CTR_E_FAIL is fatal, any other code is a bad image. */
     int (*decode)(struct ctr_image *out, const struct ctr_source *source, size_t i, unsigned want);
     void (*close)(struct ctr_source *source);
 };

@@ -110,6 +110,7 @@ static int stl_open(struct ctr_source *s)
     r->record_bytes = 3 * PIXELS;
     s->state = r;
     s->width = s->height = SIDE;
+    s->pixel = (struct ctr_pixel){.channels = 3, .bytes = 1};
     s->has_test = has(s->path, "test_X.bin");
     for (size_t i = 0; i < N_CLASSES; i++)
         CTR_TRY(ctr_source_add_class(s, class_names[i]));
@@ -128,12 +129,12 @@ static int decode(struct ctr_image *out, const struct ctr_source *s, size_t i, u
     (void)want;
     uint8_t planes[3 * PIXELS];
     int rc = ctr_records_read(planes, s, s->state, i);
-    if (rc != 0 || (rc = ctr_image_alloc(out, SIDE, SIDE)) != 0)
+    if (rc != 0 || (rc = ctr_image_alloc(out, SIDE, SIDE, s->pixel)) != 0)
         return rc;
     for (size_t y = 0; y < SIDE; y++)
         for (size_t x = 0; x < SIDE; x++)
             for (size_t c = 0; c < 3; c++)
-                out->rgb[3 * (y * SIDE + x) + c] = planes[c * PIXELS + x * SIDE + y];
+                out->pixels[3 * (y * SIDE + x) + c] = planes[c * PIXELS + x * SIDE + y];
     return 0;
 }
 

@@ -49,11 +49,12 @@ const struct ctr_transform ctr_transforms[CTR_TRANSFORMS] = {
     [CTR_T_JITTER] =
         ROW("jitter", "colorjitter colourjitter color-jitter", 0.8,
             DO(BRIGHTNESS) | DO(CONTRAST) | DO(SATURATION) | DO(HUE), 102,
-            "factors drawn from 1 -+ each, hue from -+ so many turns, in random order",
+            "factors drawn from 1 -+ each, hue from -+ so many turns, in random order; saturation and hue need "
+            "RGB",
             "ColorJitter", {"brightness", 0.4, 0, 100, 0}, {"contrast", 0.4, 0, 100, 0},
             {"saturation", 0.4, 0, 100, 0}, {"hue", 0.1, 0, 0.5, 0}),
     [CTR_T_GRAY] = ROW("gray", "grey grayscale greyscale color-drop", 0.2, DO(GRAY), 6,
-                       "all colour is lost", "RandomGrayscale", {0}),
+                       "all colour is lost; needs RGB", "RandomGrayscale", {0}),
     [CTR_T_SOLARIZE] = ROW("solarize", "solarise invert", 0.2, DO(SOLARIZE), 6,
                            "values from the threshold on are inverted",
                            "RandomSolarize; Grill et al. 2020 (BYOL)", {"threshold", 0.5, 0, 1, 0}),
@@ -74,7 +75,8 @@ const struct ctr_transform ctr_transforms[CTR_TRANSFORMS] = {
             "GaussianBlur; SimCLR, appendix A", {"sigma_min", 0.1, 1e-3, 1e3, 0},
             {"sigma_max", 2, 1e-3, 1e3, CTR_VALUE_UPPER}),
     [CTR_T_SOBEL] = ROW("sobel", "edges", 0.5, DO(SOBEL), 24,
-                        "length of the gray image's gradient by Sobel's filters / 4, at most 1",
+                        "length of the gray image's gradient by Sobel's filters / 4, at most 1; needs RGB or one "
+                        "channel",
                         "SimCLR's \"Sobel filtering\"", {0}),
     [CTR_T_CUTOUT] =
         ROW("cutout", "hole mask", 1, DO(RECT), 3,
@@ -92,6 +94,8 @@ const struct ctr_augment_preset ctr_augment_presets[] = {
     {"none", "", "the largest centred square alone"},
     {"small", "crop flip jitter gray", "SimCLR for CIFAR (Chen et al. 2020, B.9): strength 0.5"},
     {"large", "crop flip jitter(0.8,0.8,0.8,0.2) gray blur", "SimCLR for ImageNet, appendix A"},
+    {"small-any", "crop flip jitter(0.4,0.4,0,0)", "small for any number of channels"},
+    {"large-any", "crop flip jitter(0.8,0.8,0,0) blur", "large for any number of channels"},
     {"byol",
      "crop flip jitter(0.4,0.4,0.2,0.1) gray blur(;1) | "
      "crop flip jitter(0.4,0.4,0.2,0.1) gray blur(;0.1) solarize(0.5;0.2)",

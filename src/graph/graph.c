@@ -9,12 +9,12 @@
 
 size_t ctr_dtype_bytes(enum ctr_dtype dtype)
 {
-    return dtype == CTR_U8 ? 1 : dtype == CTR_F16 || dtype == CTR_BF16 ? 2 : 4;
+    return dtype == CTR_U8 ? 1 : dtype == CTR_F16 || dtype == CTR_BF16 || dtype == CTR_U16 ? 2 : 4;
 }
 
 const char *ctr_dtype_name(enum ctr_dtype dtype)
 {
-    static const char *const names[] = {"fp32", "int32", "uint32", "uint8", "fp16", "bf16"};
+    static const char *const names[] = {"fp32", "int32", "uint32", "uint8", "fp16", "bf16", "uint16"};
     return names[dtype];
 }
 

@@ -18,7 +18,7 @@
 #define CTR_MAX_IO   12
 
 /* CTR_F16 and CTR_BF16 are storage of activations and their gradients; arithmetic is fp32. */
-enum ctr_dtype { CTR_F32, CTR_I32, CTR_U32, CTR_U8, CTR_F16, CTR_BF16 };
+enum ctr_dtype { CTR_F32, CTR_I32, CTR_U32, CTR_U8, CTR_F16, CTR_BF16, CTR_U16 };
 size_t ctr_dtype_bytes(enum ctr_dtype dtype);
 const char *ctr_dtype_name(enum ctr_dtype dtype);
 int ctr_dtype_is_float(enum ctr_dtype dtype);

@@ -27,7 +27,7 @@ struct ctr_micro {
 /* What a method is given, and what it leaves. */
 struct ctr_method_io {
     ctr_graph *g;
-    ctr_tensor *views; /* [V*N,H,W,3]: all of view 0, then view 1, ...; NULL with micro-batches */
+    ctr_tensor *views; /* [V*N,H,W,C]: all of view 0, then view 1, ...; NULL with micro-batches */
     struct ctr_micro micro;
     size_t N;
     unsigned V;

@@ -1,4 +1,4 @@
-/* cnn.c -- x[N,H,W,3] -> conv3x3-32, ReLU, pool 2, conv3x3-64, ReLU, pool 2, dense-64 -> h[N,64];
+/* cnn.c -- x[N,H,W,C] -> conv3x3-32, ReLU, pool 2, conv3x3-64, ReLU, pool 2, dense-64 -> h[N,64];
  * channels and features times the width.
  * Convolutions without padding, as in the example network the project began with. */
 #include "nn/nn.h"

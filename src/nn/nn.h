@@ -33,7 +33,7 @@ struct ctr_encoder_params {
 /* `channels` times the width: the nearest multiple of 8, 8 at least. */
 size_t ctr_width(const struct ctr_encoder_params *params, size_t channels);
 
-/* x[N,H,W,3] in [0,1] -> h[N,D]. */
+/* x[N,H,W,C] in [0,1] -> h[N,D]. */
 struct ctr_encoder {
     const char *name, *text, *source;
     ctr_tensor *(*build)(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);

@@ -1,4 +1,4 @@
-/* resnet.c -- ResNets without their classifier: x[N,H,W,3] -> h[N,512], or h[N,2048] from bottleneck
+/* resnet.c -- ResNets without their classifier: x[N,H,W,C] -> h[N,512], or h[N,2048] from bottleneck
  * blocks; channels and features times the width. He et al., arXiv:1512.03385, with the stride of a
  * bottleneck in its 3x3 convolution, as torchvision has it; that convolution in groups: ResNeXt, Xie et
  * al., arXiv:1611.05431. The small stem for CIFAR as in SimCLR, arXiv:2002.05709, B.9. */

@@ -24,6 +24,7 @@ struct evaluation {
     struct ctr_st *checkpoint;
     uint64_t seed;
     size_t image_size;
+    unsigned channels, bits;
     struct ctr_encoder_params encoder_params;
     const struct ctr_encoder *encoder;
     ctr_dev *dev;
@@ -50,8 +51,8 @@ static const char *meta(const struct evaluation *e, const char *key)
 /* What the newest checkpoint says of itself. */
 static int open_run(struct evaluation *e)
 {
-    unsigned long long size = 0, seed = 0;
-    double width = 1; /* checkpoints of 0.1.0 do not tell it */
+    unsigned long long size = 0, seed = 0, channels = 3, bits = 8;
+    double width = 1; /* checkpoints of 0.1.0 tell neither it nor the images' channels */
     char *dir = ctr_path_join(e->params->run, "checkpoints");
     if (!dir)
         return CTR_E_FAIL;
@@ -60,16 +61,21 @@ static int open_run(struct evaluation *e)
     if (rc != 0)
         return rc;
     e->encoder = ctr_encoder_find(meta(e, "encoder"));
-    int known = *meta(e, "width") == '\0' || ctr_parse_double(meta(e, "width"), &width) == 0;
+    int known = (!*meta(e, "width") || ctr_parse_double(meta(e, "width"), &width) == 0) &&
+                (!*meta(e, "channels") || ctr_parse_u64(meta(e, "channels"), &channels) == 0) &&
+                (!*meta(e, "bits") || ctr_parse_u64(meta(e, "bits"), &bits) == 0);
     e->encoder_params.width = width;
     for (unsigned i = 0; i < CTR_STEMS; i++)
         if (strcmp(meta(e, "stem"), ctr_stem_names[i]) == 0)
             e->encoder_params.stem = (enum ctr_stem)i;
-    if (!e->encoder || !known || !(width > 0 && width <= CTR_WIDTH_MAX) || ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 ||
-        size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
+    if (!e->encoder || !known || !(width > 0 && width <= CTR_WIDTH_MAX) || channels < 1 ||
+        channels > CTR_CHANNELS_MAX || (bits != 8 && bits != 16) ||
+        ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 || size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
         return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",
                         e->params->run);
     e->image_size = (size_t)size;
+    e->channels = (unsigned)channels;
+    e->bits = (unsigned)bits;
     e->seed = seed;
     snprintf(e->out->encoder, sizeof e->out->encoder, "%s", e->encoder->name);
     return 0;
@@ -84,6 +90,8 @@ static int open_split(struct evaluation *e, int split)
                                              : split == TRAIN  ? CTR_DATA_KEPT
                                                                : CTR_DATA_HELD_OUT,
                                      .image_size = (unsigned)e->image_size,
+                                     .channels = e->channels,
+                                     .bits = e->bits,
                                      .threads = (unsigned)p->threads,
                                      .max_bad = 0.5,
                                      .limit = p->limit};
@@ -163,17 +171,18 @@ static int embed(struct evaluation *e)
 /* Pixels in [0,1] as features, decoded again on the host. */
 static int pixels(struct evaluation *e)
 {
-    int rc = make_room(e, e->image_size * e->image_size * 3);
+    int rc = make_room(e, e->image_size * e->image_size * e->channels);
     for (int s = 0; rc == 0 && s < SPLITS; s++) {
         struct ctr_features *f = &e->features[s];
-        uint8_t *bytes = ctr_alloc(f->n, f->D);
+        uint8_t *bytes = ctr_alloc(ctr_data_bytes(e->data[s]), 1);
+        const uint16_t *wide = (const uint16_t *)bytes;
         if (!bytes)
             return CTR_E_FAIL;
         rc = ctr_data_read_all(e->data[s], bytes, NULL, NULL);
         f->n = ctr_data_info(e->data[s])->n; /* streamed so far: bad images leave only now */
         memcpy(f->label, ctr_data_info(e->data[s])->labels, f->n * sizeof *f->label);
         for (size_t i = 0; i < f->n * f->D; i++)
-            f->x[i] = (float)bytes[i] / 255.0f;
+            f->x[i] = e->bits == 8 ? (float)bytes[i] / 255.0f : (float)wide[i] / 65535.0f;
         free(bytes);
     }
     return rc;

@@ -66,7 +66,7 @@ int ctr_state_save(ctr_trainer *t)
     int rc = 0;
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
-    char loss[32], hash[24], images[24], size[24], seed[24], width[32];
+    char loss[32], hash[24], images[24], size[24], seed[24], width[32], channels[24], bits[24];
     struct ctr_str classes = {0};
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
@@ -82,6 +82,8 @@ int ctr_state_save(ctr_trainer *t)
     snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
     snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
     snprintf(size, sizeof size, "%zu", t->image_size);
+    snprintf(channels, sizeof channels, "%u", ctr_data_info(t->data)->channels);
+    snprintf(bits, sizeof bits, "%u", 8 * ctr_data_info(t->data)->sample_bytes);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
     snprintf(width, sizeof width, "%.17g", t->params->width);
     const struct ctr_st_meta meta[] = {
@@ -91,6 +93,8 @@ int ctr_state_save(ctr_trainer *t)
         {"stem", ctr_stem_names[t->params->stem]},
         {"width", width},
         {"image_size", size},
+        {"channels", channels},
+        {"bits", bits},
         {"method", t->method->name},
         {"seed", seed},
         {"data", t->params->data ? t->params->data : "shapes"},

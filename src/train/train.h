@@ -35,6 +35,7 @@ struct ctr_train_params {
     uint64_t limit;      /* images at most; 0: all */
     struct ctr_few labels; /* for methods that need them: of as many of each class only; {0}: all */
     uint64_t image_size; /* pixels; 0: the data's own */
+    uint64_t channels, bits; /* see ctr_data_params */
     uint64_t view_size;  /* pixels; 0: the images' */
     uint64_t threads;    /* decoding; 0: all processors */
     int stream;          /* keep images off the device */
@@ -56,8 +57,7 @@ struct ctr_train_params {
     double warmup_epochs;
     enum ctr_schedule_kind schedule;
     double method_option[CTR_MAX_OPTIONS], optim_option[CTR_MAX_OPTIONS];
-    /* for views up to CTR_AUGMENT_SMALL_MAX pixels, and above */
-    struct ctr_augment_params augment_small, augment_large;
+    struct ctr_augment_params augment; /* without pipelines: the usual one */
     const char *out;          /* run directory */
     const char *init;         /* run or safetensors file whose weights it starts from; NULL: drawn */
     int resume;               /* go on from the newest checkpoint of `out` */
@@ -131,7 +131,7 @@ struct ctr_train_settled {
     unsigned views;
     size_t image_size; /* of the views */
     uint64_t steps_per_epoch;
-    const struct ctr_augment_params *augment;
+    struct ctr_augment_params augment;
 };
 struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *trainer);
 /* Bytes of the resident images, 0 when they are streamed. */

@@ -48,12 +48,6 @@ static int resolve(ctr_trainer *t)
     return 0;
 }
 
-static const struct ctr_augment_params *augmentation(const ctr_trainer *t)
-{
-    return t->view_size <= CTR_AUGMENT_SMALL_MAX ? &t->params->augment_small
-                                                 : &t->params->augment_large;
-}
-
 static int wrong_views(const ctr_trainer *t)
 {
     const struct ctr_method *m = t->method;
@@ -74,7 +68,7 @@ static int wrong_views(const ctr_trainer *t)
 static int resolve_views(ctr_trainer *t)
 {
     const struct ctr_method *m = t->method;
-    unsigned parts = augmentation(t)->n;
+    unsigned parts = t->params->augment.n;
     t->views = t->params->views ? (unsigned)t->params->views : parts > m->views ? parts : m->views;
     if (t->views < m->views || (t->views > m->views && !m->or_more))
         return wrong_views(t);
@@ -121,6 +115,8 @@ static int choose_data(ctr_trainer *t)
     const struct ctr_train_params *p = t->params;
     struct ctr_data_params params = {.path = p->data,
                                      .image_size = (unsigned)p->image_size,
+                                     .channels = (unsigned)p->channels,
+                                     .bits = (unsigned)p->bits,
                                      .threads = (unsigned)p->threads,
                                      .max_bad = 0.5,
                                      .limit = p->limit,
@@ -191,7 +187,7 @@ static int record_update(ctr_trainer *t, struct ctr_method_io *io)
 static ctr_tensor *views_of(ctr_trainer *t, struct ctr_augment_source source)
 {
     return ctr_augment(t->g, source, t->batch.step, t->views, t->view_size, t->view_size,
-                       augmentation(t));
+                       &t->params->augment);
 }
 
 /* Those of a micro-batch. Since draws depend on the image, they are the same as the whole batch's. */
@@ -305,8 +301,8 @@ static void log_start(const ctr_trainer *t)
     snprintf(line, sizeof line, "clcontrast " CTR_VERSION " on %s (%s, driver %s)", caps->name,
              caps->platform, caps->driver);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
-    snprintf(line, sizeof line, "%s: %zu images of %ux%u%s, %zu skipped, %s", d->path, d->n,
-             d->width, d->height, t->held_out ? " (others held out by name)" : "",
+    snprintf(line, sizeof line, "%s: %zu images of %ux%ux%u, %u bits%s, %zu skipped, %s", d->path, d->n,
+             d->width, d->height, d->channels, 8 * d->sample_bytes, t->held_out ? " (others held out by name)" : "",
              ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     snprintf(
@@ -446,7 +442,7 @@ struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *t)
         .views = t->views,
         .image_size = t->image_size,
         .steps_per_epoch = t->steps_per_epoch,
-        .augment = augmentation(t),
+        .augment = ctr_augment_settled(&t->params->augment, t->view_size, t->images.channels),
     };
 }
 

@@ -23,6 +23,11 @@ static unsigned hex(const char *text, int digits)
     "crop vflip jitter(;1) gray solarize posterize blur sobel autocontrast equalize noise cutout " \
     "rotate flip affine erase"
 
+/* Of those that any number of channels has. */
+#define ANY_CHANNELS                                                                               \
+    "crop vflip jitter(0.4,0.4,0,0;1) solarize posterize blur autocontrast equalize noise cutout "  \
+    "rotate flip affine erase"
+
 /* Fixtures are good to 7.6e-6 and arithmetic in fp32 adds a few 1e-7 an operation; some magnify:
  * hue divides by the chroma, a warp's places are rounded. */
 static double fixture_tolerance(const float *draws)
@@ -86,12 +91,12 @@ static void equals_torchvision(void **state)
 
 /* ---- the reference ---- */
 
-static unsigned char *pictures(size_t n, size_t SH, size_t SW, uint64_t seed)
+static unsigned char *pictures(size_t bytes, uint64_t seed)
 {
-    unsigned char *p = room(n * SH * SW * 3, 1);
+    unsigned char *p = room(bytes, 1);
     struct ctr_rng rng;
     ctr_rng_init(&rng, seed, CTR_RNG_TEST, 0, 0);
-    for (size_t i = 0; i < n * SH * SW * 3; i++)
+    for (size_t i = 0; i < bytes; i++)
         p[i] = (unsigned char)(ctr_rng_u32(&rng) >> 24);
     return p;
 }
@@ -142,7 +147,7 @@ static void usual_row(float *row, struct ctr_rng *rng, size_t i, int blur)
 
 /* Operations of all kinds in any order, but at the end those that jump: there a rounding may show.
  */
-static void any_row(float *row, struct ctr_rng *rng, size_t H, size_t W)
+static void any_row(float *row, struct ctr_rng *rng, size_t H, size_t W, size_t C)
 {
     static const enum ctr_do codes[] = {
         CTR_DO_BRIGHTNESS, CTR_DO_CONTRAST, CTR_DO_SATURATION, CTR_DO_HUE,         CTR_DO_GRAY,
@@ -151,6 +156,9 @@ static void any_row(float *row, struct ctr_rng *rng, size_t H, size_t W)
     uint32_t n = 1 + ctr_rng_below(rng, 6);
     for (uint32_t k = 0; k < n; k++) {
         enum ctr_do code = codes[ctr_rng_below(rng, sizeof codes / sizeof *codes)];
+        if (C != 3 && (code == CTR_DO_SATURATION || code == CTR_DO_HUE || code == CTR_DO_GRAY ||
+                       (C != 1 && code == CTR_DO_SOBEL)))
+            code = CTR_DO_CONTRAST;
         float u = ctr_rng_uniform(rng), v = ctr_rng_uniform(rng);
         float *op = add(row, code, code == CTR_DO_HUE ? u - 0.5f : 0.3f + 1.2f * u, 0, 0);
         if (code == CTR_DO_NOISE)
@@ -177,6 +185,7 @@ static void any_row(float *row, struct ctr_rng *rng, size_t H, size_t W)
 
 struct shape {
     size_t N, V, SH, SW, H, W;
+    size_t C, bytes;
 };
 /* What rows of draws hold. */
 enum kind { USUAL, BLURRED, ANY };
@@ -200,13 +209,17 @@ static void compare_view(const float *got, const double *want, const float *row,
 
 static void compare_reference(struct shape s, enum kind kind, int cubic, int stream, size_t layout)
 {
-    const size_t rows = s.N * s.V, count = s.H * s.W * 3;
-    struct ctr_augment_params params = kind == USUAL     ? ctr_augment_small()
-                                       : kind == BLURRED ? ctr_augment_large()
-                                                         : parsed(EVERYTHING);
+    const size_t C = s.C, bytes = s.bytes;
+    const struct ref_images ref = {s.SH, s.SW, C, bytes, cubic};
+    const size_t rows = s.N * s.V, count = s.H * s.W * C, image_bytes = s.SH * s.SW * C * bytes;
+    struct ctr_augment_params params = kind == USUAL     ? ctr_augment_usual(32, C)
+                                       : kind == BLURRED ? ctr_augment_usual(224, C)
+                                       : C == 3          ? parsed(EVERYTHING)
+                                       : C == 1          ? parsed(ANY_CHANNELS " sobel")
+                                                         : parsed(ANY_CHANNELS);
     params.cubic = cubic;
     const size_t width = ctr_augment_row(&params);
-    unsigned char *images = pictures(s.N, s.SH, s.SW, 3);
+    unsigned char *images = pictures(s.N * image_bytes, 3);
     float *draws = room(rows, width * sizeof *draws), *got = room(rows * count, sizeof *got);
     float *again = room(rows * count, sizeof *again);
     double *want = room(count, sizeof *want);
@@ -218,13 +231,13 @@ static void compare_reference(struct shape s, enum kind kind, int cubic, int str
     for (size_t i = 0; i < rows; i++) {
         random_crop(draws + i * width, &rng, s.SH, s.SW);
         if (kind == ANY)
-            any_row(draws + i * width, &rng, s.H, s.W);
+            any_row(draws + i * width, &rng, s.H, s.W, C);
         else
             usual_row(draws + i * width, &rng, i, kind == BLURRED);
     }
 
     struct rig r;
-    rig_open(&r, s.N, s.N, s.SH, s.SW, stream);
+    rig_open_kind(&r, s.N, s.N, s.SH, s.SW, C, bytes == 1 ? CTR_U8 : CTR_U16, stream);
     r.draws = ctr_graph_input(r.g, "draws", CTR_F32, 2, (size_t[]){rows, width});
     r.out = ctr_augment_apply(r.g, r.draws, r.source, s.H, s.W, &params);
     rig_build(&r, layouts[layout]);
@@ -237,11 +250,10 @@ static void compare_reference(struct shape s, enum kind kind, int cubic, int str
     for (size_t v = 0; v < rows; v++) {
         size_t image = stream ? v % s.N : s.N - 1 - v % s.N;
         char name[128];
-        snprintf(name, sizeof name, "%zux%zu from %zux%zu, kind %d, cubic %d, layout %zu, view %zu",
-                 s.H, s.W, s.SH, s.SW, (int)kind, cubic, layout, v);
-        assert_int_equal(ref_augment_apply(want, draws + v * width,
-                                           images + image * s.SH * s.SW * 3, s.SH, s.SW, s.H, s.W,
-                                           cubic),
+        snprintf(name, sizeof name, "%zux%zux%zu from %zux%zu, kind %d, cubic %d, layout %zu, view %zu",
+                 s.H, s.W, C, s.SH, s.SW, (int)kind, cubic, layout, v);
+        assert_int_equal(ref_augment_apply(want, draws + v * width, images + image * image_bytes,
+                                           &ref, s.H, s.W),
                          0);
         compare_view(got + v * count, want, draws + v * width, count, kind, name);
     }
@@ -258,8 +270,8 @@ static void equals_reference(void **state)
 {
     (void)state;
     static const struct shape shapes[] = {
-        {24, 2, 32, 32, 32, 32}, {3, 1, 1, 1, 2, 3},     {5, 2, 7, 5, 17, 31},
-        {4, 3, 31, 33, 33, 15},  {4, 2, 65, 63, 16, 16}, {3, 2, 12, 90, 63, 65},
+        {24, 2, 32, 32, 32, 32, 3, 1}, {3, 1, 1, 1, 2, 3, 3, 1},     {5, 2, 7, 5, 17, 31, 3, 1},
+        {4, 3, 31, 33, 33, 15, 3, 1},  {4, 2, 65, 63, 16, 16, 3, 1}, {3, 2, 12, 90, 63, 65, 3, 1},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int kind = USUAL; kind <= ANY; kind++)
@@ -269,13 +281,26 @@ static void equals_reference(void **state)
                                   (int)(i / 2 & 1), layout);
 }
 
+/* Other channels and 16 bits. */
+static void any_channels_equal_reference(void **state)
+{
+    (void)state;
+    static const struct shape shapes[] = {
+        {4, 2, 21, 18, 16, 16, 1, 1}, {3, 1, 9, 9, 24, 11, 1, 2},   {3, 2, 12, 12, 20, 20, 4, 2},
+        {3, 2, 7, 9, 17, 31, 4, 1},   {3, 2, 18, 21, 15, 17, 3, 2}, {3, 2, 11, 30, 14, 19, 5, 1},
+        {2, 2, 15, 15, 10, 10, 16, 2}, {3, 2, 7, 9, 17, 31, 2, 1},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        compare_reference(shapes[i], ANY, (int)(i / 2 & 1), (int)(i / 4), i % 2);
+}
+
 /* Large enough for scratch in slices of a buffer, with fewer slices than views. */
 static void large_views_equal_reference(void **state)
 {
     (void)state;
     for (size_t layout = 0; layout < 2 && !tiny(); layout++)
         for (int kind = BLURRED; kind <= ANY; kind++)
-            compare_reference((struct shape){11, 2, 70, 81, 96, 100}, (enum kind)kind, 0, 0,
+            compare_reference((struct shape){11, 2, 70, 81, 96, 100, 3, 1}, (enum kind)kind, 0, 0,
                               layout);
 }
 
@@ -305,7 +330,8 @@ static void equalizing_equals_torchvision(void **state)
     row[CTR_DRAW_HEIGHT] = H;
     row[CTR_DRAW_WIDTH] = W;
     add(row, CTR_DO_EQUALIZE, 0, 0, 0);
-    assert_int_equal(ref_augment_apply(want, row, image, H, W, H, W, 0), 0);
+    assert_int_equal(
+        ref_augment_apply(want, row, image, &(struct ref_images){H, W, 3, 1, 0}, H, W), 0);
     for (int i = 0; i < COUNT; i++) {
         assert_int_equal(lround(want[i] * 255), hex(fixture_equalized + 2 * i, 2));
         changed += lround(want[i] * 255) != image[i];
@@ -374,7 +400,7 @@ static void patches_are_parts_of_the_image(void **state)
     (void)state;
     enum { N = 5, SIDE = 16, COUNT = SIDE * SIDE * 3 };
     const struct ctr_augment_params params = parsed("patch(2)");
-    unsigned char *images = pictures(N, 2 * SIDE, 2 * SIDE, 4);
+    unsigned char *images = pictures(N * 4 * COUNT, 4);
     const uint32_t index[N] = {0, 1, 2, 3, 4}, step[CTR_STEP_WORDS] = {11};
     float *got = room((size_t)4 * N * COUNT, sizeof *got);
     struct rig r;
@@ -408,28 +434,47 @@ static void patches_are_parts_of_the_image(void **state)
     free(images);
 }
 
-/* What sizes rule out is refused when it is recorded. */
-static void what_sizes_rule_out(void **state)
+/* What sizes and channels rule out is refused when it is recorded. */
+static void what_images_rule_out(void **state)
 {
     (void)state;
     static const struct {
         const char *line;
-        size_t views, H, W;
+        size_t views, H, W, C;
         const char *text;
     } cases[] = {
-        {"large", 2, 1, 1, "too small to blur"},
-        {"rotate90", 2, 8, 9, "square"},
-        {"flip | gray", 1, 8, 8, "2 pipelines, but 1 view"},
+        {"large", 2, 1, 1, 3, "too small to blur"},
+        {"rotate90", 2, 8, 9, 3, "square"},
+        {"flip | gray", 1, 8, 8, 3, "2 pipelines, but 1 view"},
+        {"small", 2, 8, 8, 4, "jitter needs images of 3 channels"},
+        {"jitter(0,0,0.1,0)", 2, 8, 8, 1, "jitter needs images of 3 channels"},
+        {"flip | jitter(0.1,0.1,0,0.1)", 2, 8, 8, 2, "these have 2 channels"},
+        {"flip gray(0.1)", 2, 8, 8, 16, "gray needs images of 3 channels"},
+        {"sobel", 2, 8, 8, 4, "sobel needs images of 1 or 3 channels"},
+        {"flip", 2, 8, 8, 17, "u16[n][H][W][1..16]"},
     };
+    static const struct {
+        const char *line;
+        size_t C;
+    } fine[] = {{"sobel", 1}, {"jitter(0.4,0.4,0,0)", 1}, {"small-any", 2}, {"large-any", 16}, {"small", 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig r;
         struct ctr_augment_params params = parsed(cases[i].line);
-        rig_open(&r, 1, 1, 8, 8, 0);
+        rig_open_kind(&r, 1, 1, 8, 8, cases[i].C, CTR_U8, 0);
         r.step = ctr_graph_input(r.g, "step", CTR_U32, 1, (size_t[]){CTR_STEP_WORDS});
         assert_null(
             ctr_augment(r.g, r.source, r.step, cases[i].views, cases[i].H, cases[i].W, &params));
         assert_int_equal(ctr_graph_status(r.g), CTR_E_USAGE);
-        assert_non_null(strstr(ctr_error_text(), cases[i].text));
+        if (!strstr(ctr_error_text(), cases[i].text))
+            fail_msg("'%s' lacks '%s'", ctr_error_text(), cases[i].text);
+        rig_close(&r);
+    }
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        struct rig r;
+        struct ctr_augment_params params = parsed(fine[i].line);
+        rig_open_kind(&r, 1, 1, 8, 8, fine[i].C, CTR_U16, 0);
+        r.step = ctr_graph_input(r.g, "step", CTR_U32, 1, (size_t[]){CTR_STEP_WORDS});
+        assert_non_null(ctr_augment(r.g, r.source, r.step, 2, 32, 32, &params));
         rig_close(&r);
     }
 }
@@ -438,8 +483,10 @@ static void what_sizes_rule_out(void **state)
 
 static void compare_plain(struct shape s, size_t layout)
 {
-    const size_t count = s.H * s.W * 3;
-    unsigned char *images = pictures(s.N, s.SH, s.SW, 9);
+    const size_t C = s.C, bytes = s.bytes;
+    const struct ref_images ref = {s.SH, s.SW, C, bytes, 0};
+    const size_t count = s.H * s.W * C, image_bytes = s.SH * s.SW * C * bytes;
+    unsigned char *images = pictures(s.N * image_bytes, 9);
     float *got = room(s.N * count, sizeof *got), draws[CTR_DRAW_FIRST] = {0};
     double *want = room(count, sizeof *want);
     uint32_t index[8];
@@ -454,15 +501,15 @@ static void compare_plain(struct shape s, size_t layout)
     draws[CTR_DRAW_WIDTH] = (float)w;
 
     struct rig r;
-    rig_open(&r, s.N, s.N, s.SH, s.SW, 0);
+    rig_open_kind(&r, s.N, s.N, s.SH, s.SW, C, bytes == 1 ? CTR_U8 : CTR_U16, 0);
     r.out = ctr_augment_plain(r.g, r.source, s.H, s.W, 0);
     rig_build(&r, plain_layouts[layout]);
     put(r.source.images, images);
     put(r.source.index, index);
     rig_run(&r, got);
     for (size_t n = 0; n < s.N; n++) {
-        const unsigned char *image = images + (s.N - 1 - n) * s.SH * s.SW * 3;
-        assert_int_equal(ref_augment_apply(want, draws, image, s.SH, s.SW, s.H, s.W, 0), 0);
+        const unsigned char *image = images + (s.N - 1 - n) * image_bytes;
+        assert_int_equal(ref_augment_apply(want, draws, image, &ref, s.H, s.W), 0);
         /* Weights and 1/255 rounded to fp32, nothing that magnifies. */
         for (size_t i = 0; i < count; i++)
             assert_true(fabs(got[n * count + i] - want[i]) < 1e-6);
@@ -477,7 +524,10 @@ static void plain_equals_reference(void **state)
 {
     (void)state;
     static const struct shape shapes[] = {
-        {5, 1, 32, 32, 32, 32}, {3, 1, 40, 30, 32, 32}, {2, 1, 9, 20, 33, 17}, {1, 1, 1, 1, 1, 1}};
+        {5, 1, 32, 32, 32, 32, 3, 1},       {3, 1, 40, 30, 32, 32, 3, 1},        {2, 1, 9, 20, 33, 17, 3, 1},
+        {1, 1, 1, 1, 1, 1, 3, 1},           {3, 1, 20, 30, 16, 16, 1, 1},  {2, 1, 9, 20, 33, 17, 4, 2},
+        {2, 1, 16, 16, 16, 16, 5, 1}, {2, 1, 40, 30, 20, 20, 16, 2},
+    };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (size_t layout = 0; layout < 2; layout++)
             compare_plain(shapes[i], layout);
@@ -487,10 +537,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_torchvision),          cmocka_unit_test(equals_reference),
-        cmocka_unit_test(large_views_equal_reference), cmocka_unit_test(what_sizes_rule_out),
+        cmocka_unit_test(large_views_equal_reference), cmocka_unit_test(what_images_rule_out),
         cmocka_unit_test(equalizing_equals_torchvision), cmocka_unit_test(noise_is_normal),
         cmocka_unit_test(patches_are_parts_of_the_image),
-        cmocka_unit_test(plain_equals_reference),
+        cmocka_unit_test(plain_equals_reference),      cmocka_unit_test(any_channels_equal_reference),
     };
     need_device();
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

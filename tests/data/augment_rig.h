@@ -26,14 +26,21 @@ struct rig {
     ctr_tensor *draws, *step, *out;
 };
 
-/* n images of SH x SW, N rows. */
-static void rig_open(struct rig *r, size_t n, size_t N, size_t SH, size_t SW, int stream)
+/* n images of SH x SW x C, N rows. */
+static void rig_open_kind(struct rig *r, size_t n, size_t N, size_t SH, size_t SW, size_t C,
+                          enum ctr_dtype dtype, int stream)
 {
     *r = (struct rig){.source.stream = stream};
     assert_int_equal(ctr_store_create(&r->store, dev), 0);
     assert_int_equal(ctr_graph_create(&r->g, dev, r->store), 0);
-    r->source.images = ctr_graph_input(r->g, "images", CTR_U8, 4, (size_t[]){n, SH, SW, 3});
+    r->source.images = ctr_graph_input(r->g, "images", dtype, 4, (size_t[]){n, SH, SW, C});
     r->source.index = ctr_graph_input(r->g, "index", CTR_U32, 1, &N);
+}
+
+/* Of RGB. */
+static void rig_open(struct rig *r, size_t n, size_t N, size_t SH, size_t SW, int stream)
+{
+    rig_open_kind(r, n, N, SH, SW, 3, CTR_U8, stream);
 }
 
 static void rig_build(struct rig *r, const char *kernels)

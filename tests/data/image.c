@@ -19,6 +19,7 @@
 
 #include "fixtures.h"
 
+static const struct ctr_pixel rgb8 = {.channels = 3, .bytes = 1};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* Exactly as long as the data, so that a sanitizer sees each byte read beyond it. */
@@ -47,13 +48,14 @@ static int is(const struct fixture *f, const char *kind)
     return strncmp(f->name, kind, strlen(kind)) == 0;
 }
 
-static void check(const struct fixture *f, const struct ctr_image *image, int tolerance)
+static void check(const struct fixture *f, struct ctr_image *image, int tolerance)
 {
     size_t n;
     unsigned char *rgb = unhex(&n, f->rgb);
+    assert_int_equal(ctr_image_convert(image, 3, 1), 0);
     if (image->width != f->width || image->height != f->height)
         fail_msg("%s: %u x %u", f->name, image->width, image->height);
-    int difference = largest_difference(image->rgb, rgb, n);
+    int difference = largest_difference(image->pixels, rgb, n);
     if (difference > tolerance)
         fail_msg("%s: differs by %d", f->name, difference);
     free(rgb);
@@ -67,10 +69,10 @@ static void like_pillow(void **state)
         const struct fixture *f = &fixtures[i];
         struct ctr_image image = {0};
         size_t n;
-        unsigned width = 0, height = 0;
+        struct ctr_image header = {0};
         unsigned char *bytes = unhex(&n, f->bytes);
-        assert_int_equal(ctr_image_size(&width, &height, bytes, n), 0);
-        assert_true(width == f->width && height == f->height);
+        assert_int_equal(ctr_image_header(&header, bytes, n), 0);
+        assert_true(header.width == f->width && header.height == f->height);
         if (ctr_image_decode(&image, bytes, n, 0) != 0)
             fail_msg("%s: %s", f->name, ctr_error_text());
 #ifdef CTR_HAVE_JPEG
@@ -144,11 +146,11 @@ static void mutated(void **state)
         struct ctr_rng rng;
         ctr_rng_init(&rng, 1, CTR_RNG_TEST, i, 0);
         for (int round = 0; round < 300; round++) {
-            unsigned width, height;
+            struct ctr_image header;
             memcpy(copy, bytes, n);
             for (uint32_t k = ctr_rng_below(&rng, 4) + 1; k > 0; k--)
                 copy[ctr_rng_below(&rng, (uint32_t)n)] = (unsigned char)ctr_rng_u32(&rng);
-            if (ctr_image_size(&width, &height, copy, n) != 0 || width * height > 1u << 20)
+            if (ctr_image_header(&header, copy, n) != 0 || header.width * header.height > 1u << 20)
                 continue;
             for (int stb = 0; stb < 2; stb++) {
                 struct ctr_image image;
@@ -164,14 +166,13 @@ static void mutated(void **state)
 
 static void expect_bad(const void *bytes, size_t n, const char *reason)
 {
-    struct ctr_image image = {0};
-    unsigned width = 77, height = 77;
+    struct ctr_image image = {0}, header = {.width = 77};
     assert_int_equal(ctr_image_decode(&image, bytes, n, 0), CTR_E_DATA);
     if (!strstr(ctr_error_text(), reason))
         fail_msg("'%s' lacks '%s'", ctr_error_text(), reason);
-    assert_int_equal(ctr_image_size(&width, &height, bytes, n), CTR_E_DATA);
-    assert_true(width == 77 && height == 77);
-    assert_null(image.rgb);
+    assert_int_equal(ctr_image_header(&header, bytes, n), CTR_E_DATA);
+    assert_int_equal(header.width, 77);
+    assert_null(image.pixels);
 }
 
 static void refused_by_content(void **state)
@@ -268,7 +269,7 @@ static void jpeg_ycck_and_scaling(void **state)
     unsigned char *bytes = encode(&n, ink, 4, JCS_CMYK, JCS_YCCK, 20, 10);
     assert_int_equal(ctr_image_decode(&image, bytes, n, 0), 0);
     for (int c = 0; c < 3; c++)
-        assert_in_range(image.rgb[c] - ink[c] * 128 / 255 + 3, 0, 6);
+        assert_in_range(image.pixels[c] - ink[c] * 128 / 255 + 3, 0, 6);
     ctr_image_free(&image);
     free(bytes);
     /* the shorter side stays at least twice what is wanted */
@@ -279,7 +280,7 @@ static void jpeg_ycck_and_scaling(void **state)
         assert_int_equal(ctr_image_decode(&image, bytes, n, wants[i][0]), 0);
         assert_int_equal(image.height, wants[i][1]);
         assert_int_equal(image.width, wants[i][1] * 3 / 2);
-        assert_in_range(image.rgb[0], 245, 255);
+        assert_in_range(image.pixels[0], 245, 255);
         ctr_image_free(&image);
     }
     free(bytes);
@@ -293,20 +294,19 @@ static void fits_like_pillow(void **state)
         const struct fit_case *f = &fit_cases[i];
         struct ctr_image image;
         size_t n;
-        unsigned char *want = unhex(&n, f->rgb), *got = malloc(n), *to;
-        assert_int_equal(ctr_image_alloc(&image, f->width, f->height), 0);
-        to = image.rgb;
+        unsigned char *want = unhex(&n, f->rgb), *to;
+        assert_int_equal(ctr_image_alloc(&image, f->width, f->height, rgb8), 0);
+        to = image.pixels;
         for (unsigned y = 0; y < f->height; y++)
             for (unsigned x = 0; x < f->width; x++)
                 for (unsigned c = 0; c < 3; c++)
                     *to++ = (unsigned char)(x * 7 + y * 13 + c * 50 + x * y % 31 * 3);
-        assert_int_equal(ctr_image_fit(got, &image, f->size), 0);
-        int difference = largest_difference(got, want, n);
+        assert_int_equal(ctr_image_fit(&image, f->size), 0);
+        int difference = largest_difference(image.pixels, want, n);
         if (difference > 1)
             fail_msg("%u x %u to %u: differs by %d", f->width, f->height, f->size, difference);
         ctr_image_free(&image);
         free(want);
-        free(got);
     }
 }
 
@@ -315,13 +315,13 @@ static void crop_alone_is_exact(void **state)
 {
     (void)state;
     struct ctr_image image;
-    unsigned char got[4 * 4 * 3];
-    assert_int_equal(ctr_image_alloc(&image, 9, 4), 0);
-    for (unsigned i = 0; i < 9 * 4 * 3; i++)
-        image.rgb[i] = (unsigned char)(i * 37);
-    assert_int_equal(ctr_image_fit(got, &image, 4), 0);
+    unsigned char before[9 * 4 * 3];
+    assert_int_equal(ctr_image_alloc(&image, 9, 4, rgb8), 0);
+    for (unsigned i = 0; i < sizeof before; i++)
+        before[i] = image.pixels[i] = (unsigned char)(i * 37);
+    assert_int_equal(ctr_image_fit(&image, 4), 0);
     for (unsigned y = 0; y < 4; y++)
-        assert_memory_equal(got + y * 12, image.rgb + (y * 9 + 2) * 3, 12);
+        assert_memory_equal(image.pixels + y * 12, before + (y * 9 + 2) * 3, 12);
     ctr_image_free(&image);
 }
 
@@ -333,15 +333,13 @@ static void extreme_shapes_fit(void **state)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         struct ctr_image image;
         size_t n = (size_t)sizes[i][2] * sizes[i][2] * 3;
-        unsigned char *got = malloc(n);
-        assert_int_equal(ctr_image_alloc(&image, sizes[i][0], sizes[i][1]), 0);
-        memset(image.rgb, 201, (size_t)sizes[i][0] * sizes[i][1] * 3);
-        assert_int_equal(ctr_image_fit(got, &image, sizes[i][2]), 0);
+        assert_int_equal(ctr_image_alloc(&image, sizes[i][0], sizes[i][1], rgb8), 0);
+        memset(image.pixels, 201, (size_t)sizes[i][0] * sizes[i][1] * 3);
+        assert_int_equal(ctr_image_fit(&image, sizes[i][2]), 0);
         for (size_t k = 0; k < n; k++)
-            if (got[k] != 201)
-                fail_msg("%u x %u: %u at %zu", sizes[i][0], sizes[i][1], got[k], k);
+            if (image.pixels[k] != 201)
+                fail_msg("%u x %u: %u at %zu", sizes[i][0], sizes[i][1], image.pixels[k], k);
         ctr_image_free(&image);
-        free(got);
     }
 }
 

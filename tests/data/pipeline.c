@@ -163,9 +163,9 @@ static void the_table_is_sound(void **state)
     }
     for (const struct ctr_augment_preset *p = ctr_augment_presets; p->name; p++)
         assert_int_equal(ctr_augment_parse(&params, p->name), 0);
-    struct ctr_augment_params small = ctr_augment_small();
-    assert_int_equal(small.n, 1);
-    assert_int_equal(small.pipeline[0].n, 4);
+    struct ctr_augment_params small = ctr_augment_usual(96, 3), large = ctr_augment_usual(97, 4);
+    assert_true(small.n == 1 && small.pipeline[0].n == 4);
+    assert_true(large.n == 1 && large.pipeline[0].n == 4 && large.pipeline[0].stage[3].kind == CTR_T_BLUR);
 }
 
 int main(void)

@@ -380,6 +380,8 @@ static const struct cmd_example examples[] = {
     {"clcontrast train --data photos --encoder resnet18 --epochs 200 --device gpu",
      "the network and length that published results use"},
     {"clcontrast train --data cifar10 --recipe simclr-cifar10", "as a publication did it"},
+    {"clcontrast train --data photos --method supervised --init runs/photos --labels 1% --batch 50",
+     "fine-tune it to a classifier by few labels"},
     {"clcontrast train --resume runs/photos", "go on after an interruption, bit for bit"},
     {"clcontrast train --data photos --print-config > photos.toml", "all options in a file, to edit"},
     {"clcontrast train --config photos.toml --dry-run", "see that all is well, and what it takes"},

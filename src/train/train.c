@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 
+#define WORSE_STEPS 20 /* of an epoch; a mean over fewer losses rises and falls by chance */
 #define LOOK_LOGS 10 /* lines of metrics from one look at the projections to the next */
 
 /* Which samples the steps of this epoch take, and their learning rates. */
@@ -171,6 +172,8 @@ static void end_epoch(ctr_trainer *t)
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
     p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->positive_top1,
                                  1 / (t->views * ((double)t->params->batch - 1) + 1));
+    if (p.verdict == CTR_VERDICT_WORSE && t->steps_per_epoch < WORSE_STEPS)
+        p.verdict = CTR_VERDICT_LEARNS;
     if (t->events.epoch)
         t->events.epoch(t->events.user, &p);
     snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f, %.0f images/s",

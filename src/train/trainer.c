@@ -3,10 +3,12 @@
  * loss, gradients, optimiser, ring. */
 #include "train/impl.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -40,6 +42,8 @@ static int resolve(ctr_trainer *t)
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
     t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
+    if (p->init && !p->resume && access(p->init, R_OK) != 0)
+        return ctr_fail(CTR_E_MODEL, "cannot open '%s': %s", p->init, strerror(errno));
     if ((p->labels.share > 0 || p->labels.per_class > 0) && !t->needs_labels)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "the method %s uses no labels, so they cannot be few",
                                  t->method->name),
@@ -55,8 +59,8 @@ static int wrong_views(const ctr_trainer *t)
     for (const struct ctr_method *const *o = ctr_methods; *o; o++)
         if ((*o)->or_more)
             ctr_str_addf(&others, "%s%s", others.n ? ", " : "", (*o)->name);
-    int rc = ctr_fail(CTR_E_USAGE, "the method %s compares %u %sviews of an image, not %u", m->name,
-                      m->views, m->or_more ? "or more " : "", t->views);
+    int rc = ctr_fail(CTR_E_USAGE, "the method %s takes %u %sview%s of an image, not %u", m->name,
+                      m->views, m->or_more ? "or more " : "", m->views == 1 ? "" : "s", t->views);
     if (t->views > m->views && others.s)
         rc = ctr_hint(rc, "these take more: %s", others.s);
     ctr_str_free(&others);

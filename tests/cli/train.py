@@ -322,7 +322,7 @@ class Train(unittest.TestCase):
                    "960", "--log-steps", "1", "--out", self.path("run"))
         right = [line["positive_top1"] for line in self.metrics("run")]
         self.assertGreater(sum(right[-10:]), 2 * sum(right[:10]))
-        for args, code, words in ((["--augment", "flip | none"], 2, "2 pipelines, but 1 view"),
+        for args, code, words in ((["--augment", "flip | none"], 2, "supervised takes 1 view of an image, not 2"),
                                   (["--label-smoothing", "1.1"], 2, "--label-smoothing"),
                                   (["--data", self.folder_of_images("one")], 7, "of one class only")):
             done = self.train("--method", "supervised", "--batch", "16", *args, code=code)
@@ -536,10 +536,10 @@ class Train(unittest.TestCase):
         with open(self.path("parts", "train.log")) as file:
             self.assertIn("3 views of each", file.read())
         done = self.train(*SMALL, "--method", "moco", "--views", "3", "--out", self.path("moco"), code=2)
-        self.assertIn("the method moco compares 2 views of an image, not 3", done.err)
+        self.assertIn("the method moco takes 2 views of an image, not 3", done.err)
         self.assertIn("these take more: simclr, margin", done.err)
         done = self.train(*SMALL, "--views", "1", "--out", self.path("one"), code=2)
-        self.assertIn("the method simclr compares 2 or more views of an image, not 1", done.err)
+        self.assertIn("the method simclr takes 2 or more views of an image, not 1", done.err)
         done = self.train(*SMALL, "--views", "2", "--augment", "none | flip | gray", "--out", self.path("two"), code=2)
         self.assertIn("3 pipelines, but 2 views", done.err)
         for name in "moco", "one", "two":

@@ -182,7 +182,7 @@ static void say_start(ctr_trainer *t, uint64_t batch)
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
     if (ctr_trainer_start(t))
-        term_note("%s", ctr_trainer_start(t));
+        term_note("weights %s", ctr_trainer_start(t));
     if (ctr_trainer_held_out(t))
         term_note("one image in five, told by name, is left out for `clcontrast eval`, since the method "
                   "sees labels");

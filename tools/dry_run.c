@@ -104,6 +104,11 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     printf("learning                 %s with %s, by %s: learning rate %g %s, weight decay %g\n",
            s.method, s.encoder, s.optimizer, s.learning_rate, course[c->o.schedule],
            s.weight_decay);
+    if (ctr_trainer_start(t)) {
+        printf("  weights                ");
+        print_escaped(ctr_trainer_start(t));
+        printf("\n");
+    }
     if (s.chance > 0)
         printf("  loss of guessing       %.4f\n", s.chance);
     printf("steps                    %llu: %llu epochs, %llu steps of %llu images each\n",

@@ -183,7 +183,7 @@ int ctr_trainer_start_from(ctr_trainer *t)
     CTR_TRY(take_encoder(&s));
     CTR_TRY(take_heads(&taken, &anew, &s));
     list_unused(&unused, &s);
-    ctr_str_addf(&t->start, "starts from '%s': taken the encoder%s%s, %zu tensors", s.path,
+    ctr_str_addf(&t->start, "from '%s': taken the encoder%s%s, %zu tensors", s.path,
                  taken.n ? ", " : "", taken.n ? taken.s : "", s.n_taken);
     if (anew.n)
         ctr_str_addf(&t->start, "; anew: %s", anew.s);

@@ -115,7 +115,7 @@ ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);
 /* What it trains on; skipped images can be listed from it. */
 struct ctr_data *ctr_trainer_data(const ctr_trainer *trainer);
-/* A line that tells what was taken from params->init; NULL: nothing was, as in a run that goes on. */
+/* "from FILE: taken ...", what was taken from params->init; NULL: nothing, as in a run that goes on. */
 const char *ctr_trainer_start(const ctr_trainer *trainer);
 /* The method sees labels and the data have no test split: a fifth of the images was left out, that on
  * which evaluate.h tests. */

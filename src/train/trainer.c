@@ -317,8 +317,10 @@ static void log_start(const ctr_trainer *t)
         (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
-    if (t->start.s)
-        ctr_run_log(t->run, CTR_LOG_INFO, t->start.s);
+    if (t->start.s) {
+        snprintf(line, sizeof line, "weights %s", t->start.s);
+        ctr_run_log(t->run, CTR_LOG_INFO, line);
+    }
     ctr_trainer_log_choices(t);
 }
 

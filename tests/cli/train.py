@@ -342,6 +342,8 @@ class Train(unittest.TestCase):
         done = self.train(*few, *still, "--init", self.path("pre"), "--out", self.path("still"))
         self.assertIn("taken the encoder, 6 tensors; anew: fc; not used: projection_head", done.err)
         self.assertIn(": 40 images", done.err)
+        done = self.train(*few, "--init", self.path("pre"), "--dry-run")
+        self.assertRegex(done.out, r"weights +from '.*step-00000010.safetensors': taken the encoder, 6 tensors")
         before, after = self.tensors("pre", 10), self.tensors("still", 8)
         encoder = [k for k in after if k.startswith(("conv", "dense"))]
         self.assertEqual(len(encoder), 6)

@@ -36,6 +36,8 @@ size_t ctr_few_per_class(const struct ctr_few *few, size_t n, unsigned classes)
 {
     if (few->per_class > 0 || !(few->share > 0))
         return few->per_class;
+    if (few->share >= 1)
+        return SIZE_MAX;
     return (size_t)fmax(1, floor(few->share * (double)n / classes + 0.5));
 }
 

@@ -14,7 +14,7 @@ struct ctr_few {
 };
 /* "10" of each class, or "1%" of all. CTR_E_USAGE. */
 int ctr_few_parse(struct ctr_few *few, const char *text);
-/* Of each class, when there are n images; 0: all. */
+/* Of each class at most, when there are n images; 0: nothing is asked for. All of a class for a share of 1. */
 size_t ctr_few_per_class(const struct ctr_few *few, size_t n, unsigned classes);
 
 /* What else is drawn by the same seed must differ in `what`. */

@@ -288,7 +288,7 @@ class Train(unittest.TestCase):
 
     def test_methods_learn_and_resume(self):
         """Each method: its loss falls (once a queue is full), the same seed gives the same bytes, also killed and resumed."""
-        more = {"moco": ["--queue", "64", "--ema", "0.5"], "nnclr": ["--queue", "64"]}
+        more = {"supervised": ["--augment", "flip"], "moco": ["--queue", "64", "--ema", "0.5"], "nnclr": ["--queue", "64"]}
         listed = run("train", "--help").out.split("Methods:\n")[1].split("\n\n")[0]
         for name in re.findall(r"^  (\S+)", listed, re.M)[1:]:  # the first is simclr
             args = ["--limit", "192", "--batch", "32", "--epochs", "10", "--log-steps", "1",

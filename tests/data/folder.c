@@ -419,6 +419,7 @@ static void few_are_parsed(void **state)
     assert_int_equal(ctr_few_per_class(&few, 50000, 10), 25);
     assert_int_equal(ctr_few_per_class(&few, 50, 10), 1);
     assert_int_equal(ctr_few_per_class(&(struct ctr_few){0}, 50, 10), 0);
+    assert_true(ctr_few_per_class(&(struct ctr_few){.share = 1}, 50, 10) >= 50);
 }
 
 static void hash_notices_changes(void **state)

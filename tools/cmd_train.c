@@ -36,6 +36,8 @@ static const struct opt run_rows[] = {
         .max = 1e12, .help = "end after so many steps, if the epochs have more"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
         .help = "of everything random: same seed, same device, same bits"),
+    ROW(DOUBLE, validation, .name = "validation", .metavar = "SHARE", .init = "0", .max = 0.9,
+        .help = "of the images, held out: the loss on them is told after each epoch"),
     ROW(U64, checkpoint_steps, .name = "checkpoint-steps", .metavar = "N", .init = "0",
         .shown = "at each epoch's end", .max = 1e12, .help = "save every so many steps, too"),
     ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .max = 1e6,
@@ -109,6 +111,16 @@ static void health(struct ctr_str *s, const struct ctr_health *h)
         ctr_str_addf(s, "  rank %.0f/%.0f  std %.2f", h->rank, h->rank_max, h->std);
 }
 
+static void validation(struct ctr_str *s, const struct ctr_validation_scores *v)
+{
+    if (v->loss == v->loss)
+        ctr_str_addf(s, "  validation loss %.4f", v->loss);
+    if (v->positive_top1 == v->positive_top1)
+        ctr_str_addf(s, "  top1 %.0f%%", 100 * v->positive_top1);
+    if (v->pairs_right == v->pairs_right)
+        ctr_str_addf(s, "  pairs right %.1f%%", 100 * v->pairs_right);
+}
+
 static void progress(void *user, const struct ctr_train_progress *p)
 {
     struct ctr_str s = {0};
@@ -126,6 +138,7 @@ static void epoch(void *user, const struct ctr_train_progress *p)
     struct ctr_str s = {0};
     char eta[24];
     line(&s, p);
+    validation(&s, &p->validation);
     health(&s, &p->health);
     if (s.s)
         term_note("%s  %.0f images/s  ETA %s", s.s, p->images_per_s, term_duration(eta, p->eta_s));
@@ -160,9 +173,9 @@ static void print_profile(ctr_dev *dev)
 
 static void say_skipped(ctr_trainer *t)
 {
-    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    size_t bad = ctr_trainer_n_skipped(t);
     for (size_t i = 0; i < bad && i < 5; i++) {
-        struct ctr_data_skip skip = ctr_data_skip(ctr_trainer_data(t), i);
+        struct ctr_data_skip skip = ctr_trainer_skip(t, i);
         struct ctr_str path = {0};
         term_escape(&path, skip.path);
         term_warn("skipped '%s': %s", path.s ? path.s : "", skip.reason);
@@ -181,6 +194,8 @@ static void say_start(ctr_trainer *t, uint64_t batch)
               d->height, train_pixels(kind, d), ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
               r.param_count, (unsigned long long)ctr_trainer_total(t),
               ctr_trainer_done(t) ? ", resumed" : "");
+    if (ctr_trainer_n_validation(t))
+        term_note("%zu images more are held out for validation", ctr_trainer_n_validation(t));
     if (ctr_trainer_start(t))
         term_note("weights %s", ctr_trainer_start(t));
     if (ctr_trainer_held_out(t))
@@ -196,7 +211,7 @@ static void say_start(ctr_trainer *t, uint64_t batch)
 /* CTR_E_PARTIAL when images could not be used; `list`: the run that names them, or NULL. */
 static int tell_skipped(ctr_trainer *t, const char *list)
 {
-    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    size_t bad = ctr_trainer_n_skipped(t);
     if (bad == 0)
         return 0;
     return ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped%s%s%s", bad, bad == 1 ? " was" : "s were",

@@ -22,7 +22,7 @@ static uint64_t checkpoint_bytes(const struct ctr_plan_report *r)
     return r->param_bytes + r->moment_bytes + r->shadow_bytes + r->state_bytes;
 }
 
-static void print_memory(const struct ctr_plan_report *r, uint64_t images)
+static void print_memory(const struct ctr_plan_report *r, uint64_t images, uint64_t validation)
 {
     printf("parameters               %zu\nmemory on the device\n", r->param_count);
     mib("parameters", r->param_bytes);
@@ -38,7 +38,10 @@ static void print_memory(const struct ctr_plan_report *r, uint64_t images)
         mib("  (all outputs kept)", r->kept_bytes);
     mib("images", images);
     mib("other inputs", r->input_bytes);
-    mib("sum", checkpoint_bytes(r) + r->grad_bytes + r->arena_bytes + images + r->input_bytes);
+    if (validation)
+        mib("validation", validation);
+    mib("sum", checkpoint_bytes(r) + r->grad_bytes + r->arena_bytes + images + r->input_bytes +
+                   validation);
     printf("one step\n  launches               %10zu\n  arithmetic             %10.3f GFLOP\n"
            "  memory traffic         %10.1f MiB\n",
            r->launches, r->flops * 1e-9, r->traffic_bytes / 1048576);
@@ -80,13 +83,15 @@ static int print_classes(const struct ctr_data_info *d)
 static int print_images(ctr_trainer *t)
 {
     const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
-    size_t bad = ctr_data_n_skipped(ctr_trainer_data(t));
+    size_t bad = ctr_trainer_n_skipped(t), held_out = ctr_trainer_n_validation(t);
     printf("images                   ");
     print_escaped(d->path);
     char kind[48];
     printf(": %zu of %ux%u%s", d->n, d->width, d->height, train_pixels(kind, d));
     int rc = print_classes(d);
     printf(", %s\n", ctr_trainer_resident_bytes(t) ? "on the device" : "streamed");
+    if (held_out > 0)
+        printf("  for validation         %zu more\n", held_out);
     if (bad > 0)
         printf("  skipped                %zu\n", bad);
     return rc;
@@ -167,7 +172,7 @@ int dry_run_print(ctr_trainer *t, const struct train_command *c)
            caps->driver);
     CTR_TRY(print_images(t));
     print_settings(t, c);
-    print_memory(&r, ctr_trainer_resident_bytes(t));
+    print_memory(&r, ctr_trainer_resident_bytes(t), ctr_trainer_validation_bytes(t));
     CTR_TRY(print_output(c, &r));
 out:
     return rc;

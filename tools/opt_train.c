@@ -311,6 +311,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     *p = (struct ctr_train_params){
         .data = o->data,
         .limit = o->limit,
+        .validation = o->validation,
         .image_size = o->image_size,
         .view_size = o->view_size,
         .channels = o->channels,

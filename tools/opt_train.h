@@ -19,7 +19,7 @@ struct train_options {
     uint64_t micro_batch;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
-    double width, learning_rate, weight_decay, warmup;
+    double width, learning_rate, weight_decay, warmup, validation;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
 };

@@ -1,9 +1,11 @@
-/* choose.c -- which images of a source are used: a part of them, of these at most so many, and of these
- * as many of each class. In: a source that is open. Out: numbers of images, rising. Nothing depends on the machine or on
- * the other images but the choice under a limit. */
+/* choose.c -- which images of a source are used: a part of them, of these at most so many, of these what
+ * is set apart for validation or the rest, and of these as many of each class.
+ * In: a source that is open. Out: numbers of images, rising. Nothing depends on the machine. On the
+ * other images the part does not depend; limit and validation do. */
 #include "base/rng.h"
 #include "data/source.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +46,46 @@ static int choose_limited(uint32_t *item, size_t limit, size_t n)
     qsort(order, limit, sizeof *order, by_number);
     memcpy(item, order, limit * sizeof *item);
     free(order);
+    return 0;
+}
+
+struct ranked {
+    int32_t label;
+    uint32_t item;
+    uint64_t hash; /* of the name */
+};
+
+static int by_class_and_name(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    if (x->label != y->label)
+        return x->label < y->label ? -1 : 1;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return by_number(&x->item, &y->item);
+}
+
+/* Of the images, class after class and within one in an order that their names draw, every
+ * (1 / share)-th is set apart; leaves those or the others. How many. */
+static int choose_validation(uint32_t *item, size_t *n, const struct ctr_source *s, double share,
+                             int validation)
+{
+    struct ranked *r = ctr_alloc(*n, sizeof *r);
+    size_t m = 0;
+    if (!r)
+        return CTR_E_FAIL;
+    for (size_t i = 0; i < *n; i++)
+        r[i] = (struct ranked){s->labels[item[i]], item[i],
+                               XXH64(s->names[item[i]], strlen(s->names[item[i]]), 1)};
+    qsort(r, *n, sizeof *r, by_class_and_name);
+    for (size_t i = 0; i < *n; i++) {
+        int apart = floor((double)(i + 1) * share) > floor((double)i * share);
+        if (apart == (validation != 0))
+            item[m++] = r[i].item;
+    }
+    free(r);
+    qsort(item, m, sizeof *item, by_number);
+    *n = m;
     return 0;
 }
 
@@ -90,6 +132,12 @@ int ctr_source_choose(uint32_t **out, size_t *n, const struct ctr_source *s,
         CTR_TRY(choose_limited(item, params->limit, m));
         m = params->limit;
     }
+    if (params->validation_share > 0 || params->validation)
+        CTR_TRY(choose_validation(item, &m, s, params->validation_share, params->validation));
+    if (m == 0)
+        CTR_TRY(ctr_fail(CTR_E_DATA,
+                         "of the images in '%s' a share of %g for validation leaves none", s->path,
+                         params->validation_share));
     if (params->few.per_class > 0 || params->few.share > 0)
         CTR_TRY(choose_few(item, &m, s, params));
     *out = item;

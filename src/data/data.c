@@ -207,6 +207,9 @@ static int check_params(const struct ctr_data_params *p)
         return ctr_fail(CTR_E_USAGE, "image size %u is over %d", p->image_size, MAX_IMAGE_SIZE);
     if (!(p->max_bad <= 1))
         return ctr_fail(CTR_E_USAGE, "tolerated fraction of bad images %g is over 1", p->max_bad);
+    if (!(p->validation_share >= 0 && p->validation_share < 1))
+        return ctr_fail(CTR_E_USAGE, "a validation share of %g is not in [0,1)",
+                        p->validation_share);
     if (p->channels > CTR_CHANNELS_MAX)
         return ctr_fail(CTR_E_USAGE, "%u channels are over %u", p->channels, CTR_CHANNELS_MAX);
     if (p->bits != 0 && p->bits != 8 && p->bits != 16)

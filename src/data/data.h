@@ -44,6 +44,10 @@ struct ctr_data_params {
     double max_bad;      /* tolerated fraction of bad images; 0: 0.05, negative: none */
     enum ctr_data_part part; /* before the limit */
     size_t limit;            /* use a fixed random choice of this many images, in order; 0: all */
+    /* In [0,1): this share of what the limit leaves, about the same of each class, is set apart for
+     * validation. Names tell which; the same for each run. */
+    double validation_share;
+    int validation;          /* use what is set apart, else the rest */
     struct ctr_few few;      /* of these, as many labelled images of each class; {0}: all */
     uint64_t few_seed;
     uint64_t seed; /* of the drawn shapes */

@@ -58,7 +58,8 @@ int ctr_source_add(struct ctr_source *source, const char *name, uint64_t bytes, 
 int ctr_source_add_class(struct ctr_source *source, const char *name);
 int ctr_source_skip(struct ctr_source *source, const char *path, const char *reason);
 /* Numbers of the images in use, rising, in a new array freed with free(), *n of them: of params->part,
- * of these at most params->limit, and of these params->few. */
+ * of these at most params->limit, of these what is set apart for validation or the rest, and of these
+ * params->few. CTR_E_DATA when there are none. */
 int ctr_source_choose(uint32_t **items, size_t *n, const struct ctr_source *source,
                       const struct ctr_data_params *params);
 /* Records CTR_E_DATA: this source has no such split. */

@@ -18,8 +18,8 @@ static int build(struct ctr_method_io *io)
     ctr_graph *g = io->g;
     ctr_tensor *z = ctr_method_project(io, 0, io->V), *view[2];
     for (unsigned v = 0; v < 2; v++)
-        view[v] =
-            ctr_plain_norm_layer(g, "correlation_norm", ctr_take_rows(g, z, v * io->N, io->N), 1);
+        view[v] = ctr_plain_norm_layer(g, "correlation_norm", ctr_take_rows(g, z, v * io->N, io->N),
+                                       io->head.training);
     ctr_tensor *c = ctr_gram(g, view[0], view[1], 1 / (float)io->N);
     io->loss = ctr_decorrelate(g, c, CTR_DECORRELATE_UNIT, 1, (float)io->option[LAMBDA]);
     io->similarity = ctr_method_similarity(io, z);

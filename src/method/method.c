@@ -94,7 +94,7 @@ ctr_tensor *ctr_method_predict(struct ctr_method_io *io, ctr_tensor *z, double h
                                      .hidden = (size_t)hidden,
                                      .out = z ? z->dim[1] : 0,
                                      .bn = io->head.bn,
-                                     .training = 1};
+                                     .training = io->head.training};
     return ctr_l2norm(io->g, ctr_head(io->g, "predictor", z, &params));
 }
 

@@ -1,5 +1,5 @@
 /* impl.h -- the trainer, shared by trainer.c (putting together), train.c (the loop) and state.c
- * (checkpoints). Nobody else includes it. */
+ * (checkpoints), validation.c (held-out images). Nobody else includes it. */
 #ifndef CTR_TRAIN_IMPL_H
 #define CTR_TRAIN_IMPL_H
 
@@ -12,6 +12,7 @@
 #include "train/ring.h"
 #include "train/run.h"
 #include "train/train.h"
+#include "train/validation.h"
 
 struct ctr_trainer {
     const struct ctr_train_params *params;
@@ -29,6 +30,8 @@ struct ctr_trainer {
     struct ctr_augment_source source;
     ctr_tensor *z; /* projections of the last step, or NULL */
     ctr_tensor *ring, *labels; /* labels: i32 of all images; NULL unless the method needs them */
+    struct ctr_validation *validation; /* NULL: none */
+    struct ctr_validation_scores validated; /* of the last time */
     struct ctr_run *run;
     struct ctr_str start; /* what was taken from params->init */
     size_t image_size, view_size;
@@ -51,6 +54,23 @@ struct ctr_trainer {
     uint32_t *order;
     float *rates;
 };
+
+/* trainer.c: the images to train on or, for validation, those held out. */
+int ctr_trainer_open_data(struct ctr_data **out, ctr_trainer *t, int validation);
+/* trainer.c: what the method is given, but views, labels and step. */
+struct ctr_method_io ctr_trainer_io(const ctr_trainer *t, ctr_graph *g, int training);
+/* trainer.c: gives the method a batch's augmented views and its step; `from` is wanted until the graph is
+ * recorded. */
+struct ctr_view_source {
+    const ctr_trainer *trainer;
+    struct ctr_augment_source source;
+    ctr_tensor *step; /* of data/batch.h */
+};
+void ctr_trainer_views(struct ctr_method_io *io, struct ctr_view_source *from);
+/* trainer.c: whether there is a class for each image, if the method needs one. */
+int ctr_trainer_check_labels(const ctr_trainer *t, const struct ctr_data *data);
+/* train.c: streaming: the next batch's pixels, and whose they are. */
+int ctr_trainer_feed(struct ctr_loader *loader, const struct ctr_augment_source *source);
 
 /* tuning.c: what ctr_graph_plan is to choose (*list, freed with free()); then, planned, what it has
  * chosen goes into the run. */

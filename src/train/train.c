@@ -40,17 +40,16 @@ static int begin_epoch(ctr_trainer *t)
                            t->images.buf ? t->order : NULL, t->rates);
 }
 
-/* Streaming: this step's pixels, and whose they are. */
-static int feed(ctr_trainer *t)
+int ctr_trainer_feed(struct ctr_loader *loader, const struct ctr_augment_source *source)
 {
     const uint8_t *pixels;
     const uint32_t *index;
     size_t n;
-    int rc = ctr_loader_next(t->loader, &pixels, &index, &n);
+    int rc = ctr_loader_next(loader, &pixels, &index, &n);
     if (rc == 0)
-        rc = ctr_tensor_write(t->source.images, pixels, t->source.images->bytes);
+        rc = ctr_tensor_write(source->images, pixels, source->images->bytes);
     if (rc == 0)
-        rc = ctr_tensor_write(t->source.index, index, t->source.index->bytes);
+        rc = ctr_tensor_write(source->index, index, source->index->bytes);
     return rc;
 }
 
@@ -70,6 +69,7 @@ static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
         .pairs_right = t->pairs_right,
         .images_per_s = t->rate * (double)t->params->batch,
         .health = t->health,
+        .validation = t->validated,
         .eta_s = t->rate > 0 ? left / t->rate : 0,
     };
 }
@@ -146,6 +146,27 @@ static int fetch(ctr_trainer *t)
     return rc;
 }
 
+/* The time it takes is none of training's. */
+static int validate(ctr_trainer *t)
+{
+    struct ctr_validation_scores *v = &t->validated;
+    double began = ctr_now();
+    if (!t->validation)
+        return 0;
+    int rc = ctr_validation_run(v, t->validation);
+    t->started += ctr_now() - began;
+    if (rc != 0 || !t->run)
+        return rc;
+    const struct ctr_json_field fields[] = {
+        ctr_json_int("epoch", (long long)((t->done - 1) / t->steps_per_epoch + 1)),
+        ctr_json_num("validation_loss", v->loss),
+        ctr_json_num("validation_positive_top1", v->positive_top1),
+        ctr_json_num("validation_positive_similarity", v->positive_similarity),
+        ctr_json_num("validation_pairs_right", v->pairs_right),
+    };
+    return ctr_run_metrics(t->run, fields, t->done, sizeof fields / sizeof *fields);
+}
+
 /* How many steps may be under way before the host looks: about 0.2 s of work. */
 static uint64_t window(const ctr_trainer *t)
 {
@@ -167,7 +188,7 @@ static int save(ctr_trainer *t, int last)
 static void end_epoch(ctr_trainer *t)
 {
     struct ctr_train_progress p;
-    char line[200];
+    char line[200], validation[100] = "";
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
     p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->positive_top1,
@@ -176,8 +197,11 @@ static void end_epoch(ctr_trainer *t)
         p.verdict = CTR_VERDICT_LEARNS;
     if (t->events.epoch)
         t->events.epoch(t->events.user, &p);
-    snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f, %.0f images/s",
-             (unsigned long long)p.epoch, (unsigned long long)p.epochs, p.loss, p.images_per_s);
+    if (t->validation)
+        snprintf(validation, sizeof validation, ", validation loss %.6f", p.validation.loss);
+    snprintf(line, sizeof line, "epoch %llu of %llu: mean loss %.6f%s, %.0f images/s",
+             (unsigned long long)p.epoch, (unsigned long long)p.epochs, p.loss, validation,
+             p.images_per_s);
     if (t->run)
         ctr_run_log(t->run, CTR_LOG_INFO, line);
     if (t->run && ctr_verdict_text(p.verdict))
@@ -187,13 +211,13 @@ static void end_epoch(ctr_trainer *t)
 /* RUN/skipped.tsv: path and reason of every image that could not be used. */
 static int list_skipped(const ctr_trainer *t)
 {
-    size_t n = ctr_data_n_skipped(t->data);
+    size_t n = ctr_trainer_n_skipped(t);
     struct ctr_str text = {0};
     if (!t->run || n == 0)
         return 0;
     char *path = ctr_path_join(ctr_run_dir(t->run), "skipped.tsv");
     for (size_t i = 0; i < n; i++) {
-        struct ctr_data_skip skip = ctr_data_skip(t->data, i);
+        struct ctr_data_skip skip = ctr_trainer_skip(t, i);
         ctr_str_json(&text, skip.path); /* quoted: a path may hold tabs and newlines */
         ctr_str_addf(&text, "\t%s\n", skip.reason);
     }
@@ -209,7 +233,7 @@ int ctr_trainer_step(ctr_trainer *t)
     if (t->done == t->started_at || t->done % t->steps_per_epoch == 0)
         CTR_TRY(begin_epoch(t));
     if (t->loader)
-        CTR_TRY(feed(t));
+        CTR_TRY(ctr_trainer_feed(t->loader, &t->source));
     CTR_TRY(ctr_graph_replay(t->g));
     t->done++;
 out:
@@ -236,6 +260,8 @@ int ctr_trainer_run(ctr_trainer *t)
         if (look_due)
             CTR_TRY(look(t));
         CTR_TRY(fetch(t));
+        if (epoch_ends || t->done == t->total_steps)
+            CTR_TRY(validate(t));
         progress_now(t, &now);
         if (t->events.progress)
             t->events.progress(t->events.user, &now);

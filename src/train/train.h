@@ -13,6 +13,7 @@
 
 #include "base/option.h"
 #include "data/augment.h"
+#include "data/data.h"
 #include "data/few.h"
 #include "eval/health.h"
 #include "graph/graph.h"
@@ -33,6 +34,7 @@ enum ctr_tune_when {
 struct ctr_train_params {
     const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
     uint64_t limit;      /* images at most; 0: all */
+    double validation;   /* share of them that is held out and looked at after each epoch; 0: none */
     struct ctr_few labels; /* for methods that need them: of as many of each class only; {0}: all */
     uint64_t image_size; /* pixels; 0: the data's own */
     uint64_t channels, bits; /* see ctr_data_params */
@@ -73,6 +75,12 @@ struct ctr_train_params {
     const char *config;       /* text of a new run's config.toml */
 };
 
+/* Means over the held-out images, in batches as in training but by the running statistics, without
+ * update; the same views each time. NaN: not measured, or the method has no such figure. */
+struct ctr_validation_scores {
+    double loss, positive_top1, positive_similarity, pairs_right;
+};
+
 /* Where training is, for one line of progress. */
 struct ctr_train_progress {
     uint64_t epoch, epochs, step, steps; /* epoch from 1; step of all steps */
@@ -81,6 +89,7 @@ struct ctr_train_progress {
     double pairs_right;                  /* share of pairs, or triplets, on the right side, or NaN */
     double images_per_s, eta_s;
     struct ctr_health health; /* of the last time it was measured; NaN: never */
+    struct ctr_validation_scores validation;
     enum ctr_verdict verdict; /* of an epoch that has ended, otherwise CTR_VERDICT_EARLY */
 };
 
@@ -113,13 +122,19 @@ int ctr_train_tune(struct ctr_tune_report *report, const struct ctr_train_params
 
 ctr_dev *ctr_trainer_dev(const ctr_trainer *trainer);
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *trainer);
-/* What it trains on; skipped images can be listed from it. */
+/* What it trains on. */
 struct ctr_data *ctr_trainer_data(const ctr_trainer *trainer);
 /* "from FILE: taken ...", what was taken from params->init; NULL: nothing, as in a run that goes on. */
 const char *ctr_trainer_start(const ctr_trainer *trainer);
 /* The method sees labels and the data have no test split: a fifth of the images was left out, that on
  * which evaluate.h tests. */
 int ctr_trainer_held_out(const ctr_trainer *trainer);
+/* Images that could not be used, as in ctr_data_skip; those held out are among them. */
+size_t ctr_trainer_n_skipped(const ctr_trainer *trainer);
+struct ctr_data_skip ctr_trainer_skip(const ctr_trainer *trainer, size_t i);
+/* Images held out for validation that are used, 0: none; bytes on the device for it. */
+size_t ctr_trainer_n_validation(const ctr_trainer *trainer);
+uint64_t ctr_trainer_validation_bytes(const ctr_trainer *trainer);
 /* Steps done before this process began (resumed), and those of the whole run. */
 uint64_t ctr_trainer_done(const ctr_trainer *trainer);
 uint64_t ctr_trainer_total(const ctr_trainer *trainer);

@@ -98,10 +98,9 @@ static void build_progress(void *user, unsigned done, unsigned total, const char
         t->events.prepare(t->events.user, "building kernels", done, total);
 }
 
-/* Whether there is a class for each image, if the method needs one. */
-static int check_labels(const ctr_trainer *t)
+int ctr_trainer_check_labels(const ctr_trainer *t, const struct ctr_data *data)
 {
-    const struct ctr_data_info *info = ctr_data_info(t->data);
+    const struct ctr_data_info *info = ctr_data_info(data);
     size_t n = 0;
     while (n < info->n && info->n_classes > 0 && info->labels[n] >= 0)
         n++;
@@ -114,7 +113,7 @@ static int check_labels(const ctr_trainer *t)
 
 /* A method that sees labels must not see those that the evaluation of data without a test split of their
  * own tests on (evaluate.h). */
-static int choose_data(ctr_trainer *t)
+int ctr_trainer_open_data(struct ctr_data **out, ctr_trainer *t, int validation)
 {
     const struct ctr_train_params *p = t->params;
     struct ctr_data_params params = {.path = p->data,
@@ -123,28 +122,31 @@ static int choose_data(ctr_trainer *t)
                                      .bits = (unsigned)p->bits,
                                      .threads = (unsigned)p->threads,
                                      .max_bad = 0.5,
+                                     .part = t->held_out ? CTR_DATA_KEPT : CTR_DATA_WHOLE,
                                      .limit = p->limit,
-                                     .few = p->labels,
+                                     .validation_share = p->validation,
+                                     .validation = validation,
                                      .few_seed = p->seed};
-    int rc = ctr_data_open(&t->data, &params);
-    if (rc != 0 || !t->needs_labels || ctr_data_info(t->data)->has_test)
+    if (!validation)
+        params.few = p->labels;
+    int rc = ctr_data_open(out, &params);
+    if (rc != 0 || t->held_out || !t->needs_labels || ctr_data_info(*out)->has_test)
         return rc;
-    ctr_data_close(&t->data);
+    ctr_data_close(out);
     t->held_out = 1;
-    params.part = CTR_DATA_KEPT;
-    return ctr_data_open(&t->data, &params);
+    return ctr_trainer_open_data(out, t, validation);
 }
 
 static int open_data(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
-    int rc = choose_data(t);
+    int rc = ctr_trainer_open_data(&t->data, t, 0);
     if (rc != 0)
         return rc;
     rc = ctr_images_open(&t->images, t->dev, t->data, p->stream ? 1 : 0, prepare_progress, t);
     if (rc != 0)
         return rc;
-    if ((rc = check_labels(t)) != 0)
+    if ((rc = ctr_trainer_check_labels(t, t->data)) != 0)
         return rc;
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
@@ -188,22 +190,58 @@ static int record_update(ctr_trainer *t, struct ctr_method_io *io)
     return rc != 0 || !t->method->after_update ? rc : t->method->after_update(io);
 }
 
-static ctr_tensor *views_of(ctr_trainer *t, struct ctr_augment_source source)
+struct ctr_method_io ctr_trainer_io(const ctr_trainer *t, ctr_graph *g, int training)
 {
-    return ctr_augment(t->g, source, t->batch.step, t->views, t->view_size, t->view_size,
+    const struct ctr_train_params *p = t->params;
+    return (struct ctr_method_io){
+        .g = g,
+        .N = p->batch,
+        .V = t->views,
+        .encoder = t->encoder,
+        .encoder_params = {.stem = ctr_stem_for(p->stem, t->image_size), /* as evaluation has it */
+                           .width = p->width,
+                           .training = training,
+                           .storage = p->precision},
+        .head = {.layers = (unsigned)p->head_layers,
+                 .hidden = p->head_hidden,
+                 .out = p->head_out,
+                 .bn = p->head_bn,
+                 .training = training},
+        .option = p->method_option,
+        .steps = t->total_steps,
+    };
+}
+
+static ctr_tensor *views_of(const struct ctr_view_source *from, ctr_graph *g,
+                            struct ctr_augment_source source)
+{
+    const ctr_trainer *t = from->trainer;
+    return ctr_augment(g, source, from->step, t->views, t->view_size, t->view_size,
                        &t->params->augment);
 }
 
 /* Those of a micro-batch. Since draws depend on the image, they are the same as the whole batch's. */
 static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
 {
-    ctr_trainer *t = user;
-    size_t turns = t->params->batch / t->params->micro_batch;
-    struct ctr_augment_source source = t->source;
+    const struct ctr_view_source *from = user;
+    const struct ctr_train_params *p = from->trainer->params;
+    size_t turns = p->batch / p->micro_batch;
+    struct ctr_augment_source source = from->source;
     source.index = ctr_turn_take(g, source.index, turn, turns, 1);
     if (source.stream)
         source.images = ctr_turn_take(g, source.images, turn, turns, 1);
-    return views_of(t, source);
+    return views_of(from, g, source);
+}
+
+void ctr_trainer_views(struct ctr_method_io *io, struct ctr_view_source *from)
+{
+    const struct ctr_train_params *p = from->trainer->params;
+    io->step = from->step;
+    if (p->micro_batch && p->micro_batch < p->batch)
+        io->micro =
+            (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = from};
+    else
+        io->views = views_of(from, io->g, from->source);
 }
 
 /* The whole step as a graph. */
@@ -212,30 +250,11 @@ static int record(ctr_trainer *t)
     const struct ctr_train_params *p = t->params;
     ctr_graph *g = t->g;
     int fed = !t->images.buf;
-    struct ctr_method_io io = {
-        .g = g,
-        .N = p->batch,
-        .V = t->views,
-        .encoder = t->encoder,
-        .encoder_params = {.stem = ctr_stem_for(p->stem, t->image_size), /* as evaluation has it */
-                           .width = p->width,
-                           .training = 1,
-                           .storage = p->precision},
-        .head = {.layers = (unsigned)p->head_layers,
-                 .hidden = p->head_hidden,
-                 .out = p->head_out,
-                 .bn = p->head_bn,
-                 .training = 1},
-        .option = p->method_option,
-        .steps = t->total_steps,
-    };
+    struct ctr_method_io io = ctr_trainer_io(t, g, 1);
     ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
     t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    if (p->micro_batch && p->micro_batch < p->batch)
-        io.micro = (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = t};
-    else
-        io.views = views_of(t, t->source);
-    io.step = t->batch.step;
+    struct ctr_view_source from = {t, t->source, t->batch.step};
+    ctr_trainer_views(&io, &from);
     if (t->needs_labels) {
         t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
         io.label = ctr_batch_labels(g, t->labels, t->source.index);
@@ -270,6 +289,8 @@ static int assemble(ctr_trainer *t)
     ctr_store_moments(t->store, t->optim->moments);
     CTR_TRY(ctr_graph_create(&t->g, t->dev, t->store));
     CTR_TRY(record(t));
+    if (t->params->validation > 0)
+        CTR_TRY(ctr_validation_create(&t->validation, t, prepare_progress));
 out:
     return rc;
 }
@@ -286,6 +307,8 @@ static int build(ctr_trainer *t)
     CTR_TRY(ctr_store_init_begin(&drawing, t->store, t->params->seed));
     CTR_TRY(ctr_trainer_keep_choices(t));
     CTR_TRY(ctr_graph_lower(t->g));
+    if (t->validation)
+        CTR_TRY(ctr_validation_plan(t->validation, t));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
     CTR_TRY(ctr_store_init_end(&drawing, 1));
     if (t->labels)
@@ -331,6 +354,7 @@ static int new_trainer(ctr_trainer **out, const struct ctr_train_params *params,
     if (!t)
         return CTR_E_FAIL;
     t->params = params;
+    t->validated = (struct ctr_validation_scores){NAN, NAN, NAN, NAN};
     if (events)
         t->events = *events;
     *out = t;
@@ -389,6 +413,7 @@ void ctr_trainer_destroy(ctr_trainer **trainer)
         return;
     ctr_loader_close(&t->loader);
     ctr_graph_destroy(&t->g);
+    ctr_validation_destroy(&t->validation);
     ctr_store_destroy(&t->store);
     ctr_images_close(&t->images);
     ctr_data_close(&t->data);
@@ -424,6 +449,28 @@ const char *ctr_trainer_start(const ctr_trainer *t)
 int ctr_trainer_held_out(const ctr_trainer *t)
 {
     return t->held_out;
+}
+
+size_t ctr_trainer_n_skipped(const ctr_trainer *t)
+{
+    return ctr_data_n_skipped(t->data) +
+           (t->validation ? ctr_validation_n_skipped(t->validation) : 0);
+}
+
+struct ctr_data_skip ctr_trainer_skip(const ctr_trainer *t, size_t i)
+{
+    size_t n = ctr_data_n_skipped(t->data);
+    return i < n ? ctr_data_skip(t->data, i) : ctr_validation_skip(t->validation, i - n);
+}
+
+size_t ctr_trainer_n_validation(const ctr_trainer *t)
+{
+    return t->validation ? ctr_validation_n(t->validation) : 0;
+}
+
+uint64_t ctr_trainer_validation_bytes(const ctr_trainer *t)
+{
+    return t->validation ? ctr_validation_bytes(t->validation) : 0;
 }
 
 uint64_t ctr_trainer_done(const ctr_trainer *t)

@@ -287,16 +287,18 @@ class Train(unittest.TestCase):
             self.assertLess(self.activations("--precision", kind), 0.7 * whole)
 
     def test_methods_learn_and_resume(self):
-        """Each method: its loss falls (once a queue is full), the same seed gives the same bytes, also killed and resumed."""
+        """Each method: its loss falls (once a queue is full), held-out images have one, the same seed gives the same bytes, also killed and resumed."""
         more = {"supervised": ["--augment", "flip"], "moco": ["--queue", "64", "--ema", "0.5"], "nnclr": ["--queue", "64"]}
         listed = run("train", "--help").out.split("Methods:\n")[1].split("\n\n")[0]
         for name in re.findall(r"^  (\S+)", listed, re.M)[1:]:  # the first is simclr
-            args = ["--limit", "192", "--batch", "32", "--epochs", "10", "--log-steps", "1",
-                    "--method", name, *more.get(name, [])]
+            args = ["--limit", "232", "--batch", "32", "--epochs", "10", "--log-steps", "1",
+                    "--validation", "0.14", "--method", name, *more.get(name, [])]
             self.train(*args, "--out", self.path(name))
             metrics = self.metrics(name)
-            first, last = (sum(line["loss"] for line in part) for part in (metrics[5:15], metrics[-10:]))
-            self.assertLess(last, first, name)
+            losses = [line["loss"] for line in metrics if "loss" in line]
+            self.assertEqual(len(losses), 60)
+            self.assertLess(sum(losses[-10:]), sum(losses[5:15]), name)
+            self.assertTrue(all(line["validation_loss"] is not None for line in self.validations(name)), name)
             again = name + "-again"
             process = self.start(*args, "--checkpoint-steps", "5", "--out", self.path(again))
             self.wait_for(again, 5, process)
@@ -307,6 +309,90 @@ class Train(unittest.TestCase):
             self.assertEqual(self.metrics(again), metrics, name)
             done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--no-baselines", "--json")
             self.assertEqual(done.returncode, 0, done.err)
+
+    def validations(self, name):
+        return [line for line in self.metrics(name) if "validation_loss" in line]
+
+    def test_validation(self):
+        """After each epoch and at the end; runs disturbed or streamed have the same figures."""
+        args = [*SMALL, "--method", "margin", "--validation", "0.34", "--checkpoint-steps", "1"]
+        done = self.train(*args, "--out", self.path("run"))
+        self.assertIn("127 images of", done.err)
+        self.assertIn("64 images more are held out", done.err)
+        self.assertRegex(done.err, r"epoch 2/2 .* validation loss [0-9.]+  pairs right [0-9.]+%")
+        lines = self.validations("run")
+        self.assertEqual([(line["step"], line["epoch"]) for line in lines], [(3, 1), (6, 2)])
+        for line in lines:
+            self.assertTrue(0 < line["validation_loss"] and 0.4 < line["validation_pairs_right"] < 1, line)
+        self.assertNotEqual(lines[0]["validation_loss"], lines[1]["validation_loss"])
+        with open(self.path("run", "config.toml")) as file:
+            self.assertIn("validation = 0.34", file.read())
+        self.train(*args, "--stream", "--out", self.path("streamed"))
+        self.assertEqual(self.metrics("streamed"), self.metrics("run"))
+        process = self.start(*args, "--out", self.path("killed"))
+        self.wait_for("killed", 2, process)
+        process.kill()
+        process.wait()
+        self.train("--resume", self.path("killed"))
+        self.assertEqual(self.metrics("killed"), self.metrics("run"))
+        self.assertIn("--validation", self.train("--resume", self.path("run"), "--validation", "0.5", code=2).err)
+        self.train(*("4" if word == "10" else word for word in args), "--out", self.path("short"))  # steps
+        self.assertEqual([line["step"] for line in self.validations("short")], [3, 4])
+
+    def pictures(self, name, *copies):
+        """Sixteen classes, each of one picture in as many copies, and a test split."""
+        chance = random.Random(3)
+        for label in range(16):
+            body = bytes(chance.randrange(256) for _ in range(32 * 32 * 3))
+            for split, copy in [("train", copy) for copy in copies] + [("test", "t")]:
+                os.makedirs(self.path(name, split, str(label)), exist_ok=True)
+                with open(self.path(name, split, str(label), copy + ".ppm"), "wb") as file:
+                    file.write(b"P6 32 32 255\n" + body)
+        return ["--data", self.path(name), "--batch", "16", "--epochs", "3", "--log-steps", "1"]
+
+    def test_validation_is_the_loss(self):
+        """One of two copies is held out, and the network stands still: both losses agree."""
+        twins = [*self.pictures("twins", "a", "b"), "--validation", "0.5", "--augment", "none", "--learning-rate",
+                 "1e-9", "--weight-decay", "0", "--no-head-bn"]
+        for method in (["margin"], ["margin", "--by-class", "1"], ["simclr", "--micro-batch", "4"],
+                       ["npair"], ["supervised"]):
+            name = "-".join(method)
+            self.train(*twins, "--method", *method, "--out", self.path(name))
+            lines = self.metrics(name)
+            self.assertEqual(len(lines), 6)
+            for trained, validated in zip(lines[::2], lines[1::2]):
+                for key in "loss", "positive_top1", "positive_similarity", "pairs_right":
+                    if trained[key] is None:
+                        self.assertIsNone(validated["validation_" + key])
+                    else:
+                        self.assertAlmostEqual(validated["validation_" + key], trained[key], delta=1e-5)
+
+    def test_validation_changes_nothing(self):
+        """Parameters, running statistics and queues become what they are without it."""
+        one, twins = self.pictures("one", "a"), self.pictures("twins", "a", "b")
+        for method in ["moco", "--queue", "64"], ["simsiam"], ["barlow"]:
+            self.train(*twins, "--method", *method, "--validation", "0.5", "--out", self.path(method[0]))
+            self.train(*one, "--method", *method, "--out", self.path("without-" + method[0]))
+            files = [self.checkpoint(name + method[0], 3) for name in ("", "without-")]
+            with_it, without = (data[8 + struct.unpack("<Q", data[:8])[0]:] for data in files)
+            self.assertEqual(with_it, without, method)
+            self.assertEqual(len(self.validations(method[0])), 3)
+
+    def test_validation_refused(self):
+        self.assertIn("is 1 images, less than a batch of 32",
+                      self.train("--limit", "192", "--batch", "32", "--validation", "0.01", "--out",
+                                 self.path("a"), code=2).err)
+        self.train("--validation", "1", code=2)
+        self.train("--limit", "192", "--batch", "128", "--validation", "0.7", "--out", self.path("a"), code=2)
+        self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_validation_tells_of_bad_images(self):
+        photos = self.folder_of_images("red", "green")
+        done = self.train("--data", photos, "--batch", "16", "--steps", "2", "--validation", "0.3", "--out",
+                          self.path("run"), code=3)
+        self.assertIn("1 file was skipped", done.err)
+        with open(self.path("run", "skipped.tsv")) as file:
+            self.assertEqual(len(file.readlines()), 1)
 
     def test_labels_are_needed(self):
         one = os.path.join(self.folder_of_images("one"), "one")

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <math.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -120,6 +121,46 @@ static void parts_are_told_by_name(void **state)
     data = must_open(&params);
     assert_int_equal(ctr_data_info(data)->n, 3);
     ctr_data_close(&data);
+}
+
+/* Every image is on one side, each class with the same share, at a limit too. */
+static void validation_takes_a_share_of_each_class(void **state)
+{
+    (void)state;
+    char name[32];
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%c/%u.ppm", i < 80 ? 'a' : 'b', i);
+        tmp_ppm(&tmp, name, 1);
+    }
+    for (size_t limit = 0; limit <= 50; limit += 50) {
+        struct ctr_data_params params = {.path = tmp.dir, .image_size = 2, .limit = limit};
+        struct ctr_data *whole = must_open(&params), *side[2];
+        size_t n[2], of_b[2] = {0, 0}, at[2] = {0, 0}, all_b = 0;
+        for (int v = 0; v < 2; v++) {
+            params.validation_share = 0.3;
+            params.validation = v;
+            side[v] = must_open(&params);
+            n[v] = ctr_data_info(side[v])->n;
+            for (size_t i = 0; i < n[v]; i++)
+                of_b[v] += ctr_data_info(side[v])->labels[i] == 1;
+        }
+        assert_int_equal(n[1], limit ? 15 : 30);
+        assert_int_equal(n[0] + n[1], limit ? 50 : 100);
+        for (size_t i = 0; i < n[0] + n[1]; i++) { /* merged again: the whole, in order */
+            const char *want = ctr_data_info(whole)->names[i];
+            int v = at[1] < n[1] && strcmp(ctr_data_info(side[1])->names[at[1]], want) == 0;
+            assert_string_equal(ctr_data_info(side[v])->names[at[v]++], want);
+            all_b += ctr_data_info(whole)->labels[i] == 1;
+        }
+        assert_true(fabs((double)of_b[1] - 0.3 * (double)all_b) < 1);
+        for (int v = 0; v < 2; v++)
+            ctr_data_close(&side[v]);
+        ctr_data_close(&whole);
+    }
+    assert_fails(&(struct ctr_data_params){.path = tmp.dir, .validation_share = 1}, CTR_E_USAGE,
+                 "share of 1 is not in [0,1)", "");
+    assert_fails(&(struct ctr_data_params){.path = tmp.dir, .validation_share = 0.005, .validation = 1},
+                 CTR_E_DATA, "leaves none", "");
 }
 
 static void flat_folder_has_no_classes(void **state)
@@ -466,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(classes_are_sorted_directories, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_are_told_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(validation_takes_a_share_of_each_class, setup, teardown),
         cmocka_unit_test_setup_teardown(flat_folder_has_no_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_share_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(links_fifos_and_dark_files, setup, teardown),

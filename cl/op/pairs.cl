@@ -3,7 +3,8 @@
  *   kind 0   1/2 mean_same d^2 + 1/2 mean_other max(m - d, 0)^2
  *   kind 1   mean_i max(m + d_ip - d_in, 0), p the farthest of the same, n the nearest other
  *   kind 2   mean over same pairs i, p of that, n the nearest other beyond p, else the farthest
- * s, ds: [M][M]; q, dq: [M]. Ties go to the first. A distance within rounding of zero has no direction:
+ *   kind 3   1/2 mean_same -log p + 1/2 mean_other -log(1 - p), p = 1 / (1 + e^-t), t = b - w d
+ * s, ds: [M][M]; q, dq: [M]; w, b, dw, db: [1]. Ties go to the first. A distance within rounding of zero has no direction:
  * where the gradient would divide by it there is none.  Grid: a work-item a row. */
 #include "lib/prelude.clh"
 
@@ -85,10 +86,18 @@ static inline void add_pair(float sum[6], float d, float margin, int same)
     sum[same ? 4 : 5] += (same ? d < 0.5f * margin : d >= 0.5f * margin) ? 1.0f : 0.0f;
 }
 
-/* part: [6][M]. */
+/* x: the logit of what the pair is not. */
+static inline void add_sigmoid(float sum[6], float x, int same)
+{
+    sum[same ? 0 : 2] += fmax(x, 0.0f) + log1p(exp(-fabs(x)));
+    sum[same ? 1 : 3] += 1.0f;
+    sum[same ? 4 : 5] += (same ? x < 0.0f : x <= 0.0f) ? 1.0f : 0.0f;
+}
+
+/* part: [6][M]. w, b: read by kind 3. */
 kernel void pairs_fwd(global float *part, const global float *s, const global float *q,
-                      const global int *label, const int has_label, const int kind,
-                      const float margin, const int N, const int M)
+                      const global float *w, const global float *b, const global int *label,
+                      const int has_label, const int kind, const float margin, const int N, const int M)
 {
     const int i = get_global_id(0);
     float sum[6] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
@@ -103,6 +112,10 @@ kernel void pairs_fwd(global float *part, const global float *s, const global fl
         const int same = together(label, has_label, i, j, N);
         if (kind == 0 && j != i)
             add_pair(sum, sqrt(squared(s, q, i, j, M)), margin, same);
+        if (kind == 3 && j != i) {
+            const float t = b[0] - w[0] * sqrt(squared(s, q, i, j, M));
+            add_sigmoid(sum, same ? -t : t, same);
+        }
         if (kind == 2 && j != i && same)
             add_triplet(sum, s, q, margin, i, j, semi_hard(s, q, label, has_label, i, j, N, M), M);
     }
@@ -120,7 +133,7 @@ kernel void pairs_sum(global float *loss, global float *right, global float *wei
         for (int i = 0; i < M; i++)
             sum[a] += part[(size_t)a * M + i];
     }
-    const float share = kind == 0 ? 0.5f : 1.0f;
+    const float share = kind == 0 || kind == 3 ? 0.5f : 1.0f;
     weight[0] = sum[1] > 0.0f ? share / sum[1] : 0.0f;
     weight[1] = sum[3] > 0.0f ? share / sum[3] : 0.0f;
     loss[0] = weight[0] * sum[0] + weight[1] * sum[2];
@@ -169,6 +182,41 @@ kernel void pairs_bwd(global float *ds, const global float *dloss, const global 
             n = semi_hard(s, q, label, has_label, i, p, N, M);
             push_triplet(ds, g, s, q, margin, i, p, n, M);
         }
+}
+
+/* The same for kind 3: t = b - w d. part: [2][M], each row's share of dw and db. */
+kernel void pairs_bwd_sigmoid(global float *ds, global float *part, const global float *dloss,
+                             const global float *s, const global float *q, const global float *w,
+                             const global float *b, const global float *weight,
+                             const global int *label, const int has_label, const int N, const int M)
+{
+    const int i = get_global_id(0);
+    float dw = 0.0f, db = 0.0f;
+    if (i >= M)
+        return;
+    for (int j = 0; j < M; j++) {
+        const float d2 = squared(s, q, i, j, M), d = sqrt(d2);
+        const int same = together(label, has_label, i, j, N);
+        const float t = b[0] - w[0] * d, p = 1.0f / (1.0f + exp(-t));
+        const float dt = i == j ? 0.0f : dloss[0] * (same ? weight[0] * (p - 1.0f) : weight[1] * p);
+        ds[(size_t)i * M + j] = w[0] * dt * inverse(d2, q[i], q[j]);
+        dw -= dt * d;
+        db += dt;
+    }
+    part[i] = dw;
+    part[M + i] = db;
+}
+
+/* Grid: one item. */
+kernel void pairs_dt(global float *dw, global float *db, const global float *part, const int M)
+{
+    float sum[2] = {0.0f, 0.0f};
+    for (int i = 0; i < M; i++) {
+        sum[0] += part[i];
+        sum[1] += part[M + i];
+    }
+    dw[0] = sum[0];
+    db[0] = sum[1];
 }
 
 /* dq_i = -1/2 (sum of row i of ds + sum of its column i). */

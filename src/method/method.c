@@ -5,8 +5,8 @@
 
 #define METHODS(M)                                                                                 \
     M(simclr)                                                                                      \
-    M(margin) M(triplet) M(npair) M(supcon) M(dcl) M(dclw) M(debiased) M(moco) M(nnclr) M(byol)    \
-        M(simsiam) M(barlow) M(vicreg) M(swav) M(supervised)
+    M(margin) M(siamese) M(triplet) M(npair) M(supcon) M(dcl) M(dclw) M(debiased) M(moco)          \
+        M(nnclr) M(byol) M(simsiam) M(barlow) M(vicreg) M(swav) M(supervised)
 
 #define DECLARE(name) extern const struct ctr_method ctr_method_##name;
 #define ROW(name)     &ctr_method_##name,

@@ -114,14 +114,22 @@ ctr_tensor *ctr_contrast_similarity(ctr_tensor *loss);
  * class: */
 enum ctr_pairs_kind {
     CTR_PAIRS_MARGIN, /* 1/2 mean d^2 of these + 1/2 mean max(margin - d, 0)^2 of all others */
-    CTR_PAIRS_HARD, /* mean_i max(margin + d_ip - d_in, 0), p the farthest of these, n the nearest other */
-    /* the same over all i and p that belong together, n the nearest other beyond p, else the farthest */
-    CTR_PAIRS_SEMIHARD
+    CTR_PAIRS_HARD,   /* mean_i max(margin + d_ip - d_in, 0), p the farthest of these, n the nearest
+                         other */
+    /* the same over all i and p that belong together, n the nearest other beyond p, else the
+       farthest */
+    CTR_PAIRS_SEMIHARD,
+    CTR_PAIRS_SIGMOID /* of ctr_pairs_sigmoid */
 };
 ctr_tensor *ctr_pairs(ctr_graph *g, ctr_tensor *z, ctr_tensor *label, size_t N, float margin,
                       enum ctr_pairs_kind kind);
-/* A scalar of the same node: the share that is right, d on the right side of margin / 2 (half of it by
- * the pairs that belong together, half by others), or d_ip < d_in. */
+/* The cross-entropy of telling which rows belong together by p_ij = 1 / (1 + e^-(bias - slope
+ * d_ij)): 1/2 mean -log p of these + 1/2 mean -log(1 - p) of all others. slope, bias: single
+ * numbers. */
+ctr_tensor *ctr_pairs_sigmoid(ctr_graph *g, ctr_tensor *z, ctr_tensor *label, size_t N,
+                              ctr_tensor *slope, ctr_tensor *bias);
+/* A scalar of the same node: the share that is right, d on the right side of margin / 2, p of 1/2
+ * (half of it by the pairs that belong together, half by others), or d_ip < d_in. */
 ctr_tensor *ctr_pairs_right(ctr_tensor *loss);
 
 /* y = x less the mean of its group, column by column. Groups are n rows of x[M,D], `stride` apart, within

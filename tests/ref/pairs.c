@@ -5,7 +5,7 @@
 #include "ref/ref.h"
 
 struct rows {
-    const double *z, *label;
+    const double *z, *label, *line;
     size_t M, N, D;
 };
 
@@ -60,25 +60,45 @@ static void add(double *dz, const struct rows *r, double weight, size_t i, size_
     }
 }
 
-/* Value and share that is right; where dz is not NULL also dloss times the gradient, of a loss of
+/* Value and slope of what a pair at distance d adds to the loss, and whether it is right. */
+static double pair(double *df, int *right, double d, int same, const struct rows *r, double margin,
+                   int kind)
+{
+    if (kind == CTR_PAIRS_MARGIN) {
+        double gap = margin - d;
+        *right = same ? d < margin / 2 : d >= margin / 2;
+        *df = same ? 2 * d : gap > 0 ? -2 * gap : 0;
+        return same ? d * d : gap > 0 ? gap * gap : 0;
+    }
+    double p = 1 / (1 + exp(-(r->line[1] - r->line[0] * d)));
+    *right = same ? p > 0.5 : p <= 0.5;
+    *df = -r->line[0] * (same ? p - 1 : p);
+    return -log(same ? p : 1 - p);
+}
+
+/* Value and share that is right; where dz is not NULL also dloss times the gradients, of a loss of
  * `n` same pairs (triplets) and `m` others. */
-static void pass(double sum[4], double *dz, double dloss, const struct rows *r, double margin,
-                 int kind, double n, double m)
+static void pass(double sum[4], double *dz, double *dline, double dloss, const struct rows *r,
+                 double margin, int kind, double n, double m)
 {
     for (size_t i = 0; i < r->M; i++)
         for (size_t j = 0; j < r->M; j++) {
-            double d = distance(r, i, j), gap = margin - d;
+            double d = distance(r, i, j);
             if (i == j)
                 continue;
-            if (kind == CTR_PAIRS_MARGIN) {
-                int s = same(r, i, j);
-                double f = s ? d * d : gap > 0 ? gap * gap : 0;
-                double df = s ? 2 * d : gap > 0 ? -2 * gap : 0;
-                sum[0] += 0.5 * f / (s ? n : m);
-                sum[1] += 0.5 * (s ? d < margin / 2 : d >= margin / 2) / (s ? n : m);
+            if (kind == CTR_PAIRS_MARGIN || kind == CTR_PAIRS_SIGMOID) {
+                int s = same(r, i, j), right;
+                double df, f = pair(&df, &right, d, s, r, margin, kind);
+                double share = 0.5 / (s ? n : m);
+                sum[0] += share * f;
+                sum[1] += share * right;
                 sum[s ? 2 : 3]++;
                 if (dz)
-                    add(dz, r, 0.5 * dloss * df / (s ? n : m), i, j);
+                    add(dz, r, share * dloss * df, i, j);
+                if (dz && kind == CTR_PAIRS_SIGMOID) { /* df = -slope df/dt, t = bias - slope d */
+                    dline[0] += share * dloss * df * d / r->line[0];
+                    dline[1] -= share * dloss * df / r->line[0];
+                }
                 continue;
             }
             size_t k = same(r, i, j) ? negative(r, i, j, kind) : r->M;
@@ -95,24 +115,24 @@ static void pass(double sum[4], double *dz, double dloss, const struct rows *r, 
         }
 }
 
-void ref_pairs_fwd(double *loss, double *right, const double *z, const double *label, double margin,
-                   int kind, size_t M, size_t N, size_t D)
+void ref_pairs_fwd(double *loss, double *right, const double *z, const double *label,
+                   const double line[2], double margin, int kind, size_t M, size_t N, size_t D)
 {
-    struct rows r = {z, label, M, N, D};
+    struct rows r = {z, label, line, M, N, D};
     double count[4] = {0}, sum[4] = {0};
-    pass(count, NULL, 0, &r, margin, kind, 1, 1);
-    pass(sum, NULL, 0, &r, margin, kind, count[2], count[3]);
+    pass(count, NULL, NULL, 0, &r, margin, kind, 1, 1);
+    pass(sum, NULL, NULL, 0, &r, margin, kind, count[2], count[3]);
     if (loss)
         *loss = sum[0];
     if (right)
         *right = sum[1];
 }
 
-void ref_pairs_bwd(double *dz, double dloss, const double *z, const double *label, double margin,
-                   int kind, size_t M, size_t N, size_t D)
+void ref_pairs_bwd(double *dz, double dline[2], double dloss, const double *z, const double *label,
+                   const double line[2], double margin, int kind, size_t M, size_t N, size_t D)
 {
-    struct rows r = {z, label, M, N, D};
+    struct rows r = {z, label, line, M, N, D};
     double count[4] = {0}, sum[4] = {0};
-    pass(count, NULL, 0, &r, margin, kind, 1, 1);
-    pass(sum, dz, dloss, &r, margin, kind, count[2], count[3]);
+    pass(count, NULL, NULL, 0, &r, margin, kind, 1, 1);
+    pass(sum, dz, dline, dloss, &r, margin, kind, count[2], count[3]);
 }

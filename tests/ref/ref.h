@@ -82,11 +82,12 @@ void ref_contrast_bwd(double *dpos, double *dneg, double dloss, const double *po
                       const struct ctr_contrast *p, size_t M);
 void ref_contrast_nearest(double *share, const double *pos, const double *top, size_t M);
 
-/* z[M,D], label[N] or NULL; loss or right may be NULL. */
-void ref_pairs_fwd(double *loss, double *right, const double *z, const double *label, double margin,
-                   int kind, size_t M, size_t N, size_t D);
-void ref_pairs_bwd(double *dz, double dloss, const double *z, const double *label, double margin,
-                   int kind, size_t M, size_t N, size_t D);
+/* z[M,D], label[N] or NULL; line: slope and bias, read by CTR_PAIRS_SIGMOID; loss or right may be
+ * NULL. */
+void ref_pairs_fwd(double *loss, double *right, const double *z, const double *label,
+                   const double line[2], double margin, int kind, size_t M, size_t N, size_t D);
+void ref_pairs_bwd(double *dz, double dline[2], double dloss, const double *z, const double *label,
+                   const double line[2], double margin, int kind, size_t M, size_t N, size_t D);
 
 /* Its own gradient. */
 void ref_center(double *y, const double *x, size_t n, size_t stride, size_t M, size_t D);

@@ -48,6 +48,8 @@ class Net(nn.Module):
             self.prototypes = nn.Linear(*reversed(dump["prototypes.weight"].shape), bias=False)
         if "fc.weight" in dump:
             self.fc = nn.Linear(*reversed(dump["fc.weight"].shape))
+        if "pair_output.weight" in dump:
+            self.pair_output = nn.Linear(1, 1)
 
     def named(self):
         return {n.removeprefix("encoder."): p for n, p in self.named_parameters()}
@@ -128,6 +130,15 @@ def margin(s):
                 (same if image[i] == image[j] else total).append(
                     d ** 2 if image[i] == image[j] else F.relu(1 - d) ** 2)
     return torch.stack(same).mean() / 2 + torch.stack(total).mean() / 2
+
+
+def siamese(s):
+    z, image = s.net.project(s.x), s.images()
+    i, j = torch.triu_indices(len(z), len(z), 1)
+    logit = s.net.pair_output(-(z[i] - z[j]).norm(dim=1, keepdim=True)).squeeze(1)
+    same = image[i] == image[j]
+    loss = F.binary_cross_entropy_with_logits(logit, same.double(), reduction="none")
+    return loss[same].mean() / 2 + loss[~same].mean() / 2
 
 
 def triplet(s):
@@ -255,7 +266,7 @@ def supervised(s):
     return F.cross_entropy(s.net.fc(s.net.encoder(s.x)), s.labels(), label_smoothing=0.1)
 
 
-METHODS = {f.__name__: f for f in (simclr, margin, triplet, npair, supcon, dcl, dclw, debiased, moco, nnclr, byol, simsiam, barlow, vicreg,
+METHODS = {f.__name__: f for f in (simclr, margin, siamese, triplet, npair, supcon, dcl, dclw, debiased, moco, nnclr, byol, simsiam, barlow, vicreg,
                                   swav, supervised)}
 PLAIN_LAST = ("simsiam",)
 ONE_VIEW = ("supervised",)

@@ -40,6 +40,9 @@ static const struct expected resnext50_32x4d[] = {
 static const struct expected margin[] = {
 #include "fixtures/margin.inc"
     {NULL, 0, 0}};
+static const struct expected siamese[] = {
+#include "fixtures/siamese.inc"
+    {NULL, 0, 0}};
 static const struct expected triplet[] = {
 #include "fixtures/triplet.inc"
     {NULL, 0, 0}};
@@ -90,6 +93,9 @@ static const struct expected simclr4[] = {
 static const struct expected margin4[] = {
 #include "fixtures/margin4.inc"
     {NULL, 0, 0}};
+static const struct expected siamese4[] = {
+#include "fixtures/siamese4.inc"
+    {NULL, 0, 0}};
 static const struct expected triplet4[] = {
 #include "fixtures/triplet4.inc"
     {NULL, 0, 0}};
@@ -118,6 +124,7 @@ static const struct {
 } methods[] = {
     {"simclr", cnn, simclr4},
     {"margin", margin, margin4},
+    {"siamese", siamese, siamese4},
     {"triplet", triplet, triplet4},
     {"npair", npair, NULL},
     {"supcon", supcon, supcon4},

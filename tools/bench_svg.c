@@ -6,7 +6,8 @@
 #include "bench.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "io/svg.h"
 
 enum {
     LEFT = 70,
@@ -22,9 +23,6 @@ struct axes {
     double x0, x1, y0, y1; /* decades shown: log10 of FLOP/byte and FLOP/s */
     int height;
 };
-
-static const char *const colours[] = {"#1f5fb4", "#c4500f", "#2a7f3f", "#7b3fa0", "#b3202c",
-                                      "#6b5a1e", "#0f7f86", "#a0336f", "#444444"};
 
 static double intensity(const struct bench_row *row)
 {
@@ -140,7 +138,7 @@ static const char *colour(const struct bench_result *r, size_t row)
             break;
         n += !seen;
     }
-    return colours[n % (sizeof colours / sizeof *colours)];
+    return ctr_svg_colour(n);
 }
 
 struct label {
@@ -228,21 +226,11 @@ void bench_svg(struct ctr_str *out, const struct bench_result *r)
     plot = plot < LEAST_HEIGHT ? LEAST_HEIGHT : plot > MOST_HEIGHT ? MOST_HEIGHT : plot;
     struct axes a = fit(r, plot);
     int height = TOP + (listed > plot + 60 ? listed : plot + 60);
-    ctr_str_addf(out,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                 "height=\"%d\" fill=\"#222\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                 "<style>.b{font-weight:bold}.n{font-size:11px;font-weight:bold}.grid{stroke:#ccc}."
-                 "minor{stroke:#eee}"
-                 ".roof{stroke:#222;stroke-width:2;fill:none}.lead{stroke:#bbb}</style>\n"
-                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                 LEFT + WIDTH + LIST + 20, height, LEFT + WIDTH + LIST + 20, height);
+    ctr_svg_begin(out, LEFT + WIDTH + LIST + 20, height,
+                  ".n{font-size:11px;font-weight:bold}.roof{stroke:#222;stroke-width:2;fill:none}"
+                  ".lead{stroke:#bbb}");
     ctr_str_addf(out, "<text x=\"%d\" y=\"26\" font-size=\"16\" class=\"b\">", LEFT);
-    for (const char *c = r->caps->name; *c; c++) { /* a driver's text */
-        if ((unsigned char)*c < 32 || (unsigned char)*c > 126 || strchr("<>&\"", *c))
-            ctr_str_addf(out, "?");
-        else
-            ctr_str_addf(out, "%c", *c);
-    }
+    ctr_svg_text(out, r->caps->name); /* a driver's text */
     ctr_str_addf(
         out,
         "</text>\n<text x=\"%d\" y=\"44\">clcontrast " CTR_VERSION

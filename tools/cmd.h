@@ -44,6 +44,7 @@ extern const struct cmd cmd_augment;
 extern const struct cmd cmd_bench;
 extern const struct cmd cmd_devices;
 extern const struct cmd cmd_eval;
+extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;
 extern const struct cmd cmd_train;
 extern const struct cmd cmd_tune;

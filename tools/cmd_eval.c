@@ -1,11 +1,13 @@
-/* cmd_eval.c -- `clcontrast eval RUN`: what the features are worth, as a table or JSON. */
+/* cmd_eval.c -- `clcontrast eval RUN...`: what the features of one run, or of several, are worth. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 #include "cmd.h"
+#include "eval_print.h"
 #include "term.h"
-#include "train/evaluate.h"
 
 struct eval_options {
     const char *data, *device, *knn, *probe, *labels, *confusion;
@@ -25,7 +27,7 @@ static const struct opt rows[] = {
         .help = "use at most so many images of each split"),
     ROW(STR, knn, .name = "knn", .metavar = "LIST", .init = "10,200@0.1",
         .help = "numbers of nearest neighbours that vote: K with one vote each, K@T weighted by "
-                "exp(similarity / T); or none"),
+                "exp(similarity / T), auto: both chosen on a part of the training images; or none"),
     ROW(STR, probe, .name = "probe", .metavar = "LIST", .init = "sgd",
         .help = "linear classifiers: sgd (AdamW, 100 epochs), ridge (least squares in closed form), "
                 "lbfgs (softmax regression with a penalty); or none"),
@@ -49,9 +51,11 @@ static const struct opt rows[] = {
     {.name = NULL},
 };
 
+/* user: the run's name when there are several. */
 static void stage(void *user, const char *what)
 {
-    term_progress("%s", what);
+    const char *run = user;
+    term_progress("%s%s%s", run ? run : "", run ? ": " : "", what);
 }
 
 /* ---- what is asked for ---- */
@@ -84,14 +88,18 @@ static int parse_knn(struct ctr_score_params *out, const char *list)
         int weighted = at != NULL;
         if (weighted)
             *at++ = '\0';
+        if (out->n_knn == CTR_SCORES_MAX)
+            return full("knn");
+        if (!weighted && strcmp(word, "auto") == 0) {
+            out->knn[out->n_knn++] = (struct ctr_knn){0, 0};
+            continue;
+        }
         if (ctr_parse_u64(word, &k) != 0 || k < 1 || k > CTR_KNN_K_MAX ||
             (weighted && (ctr_parse_double(at, &temperature) != 0 || !(temperature >= 0.01 && temperature <= 100))))
             return ctr_hint(ctr_fail(CTR_E_USAGE, "--knn: '%s%s%s' is not a number of neighbours",
                                      word, weighted ? "@" : "", weighted ? at : ""),
-                            "K from 1 to %d, or K@T with a temperature from 0.01 to 100: --knn 10,200@0.1",
+                            "K from 1 to %d, or K@T with a temperature from 0.01 to 100, or auto: --knn 10,200@0.1",
                             CTR_KNN_K_MAX);
-        if (out->n_knn == CTR_SCORES_MAX)
-            return full("knn");
         out->knn[out->n_knn++] = (struct ctr_knn){(unsigned)k, temperature};
     }
     return 0;
@@ -137,216 +145,61 @@ static int parse(struct ctr_score_params *out, const struct eval_options *o)
     return rc;
 }
 
-/* ---- the table ---- */
+/* ---- running ---- */
 
-static void cell(const struct ctr_scores *scores, const struct ctr_score *s, size_t draws)
+/* A mean is of runs that differ in nothing but what training draws. */
+static int check_alike(const struct ctr_evaluation *e, const char *const *runs, size_t n)
 {
-    if (!scores->there)
-        return;
-    if (draws > 1)
-        printf("  %8.2f +- %4.2f %%", 100 * s->mean, 100 * s->deviation);
-    else
-        printf("  %15.2f %%", 100 * s->mean);
+    const struct ctr_evaluation *a = &e[0], *b = &e[n];
+    int same = strcmp(a->encoder, b->encoder) == 0 && a->dim == b->dim &&
+               strcmp(a->data, b->data) == 0 && a->n_train == b->n_train && a->n_test == b->n_test;
+    if (!same)
+        return ctr_hint(ctr_fail(CTR_E_USAGE, "'%s' and '%s' differ in encoder or images: a mean of them "
+                                 "says nothing", runs[0], runs[n]),
+                        "evaluate them one by one, or name the same images for all by --data");
+    for (size_t i = 0; i < n; i++)
+        if (e[i].seed == b->seed)
+            term_warn("'%s' and '%s' have the same seed: their deviation says nothing", runs[i], runs[n]);
+    return 0;
 }
 
-static void line(const char *name, const struct ctr_evaluation *e, const struct ctr_score *trained,
-                 const struct ctr_score *untrained, const struct ctr_score *pixels, size_t draws)
+/* Each run in turn, its table as soon as it is there. */
+static int evaluate(struct ctr_evaluation *e, const char *const *runs, size_t n,
+                    struct ctr_evaluate_params *params, int json)
 {
-    printf("%-22s", name);
-    cell(&e->trained, trained, draws);
-    cell(&e->untrained, untrained, draws);
-    cell(&e->pixels, pixels, draws);
-    printf("\n");
-}
-
-static void knn_name(char *name, size_t room, const struct ctr_knn *knn)
-{
-    if (knn->temperature > 0)
-        snprintf(name, room, "kNN k=%u T=%g", knn->k, knn->temperature);
-    else
-        snprintf(name, room, "kNN k=%u", knn->k);
-}
-
-static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_params *p)
-{
-    char name[64];
-    printf("%-22s  %17s", "", "trained encoder");
-    if (e->untrained.there)
-        printf("  %17s  %17s", "untrained encoder", "raw pixels");
-    printf("\n");
-    for (size_t i = 0; i < p->n_knn; i++) {
-        knn_name(name, sizeof name, &p->knn[i]);
-        line(name, e, &e->trained.knn[i], &e->untrained.knn[i], &e->pixels.knn[i], p->draws);
-    }
-    for (size_t i = 0; i < p->n_probes; i++) {
-        snprintf(name, sizeof name, "linear probe, %s", ctr_probe_name(p->probe[i]));
-        line(name, e, &e->trained.probe[i], &e->untrained.probe[i], &e->pixels.probe[i], p->draws);
-    }
-    if (e->classifier == e->classifier)
-        printf("%-22s  %15.2f %%\n", "own classifier", 100 * e->classifier);
-}
-
-/* ---- the protocols in words ---- */
-
-static const char *const probe_words[CTR_PROBES] = {
-    [CTR_PROBE_SGD] = "softmax regression on standardised features, AdamW without decay, learning rate "
-                      "0.01 falling as a cosine, 100 epochs, the last one counts",
-    [CTR_PROBE_RIDGE] = "least squares onto the classes, standardised features, L2 penalty",
-    [CTR_PROBE_LBFGS] = "softmax regression on standardised features, minimised by L-BFGS, L2 penalty",
-};
-
-static void sentence(const char *text)
-{
-    struct ctr_str s = {0};
-    opt_wrap(&s, text, 2, 0, 80);
-    if (!s.failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
-}
-
-static void print_words(const struct ctr_evaluation *e, const struct ctr_score_params *p)
-{
-    char name[64], text[512];
-    printf("\n");
-    for (size_t i = 0; i < p->n_knn; i++) {
-        knn_name(name, sizeof name, &p->knn[i]);
-        snprintf(text, sizeof text, "%s: the %u training images nearest by cosine similarity vote, ",
-                 name, p->knn[i].k);
-        size_t at = strlen(text);
-        if (p->knn[i].k == 1)
-            snprintf(text, sizeof text, "%s: the training image nearest by cosine similarity", name);
-        else if (p->knn[i].temperature > 0)
-            snprintf(text + at, sizeof text - at, "weighted by exp(similarity / %g)",
-                     p->knn[i].temperature);
-        else
-            snprintf(text + at, sizeof text - at, "one vote each");
-        sentence(text);
-    }
-    for (size_t i = 0; i < p->n_probes; i++) {
-        int n = snprintf(text, sizeof text, "linear probe, %s: %s", ctr_probe_name(p->probe[i]),
-                         probe_words[p->probe[i]]);
-        if (e->trained.probe[i].penalty > 0)
-            snprintf(text + n, sizeof text - (size_t)n,
-                     " %g for the trained encoder, chosen on one training image in five, then fitted to all",
-                     e->trained.probe[i].penalty);
-        sentence(text);
-    }
-    if (p->labels.share > 0 || p->labels.per_class > 0) {
-        snprintf(text, sizeof text, "labels: of %zu training images only, as many of each class; no "
-                 "other training image is seen by any protocol", e->trained.n_train);
-        sentence(text);
-    }
-    if (e->classifier == e->classifier) {
-        snprintf(text, sizeof text, "own classifier: the linear layer that the run has trained along with "
-                 "its encoder on %zu images with labels", e->n_learnt_from);
-        sentence(text);
-    }
-    if (p->draws > 1) {
-        snprintf(text, sizeof text, "mean and standard deviation of %zu draws of what is random in the "
-                 "evaluation; the encoder is the same", p->draws);
-        sentence(text);
-    }
-}
-
-static void print_table(const struct ctr_evaluation *e, const struct ctr_evaluate_params *params)
-{
-    struct ctr_str path = {0};
-    term_escape(&path, params->run);
-    printf("%s: %s, step %llu, %zu features\n", path.s ? path.s : "", e->encoder,
-           (unsigned long long)e->step, e->dim);
-    ctr_str_free(&path);
-    term_escape(&path, e->data);
-    printf("%s: %zu training and %zu test images%s, %u classes\n\n", path.s ? path.s : "",
-           e->n_train, e->n_test, e->held_out ? " (held out by name)" : "", e->classes);
-    ctr_str_free(&path);
-    print_scores(e, &params->score);
-    print_words(e, &params->score);
-}
-
-/* ---- JSON ---- */
-
-static void json_score(struct ctr_str *s, const struct ctr_score *score, size_t draws)
-{
-    ctr_str_addf(s, ",\"accuracy\":");
-    ctr_str_json_num(s, score->mean);
-    if (draws > 1) {
-        ctr_str_addf(s, ",\"deviation\":");
-        ctr_str_json_num(s, score->deviation);
-    }
-    ctr_str_addf(s, "}");
-}
-
-/* "knn10", "knn200", "linear": the usual protocols by short names; then a list of all. */
-static void json_scores(struct ctr_str *s, const char *name, const struct ctr_scores *scores,
-                        const struct ctr_score_params *p)
-{
-    if (!scores->there)
-        return;
-    ctr_str_addf(s, ",\"%s\":{\"labelled\":%zu", name, scores->n_train);
-    for (size_t i = 0; i < p->n_knn; i++) {
-        const struct ctr_knn *k = &p->knn[i];
-        if (!(k->k == 10 && k->temperature == 0) && !(k->k == 200 && k->temperature == 0.1))
-            continue;
-        ctr_str_addf(s, ",\"knn%u\":", k->k);
-        ctr_str_json_num(s, scores->knn[i].mean);
-    }
-    for (size_t i = 0; i < p->n_probes; i++)
-        if (p->probe[i] == CTR_PROBE_SGD) {
-            ctr_str_addf(s, ",\"linear\":");
-            ctr_str_json_num(s, scores->probe[i].mean);
+    int rc = 0;
+    for (size_t i = 0; i < n; i++) {
+        params->run = runs[i];
+        rc = ctr_evaluate(&e[i], params, stage, n > 1 ? (void *)runs[i] : NULL);
+        term_progress_end();
+        CTR_TRY(rc);
+        if (i > 0)
+            CTR_TRY(check_alike(e, runs, i));
+        if (!json) {
+            printf("%s", i ? "\n" : "");
+            eval_print_table(&e[i], params);
         }
-    ctr_str_addf(s, ",\"scores\":[");
-    for (size_t i = 0; i < p->n_knn; i++) {
-        ctr_str_addf(s, "%s{\"protocol\":\"knn\",\"k\":%u,\"temperature\":", i ? "," : "", p->knn[i].k);
-        ctr_str_json_num(s, p->knn[i].temperature);
-        json_score(s, &scores->knn[i], p->draws);
     }
-    for (size_t i = 0; i < p->n_probes; i++) {
-        ctr_str_addf(s, "%s{\"protocol\":\"%s\",\"penalty\":", i + p->n_knn ? "," : "",
-                     ctr_probe_name(p->probe[i]));
-        ctr_str_json_num(s, scores->probe[i].penalty);
-        json_score(s, &scores->probe[i], p->draws);
-    }
-    ctr_str_addf(s, "]}");
-}
-
-static int print_json(const struct ctr_evaluation *e, const struct ctr_evaluate_params *params)
-{
-    struct ctr_str s = {0};
-    ctr_str_addf(&s, "{\"schema\":1,\"run\":");
-    ctr_str_json(&s, params->run);
-    ctr_str_addf(&s, ",\"encoder\":\"%s\",\"step\":%llu,\"features\":%zu,\"data\":", e->encoder,
-                 (unsigned long long)e->step, e->dim);
-    ctr_str_json(&s, e->data);
-    ctr_str_addf(&s, ",\"train\":%zu,\"test\":%zu,\"held_out\":%s,\"skipped\":%zu,\"classes\":%u",
-                 e->n_train, e->n_test, e->held_out ? "true" : "false", e->n_skipped, e->classes);
-    ctr_str_addf(&s, ",\"draws\":%zu", params->score.draws);
-    if (e->classifier == e->classifier) {
-        ctr_str_addf(&s, ",\"classifier\":{\"images\":%zu,\"accuracy\":", e->n_learnt_from);
-        ctr_str_json_num(&s, e->classifier);
-        ctr_str_addf(&s, "}");
-    }
-    json_scores(&s, "trained", &e->trained, &params->score);
-    json_scores(&s, "untrained", &e->untrained, &params->score);
-    json_scores(&s, "pixels", &e->pixels, &params->score);
-    ctr_str_addf(&s, "}\n");
-    int failed = s.failed;
-    if (!failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
-    return failed ? CTR_E_FAIL : 0;
+    if (json)
+        CTR_TRY(eval_print_json(e, runs, &params->score, n));
+    if (!json && n > 1)
+        eval_print_mean(e, &params->score, n);
+    if (!json)
+        eval_print_words(&e[0], &params->score, n > 1);
+out:
+    return rc;
 }
 
 static int run(int argc, char **argv)
 {
     struct opt_set set = {0};
     struct eval_options o = {0};
-    struct ctr_evaluation e;
+    struct ctr_evaluation *e = NULL;
+    size_t n_skipped = 0;
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_eval, &o));
     CTR_TRY(cmd_parse(&set, &cmd_eval, argc, argv));
-    struct ctr_evaluate_params params = {.run = set.args[0],
-                                         .data = o.data,
+    struct ctr_evaluate_params params = {.data = o.data,
                                          .device = o.device,
                                          .limit = o.limit,
                                          .batch = o.batch,
@@ -354,16 +207,17 @@ static int run(int argc, char **argv)
                                          .confusion = o.confusion,
                                          .no_baselines = !o.baselines};
     CTR_TRY(parse(&params.score, &o));
-    rc = ctr_evaluate(&e, &params, stage, NULL);
-    term_progress_end();
-    if (rc == 0 && o.json)
-        rc = print_json(&e, &params);
-    else if (rc == 0)
-        print_table(&e, &params);
-    if (rc == 0 && e.n_skipped)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", e.n_skipped,
-                      e.n_skipped == 1 ? " was" : "s were");
+    if (o.confusion && set.n_args > 1)
+        CTR_TRY(ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
+    if (!(e = ctr_alloc(set.n_args, sizeof *e)))
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(evaluate(e, set.args, set.n_args, &params, o.json));
+    for (size_t i = 0; i < set.n_args; i++)
+        n_skipped += e[i].n_skipped;
+    if (n_skipped)
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", n_skipped, n_skipped == 1 ? " was" : "s were");
 out:
+    free(e);
     opt_finish(&set);
     return rc;
 }
@@ -374,18 +228,21 @@ static const struct cmd_example examples[] = {
     {"clcontrast eval runs/1 --knn 1,10,20,200 --probe ridge --confusion confusion.png",
      "more neighbours, a probe in closed form, a picture"},
     {"clcontrast eval runs/1 --labels 1% --probe ridge --draws 5", "with few labels, five times"},
+    {"clcontrast eval runs/seed1 runs/seed2 runs/seed3 --knn auto",
+     "three runs that differ in --seed, and the mean of their scores"},
     {NULL, NULL},
 };
 
 const struct cmd cmd_eval = {
     .name = "eval",
     .summary = "score a trained encoder: nearest neighbours, linear probe, baselines",
-    .args = "RUN",
+    .args = "RUN...",
     .min_args = 1,
-    .max_args = 1,
+    .max_args = CTR_RUNS_MAX,
     .about = "Embeds the train and test images with RUN's newest checkpoint (features before the "
              "projection head) and scores them by the nearest neighbours and by linear classifiers. "
-             "Beside it the same encoder untrained, and raw pixels. What has to be chosen, such as a "
+             "Beside it the same encoder untrained, and raw pixels. Several RUNs, of several seeds, "
+             "end in the mean and deviation of their scores. What has to be chosen, such as a "
              "penalty, is chosen on a part of the training images; the test images are scored once. "
              "Where the data have no test split, one image in five, chosen by its name, is held out "
              "as one. docs/EVALUATION.md defines each protocol.",

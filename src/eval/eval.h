@@ -22,6 +22,9 @@ void ctr_features_free(struct ctr_features *f);
  * by the seed; a class of fewer than five rows has none there. */
 int ctr_features_split(uint32_t *order, size_t *n_fit, const struct ctr_features *f,
                        unsigned classes, uint64_t seed);
+/* A copy of the rows row[n], in that order. */
+int ctr_features_rows(struct ctr_features *out, const struct ctr_features *f, const uint32_t *row,
+                      size_t n);
 /* A copy of `per_class` rows of each class, drawn by the seed, in order; all rows of a class that has
  * fewer. */
 int ctr_features_few(struct ctr_features *out, const struct ctr_features *f, unsigned classes,
@@ -42,6 +45,13 @@ struct ctr_knn {
 int ctr_knn(int32_t *guess, ctr_dev *dev, const struct ctr_features *bank,
             const struct ctr_features *test, unsigned classes, const struct ctr_knn *votes,
             size_t n_votes);
+/* The vote for `train` as a bank that is best on one row in five, the others being the bank, of the
+ * products of ctr_knn_tried's lists; the first of equals. Ten votes where there are no rows to choose
+ * on. */
+int ctr_knn_choose(struct ctr_knn *out, ctr_dev *dev, const struct ctr_features *train,
+                   unsigned classes, uint64_t seed);
+/* Number i of those tried; 0 past the last. */
+int ctr_knn_tried(struct ctr_knn *out, size_t i);
 
 /* Linear classifiers of features standardised by the training set's mean and deviation. */
 enum ctr_probe {

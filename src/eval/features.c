@@ -49,27 +49,32 @@ out:
     return rc;
 }
 
+int ctr_features_rows(struct ctr_features *out, const struct ctr_features *f, const uint32_t *row,
+                      size_t n)
+{
+    struct ctr_features part = {.n = n, .D = f->D};
+    part.x = ctr_alloc(n * f->D, sizeof *part.x);
+    part.label = ctr_alloc(n, sizeof *part.label);
+    if (!part.x || !part.label) {
+        ctr_features_free(&part);
+        return CTR_E_FAIL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(part.x + i * f->D, f->x + row[i] * f->D, f->D * sizeof *f->x);
+        part.label[i] = f->label[row[i]];
+    }
+    *out = part;
+    return 0;
+}
+
 int ctr_features_few(struct ctr_features *out, const struct ctr_features *f, unsigned classes,
                      size_t per_class, uint64_t seed)
 {
-    int rc = 0;
-    struct ctr_features few = {.D = f->D};
+    size_t n = 0;
     uint32_t *row = ctr_alloc(f->n, sizeof *row);
-    if (!row)
-        return CTR_E_FAIL;
-    CTR_TRY(ctr_few_choose(row, &few.n, f->label, f->n, classes, per_class, seed));
-    few.x = ctr_alloc(few.n * f->D, sizeof *few.x);
-    few.label = ctr_alloc(few.n, sizeof *few.label);
-    if (!few.x || !few.label)
-        CTR_TRY(CTR_E_FAIL);
-    for (size_t i = 0; i < few.n; i++) {
-        memcpy(few.x + i * f->D, f->x + row[i] * f->D, f->D * sizeof *f->x);
-        few.label[i] = f->label[row[i]];
-    }
-    *out = few;
-    few = (struct ctr_features){0};
-out:
-    ctr_features_free(&few);
+    int rc = row ? ctr_few_choose(row, &n, f->label, f->n, classes, per_class, seed) : CTR_E_FAIL;
+    if (rc == 0)
+        rc = ctr_features_rows(out, f, row, n);
     free(row);
     return rc;
 }

@@ -179,3 +179,51 @@ out:
     ctr_graph_destroy(&g);
     return rc;
 }
+
+/* ---- the best of several ---- */
+
+int ctr_knn_tried(struct ctr_knn *out, size_t i)
+{
+    static const unsigned k[] = {1, 2, 5, 10, 20, 50, 100, 200};
+    static const double temperature[] = {0, 0.05, 0.07, 0.1, 0.2, 0.5};
+    enum { K = sizeof k / sizeof *k, T = sizeof temperature / sizeof *temperature };
+    if (i >= K * T)
+        return 0;
+    *out = (struct ctr_knn){k[i / T], temperature[i % T]};
+    return 1;
+}
+
+int ctr_knn_choose(struct ctr_knn *out, ctr_dev *dev, const struct ctr_features *train,
+                   unsigned classes, uint64_t seed)
+{
+    int rc = 0;
+    struct ctr_features bank = {0}, held = {0};
+    struct ctr_knn vote[64];
+    size_t n_votes = 0, n_fit = 0, best = 0;
+    double share = 0, best_share = -1;
+    int32_t *guess = NULL;
+    uint32_t *order = ctr_alloc(train->n, sizeof *order);
+    if (!order)
+        return CTR_E_FAIL;
+    CTR_TRY(ctr_features_split(order, &n_fit, train, classes, seed));
+    *out = (struct ctr_knn){10, 0};
+    if (n_fit == 0 || n_fit == train->n)
+        goto out;
+    CTR_TRY(ctr_features_rows(&bank, train, order, n_fit));
+    CTR_TRY(ctr_features_rows(&held, train, order + n_fit, train->n - n_fit));
+    while (n_votes < sizeof vote / sizeof *vote && ctr_knn_tried(&vote[n_votes], n_votes))
+        n_votes++;
+    if (!(guess = ctr_alloc(n_votes * held.n, sizeof *guess)))
+        CTR_TRY(CTR_E_FAIL);
+    CTR_TRY(ctr_knn(guess, dev, &bank, &held, classes, vote, n_votes));
+    for (size_t i = 0; i < n_votes; i++)
+        if ((share = ctr_accuracy(guess + i * held.n, held.label, held.n)) > best_share)
+            best = i, best_share = share;
+    *out = vote[best];
+out:
+    free(guess);
+    ctr_features_free(&held);
+    ctr_features_free(&bank);
+    free(order);
+    return rc;
+}

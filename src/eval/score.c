@@ -24,16 +24,35 @@ static void look(struct scoring *s, double *share, const int32_t *guess, int fir
         ctr_confusion(s->confusion, guess, s->test->label, s->test->n, s->classes);
 }
 
+/* What is to vote: as asked for, or chosen. */
+static int choose_votes(struct ctr_knn *vote, struct scoring *s, const struct ctr_features *train,
+                        uint64_t seed)
+{
+    const struct ctr_score_params *p = s->params;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < p->n_knn; i++)
+        if (p->knn[i].k > 0)
+            vote[i] = p->knn[i];
+        else
+            rc = ctr_knn_choose(&vote[i], s->dev, train, s->classes, seed);
+    return rc;
+}
+
 static int one_draw(struct ctr_scores *out, struct scoring *s, const struct ctr_features *train,
                     double *share, uint64_t seed, int first)
 {
     int rc = 0;
     const struct ctr_score_params *p = s->params;
+    struct ctr_knn vote[CTR_SCORES_MAX];
     out->n_train = train->n;
+    CTR_TRY(choose_votes(vote, s, train, seed));
     if (p->n_knn > 0)
-        CTR_TRY(ctr_knn(s->guess, s->dev, train, s->test, s->classes, p->knn, p->n_knn));
-    for (size_t i = 0; i < p->n_knn; i++)
+        CTR_TRY(ctr_knn(s->guess, s->dev, train, s->test, s->classes, vote, p->n_knn));
+    for (size_t i = 0; i < p->n_knn; i++) {
         look(s, share++, s->guess + i * s->test->n, first);
+        if (first)
+            out->knn[i].vote = vote[i];
+    }
     for (size_t i = 0; i < p->n_probes; i++) {
         double penalty = 0;
         CTR_TRY(ctr_probe_run(s->guess, &penalty, s->dev, p->probe[i], train, s->test, s->classes, seed));
@@ -95,4 +114,18 @@ int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
     free(s.share);
     free(s.guess);
     return rc;
+}
+
+void ctr_scores_mean(struct ctr_scores *out, const struct ctr_scores *const *of, size_t n)
+{
+    double knn[CTR_RUNS_MAX], probe[CTR_RUNS_MAX];
+    *out = *of[0];
+    for (size_t i = 0; i < CTR_SCORES_MAX; i++) {
+        for (size_t r = 0; r < n; r++) {
+            knn[r] = of[r]->knn[i].mean;
+            probe[r] = of[r]->probe[i].mean;
+        }
+        sum_up(&out->knn[i], knn, 1, n);
+        sum_up(&out->probe[i], probe, 1, n);
+    }
 }

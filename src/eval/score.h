@@ -6,9 +6,10 @@
 #include "eval/eval.h"
 
 #define CTR_SCORES_MAX 16 /* of each kind */
+#define CTR_RUNS_MAX   64 /* in a mean */
 
 struct ctr_score_params {
-    struct ctr_knn knn[CTR_SCORES_MAX];
+    struct ctr_knn knn[CTR_SCORES_MAX]; /* k 0: chosen, see ctr_knn_choose */
     enum ctr_probe probe[CTR_SCORES_MAX];
     size_t n_knn, n_probes;
     struct ctr_few labels; /* {0}: all; they are all that any protocol sees */
@@ -19,7 +20,8 @@ struct ctr_score_params {
 
 struct ctr_score {
     double mean, deviation; /* share of the test set; of a sample, 0 for one draw */
-    double penalty;         /* chosen in the first draw; 0: none to choose */
+    double penalty;         /* of a probe, chosen in the first draw; 0: none to choose */
+    struct ctr_knn vote;    /* of nearest neighbours, as given or chosen in the first draw */
 };
 struct ctr_scores {
     int there; /* 0: not asked for, all else is 0 */
@@ -31,5 +33,9 @@ struct ctr_scores {
 int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
               const struct ctr_features *train, const struct ctr_features *test, unsigned classes,
               const struct ctr_score_params *params, uint64_t seed);
+
+/* Means over n sets of scores, 1 to CTR_RUNS_MAX, by the same protocols, of different encoders; deviations are those of
+ * their means. What was chosen is that of the first. */
+void ctr_scores_mean(struct ctr_scores *out, const struct ctr_scores *const *of, size_t n);
 
 #endif

@@ -76,7 +76,7 @@ static int open_run(struct evaluation *e)
     e->image_size = (size_t)size;
     e->channels = (unsigned)channels;
     e->bits = (unsigned)bits;
-    e->seed = seed;
+    e->seed = e->out->seed = seed;
     snprintf(e->out->encoder, sizeof e->out->encoder, "%s", e->encoder->name);
     return 0;
 }
@@ -218,7 +218,8 @@ static int score_trained(struct evaluation *e)
         snprintf(caption, sizeof caption, "linear probe, %s",
                  ctr_probe_name(p->probe[p->n_probes - 1]));
     else
-        snprintf(caption, sizeof caption, "nearest neighbours, k = %u", p->knn[p->n_knn - 1].k);
+        snprintf(caption, sizeof caption, "nearest neighbours, k = %u",
+                 scores->knn[p->n_knn - 1].vote.k);
     uint64_t right = 0;
     for (size_t k = 0; k < e->out->classes; k++)
         right += counts[k * e->out->classes + k];

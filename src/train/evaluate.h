@@ -20,7 +20,7 @@ struct ctr_evaluate_params {
 };
 
 struct ctr_evaluation {
-    uint64_t step;               /* of the checkpoint */
+    uint64_t step, seed;         /* of the checkpoint, of the run */
     size_t n_train, n_test, dim; /* dim: length of a feature vector */
     unsigned classes;
     int held_out;     /* the data had no test split: a fifth of the images served as one */

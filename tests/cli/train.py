@@ -174,6 +174,32 @@ class Train(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done.err)
             self.assertIn(words, done.err)
 
+    def test_eval_of_several_runs(self):
+        few = ["--limit", "192", "--batch", "32", "--steps", "3"]
+        for seed in "1", "2":
+            self.train(*few, "--seed", seed, "--out", self.path(seed))
+        self.train(*few, "--width", "0.5", "--out", self.path("narrow"))
+        args = ["--limit", "200", "--probe", "none", "--no-baselines", "--knn", "auto,5"]
+        result = json.loads(run("eval", self.path("1"), self.path("2"), *args, "--json").out)
+        alone = json.loads(run("eval", self.path("2"), *args, "--json").out)
+        runs = [one["trained"]["scores"] for one in result["runs"]]
+        self.assertEqual(runs[1], alone["trained"]["scores"])
+        for which, mean in enumerate(result["mean"]["trained"]["scores"]):
+            a, b = runs[0][which]["accuracy"], runs[1][which]["accuracy"]
+            self.assertAlmostEqual(mean["accuracy"], (a + b) / 2)
+            self.assertAlmostEqual(mean["deviation"], abs(a - b) / 2 ** 0.5, places=6)
+        self.assertEqual([s["chosen"] for s in runs[0]], [True, False])
+        self.assertNotEqual(runs[0], runs[1])
+        text = run("eval", self.path("1"), self.path("2"), *args).out
+        for words in "mean and standard deviation of 2 runs", "kNN, chosen", "six weightings":
+            self.assertIn(words, text)
+        self.assertIn("same seed", run("eval", self.path("1"), self.path("1"), *args).err)
+        for more, words in (([self.path("narrow")], "differ in encoder or images"),
+                            ([self.path("2"), "--confusion", self.path("x.png")], "picture of one run")):
+            done = run("eval", self.path("1"), *more, *args)
+            self.assertEqual(done.returncode, 2, done.err)
+            self.assertIn(words, done.err)
+
     def test_width(self):
         narrow = ["--encoder", "resnet18", "--width", "0.125", "--image-size", "16", "--limit", "64"]
         narrow += ["--batch", "16", "--steps", "4", "--epochs", "1"]

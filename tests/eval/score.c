@@ -89,6 +89,46 @@ static void test_labels_do_not_leak(void **state)
     ctr_features_free(&test);
 }
 
+/* What is chosen is the first best of the list on the rows to choose on, counted here one by one, and the
+ * score is that of the same vote asked for by name. */
+static void test_knn_choose(void **state)
+{
+    enum { N = 700, HELD = 200 };
+    struct ctr_features train = clouds(N, 12, 0.25f, 20), test = clouds(300, 12, 0.25f, 21), bank, held;
+    struct ctr_score_params p = {.knn = {{0, 0}, {0, 0}}, .n_knn = 2};
+    struct ctr_knn vote, best = {0, 0};
+    struct ctr_scores s, given;
+    static uint32_t order[N];
+    size_t n_fit, n = 0;
+    double most = -1;
+    check(ctr_features_split(order, &n_fit, &train, K, 5));
+    check(ctr_features_rows(&bank, &train, order, n_fit));
+    check(ctr_features_rows(&held, &train, order + n_fit, N - n_fit));
+    assert_true(held.n > 0 && held.n < HELD);
+    for (; ctr_knn_tried(&vote, n); n++) {
+        int32_t guess[HELD];
+        check(ctr_knn(guess, dev, &bank, &held, K, &vote, 1));
+        if (ctr_accuracy(guess, held.label, held.n) > most) {
+            most = ctr_accuracy(guess, held.label, held.n);
+            best = vote;
+        }
+    }
+    assert_true(n > 10 && best.k > 2); /* a single neighbour is not the best in such clouds */
+    check(ctr_score(&s, NULL, dev, &train, &test, K, &p, 5));
+    p.knn[0] = best;
+    p.n_knn = 1;
+    check(ctr_score(&given, NULL, dev, &train, &test, K, &p, 5));
+    assert_true(s.knn[0].vote.k == best.k && s.knn[0].vote.temperature == best.temperature);
+    assert_true(s.knn[0].mean == given.knn[0].mean && s.knn[1].mean == given.knn[0].mean);
+    struct ctr_features few = {train.x, train.label, 6, 12}; /* fewer than five of each class */
+    check(ctr_knn_choose(&vote, dev, &few, K, 5));
+    assert_true(vote.k == 10 && vote.temperature == 0);
+    ctr_features_free(&bank);
+    ctr_features_free(&held);
+    ctr_features_free(&train);
+    ctr_features_free(&test);
+}
+
 /* Features that tell nothing, with more of them than rows: every protocol is at chance on the test
  * set, though it could learn the training set by heart. */
 static void test_noise_is_at_chance(void **state)
@@ -156,6 +196,21 @@ static void test_few(void **state)
     ctr_features_free(&f);
 }
 
+/* The mean of encoders' scores; what each of them has spread over draws does not count. */
+static void test_mean_of_runs(void **state)
+{
+    struct ctr_scores a = {.there = 1, .n_train = 9}, b = a, c = a, mean;
+    a.knn[1] = (struct ctr_score){.mean = 0.5, .deviation = 0.3, .vote = {20, 0.1}};
+    b.knn[1] = (struct ctr_score){.mean = 0.6, .deviation = 0.3, .vote = {10, 0}};
+    c.knn[1] = (struct ctr_score){.mean = 0.8};
+    a.probe[0].mean = b.probe[0].mean = c.probe[0].mean = 0.25;
+    ctr_scores_mean(&mean, (const struct ctr_scores *[]){&a, &b, &c}, 3);
+    assert_true(fabs(mean.knn[1].mean - 1.9 / 3) < 1e-12 && mean.knn[1].vote.k == 20);
+    assert_true(fabs(mean.knn[1].deviation - sqrt(0.14 / 6)) < 1e-12); /* of 3 numbers, n - 1 */
+    assert_true(mean.probe[0].mean == 0.25 && mean.probe[0].deviation == 0);
+    assert_true(mean.there && mean.n_train == 9 && mean.knn[0].mean == 0);
+}
+
 static void test_draws(void **state)
 {
     struct ctr_features train = clouds(1000, 12, 0.3f, 10), test = clouds(500, 12, 0.3f, 11);
@@ -214,7 +269,7 @@ static void test_confusion_picture(void **state)
 static int tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_knn),
+        cmocka_unit_test(test_knn), cmocka_unit_test(test_knn_choose), cmocka_unit_test(test_mean_of_runs),
         cmocka_unit_test(test_labels_do_not_leak),
         cmocka_unit_test(test_noise_is_at_chance),
         cmocka_unit_test(test_split),

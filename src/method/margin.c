@@ -37,6 +37,7 @@ const struct ctr_method ctr_method_margin = {
     .paper = "Hadsell et al., CVPR 2006",
     .views = 2,
     .or_more = 1,
+    .or_one = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

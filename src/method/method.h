@@ -52,7 +52,8 @@ struct ctr_method_io {
 struct ctr_method {
     const char *name, *text, *paper;
     unsigned views; /* of an image that it compares, */
-    int or_more;    /* ... or any number from that on */
+    int or_more;    /* ... or any number from that on, */
+    int or_one;     /* ... or one, when it compares images of a class (it needs labels) */
     int (*needs_labels)(const double *option); /* NULL: never */
     const struct ctr_option *options;          /* ends with a row without a name */
     int (*build)(struct ctr_method_io *io);

@@ -43,6 +43,7 @@ const struct ctr_method ctr_method_siamese = {
     .paper = "Koch et al., ICML workshop 2015",
     .views = 2,
     .or_more = 1,
+    .or_one = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

@@ -39,6 +39,7 @@ const struct ctr_method ctr_method_triplet = {
     .paper = "arXiv:1503.03832",
     .views = 2,
     .or_more = 1,
+    .or_one = 1,
     .needs_labels = needs_labels,
     .options = options,
     .build = build,

@@ -72,9 +72,9 @@ static int wrong_views(const ctr_trainer *t)
 static int resolve_views(ctr_trainer *t)
 {
     const struct ctr_method *m = t->method;
-    unsigned parts = t->params->augment.n;
+    unsigned parts = t->params->augment.n, least = m->or_one && t->needs_labels ? 1 : m->views;
     t->views = t->params->views ? (unsigned)t->params->views : parts > m->views ? parts : m->views;
-    if (t->views < m->views || (t->views > m->views && !m->or_more))
+    if (t->views < least || (t->views > m->views && !m->or_more))
         return wrong_views(t);
     if (m->chance_loss)
         t->chance = m->chance_loss(t->params->batch, t->views, t->params->method_option);

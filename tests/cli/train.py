@@ -420,6 +420,16 @@ class Train(unittest.TestCase):
         with open(self.path("run", "skipped.tsv")) as file:
             self.assertEqual(len(file.readlines()), 1)
 
+    def test_one_view_by_class(self):
+        for method in "margin", "siamese", "triplet":
+            args = ["--limit", "192", "--batch", "32", "--steps", "6", "--epochs", "2", "--log-steps", "1",
+                    "--augment", "none", "--method", method, "--views", "1"]
+            self.train(*args, "--by-class", "1", "--validation", "0.3", "--out", self.path(method))
+            lines = [line for line in self.metrics(method) if "loss" in line]
+            self.assertTrue(all(line["loss"] > 0 and 0 <= line["pairs_right"] <= 1 for line in lines))
+            self.assertEqual(len(self.validations(method)), 2)
+            self.assertIn("compares 2 or more views of an image, not 1", self.train(*args, code=2).err)
+
     def test_labels_are_needed(self):
         one = os.path.join(self.folder_of_images("one"), "one")
         done = self.train("--method", "supcon", "--data", one, "--batch", "16", code=7)

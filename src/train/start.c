@@ -39,14 +39,14 @@ static int list_encoder(struct start *s)
 {
     ctr_trainer *t = s->t;
     ctr_graph *g = NULL;
-    size_t H = t->view_size;
+    const size_t dim[] = {1, t->view_size, t->view_size, t->images.channels};
     const struct ctr_encoder_params params = {
         .stem = ctr_stem_for(t->params->stem, t->image_size), .width = t->params->width};
     int rc = ctr_store_create(&s->encoder, t->dev);
     if (rc == 0)
         rc = ctr_graph_create(&g, t->dev, s->encoder);
     if (rc == 0) {
-        t->encoder->build(g, ctr_graph_input(g, "view", CTR_F32, 4, (size_t[]){1, H, H, 3}), &params);
+        t->encoder->build(g, ctr_graph_input(g, "view", CTR_F32, 4, dim), &params);
         rc = ctr_graph_status(g);
     }
     ctr_graph_destroy(&g);
@@ -108,7 +108,7 @@ static int does_not_fit(const struct start *s, const struct ctr_store_entry *e)
     }
     ctr_str_free(&is);
     ctr_str_free(&want);
-    return ctr_hint(rc, "--encoder, --width, --stem and --image-size must be those of the model");
+    return ctr_hint(rc, "--encoder, --width, --stem, --image-size and --channels must be those of the model");
 }
 
 static int take(struct start *s, size_t i)
@@ -116,10 +116,10 @@ static int take(struct start *s, size_t i)
     ctr_store *store = s->t->store;
     const struct ctr_store_entry *e = ctr_store_entry(store, i);
     const void *data = ctr_st_find(s->st, e->name)->data;
+    s->n_taken++;
     int rc = ctr_store_write(store, i, CTR_STORE_VALUES, data);
     if (rc == 0 && ctr_store_has_shadow(store) && !e->is_state)
         rc = ctr_store_write(store, i, CTR_STORE_SHADOW, data);
-    s->n_taken++;
     return rc;
 }
 

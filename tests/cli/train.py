@@ -497,6 +497,7 @@ class Train(unittest.TestCase):
                 (["--init", self.path("pre"), "--encoder", "resnet18"], 8, "holds the encoder cnn, not resnet18"),
                 (["--init", self.path("pre"), "--width", "2"], 8, "is F32 of 32 x 3 x 3 x 3; the encoder's is F32 of 64"),
                 (["--init", self.path("pre"), "--image-size", "24"], 8, "'dense.weight'"),
+                (["--init", self.path("pre"), "--channels", "1", "--augment", "flip"], 8, "the encoder's is F32 of 32 x 1 x 3 x 3"),
                 (["--init", self.path("nothing")], 8, "nothing"),
                 (["--init", self.path("bad")], 8, "bad"),
                 (["--labels", "1%"], 2, "the method simclr uses no labels"),

@@ -45,7 +45,7 @@ struct ctr_method_io {
     ctr_tensor *top1, *similarity;
     ctr_tensor *right;   /* out, the same: the share of pairs or triplets on the right side */
     ctr_tensor *z;       /* out: projections, of views 0, then of the others unless it sees none; for
-                          * the health figures. ctr_method_project leaves its first. */
+                          * the health figures. ctr_method_project leaves them. */
     ctr_tensor *left[2]; /* from build to after_update, as the method likes */
 };
 

@@ -119,6 +119,37 @@ static void gradients_add_up(void **state)
     assert_int_equal(ctr_graph_report(f->g).param_count, n);
 }
 
+/* What crosses the border of a repeated part stays through all its turns: nothing made in it lies there.
+ * Replays and costs count the turns. */
+static void parts_are_repeated(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1 << 16;
+    ctr_tensor *x = ctr_graph_input(f->g, "x", CTR_F32, 1, &n), *inner[4];
+    ctr_tensor *before = ctr_relu(f->g, x);
+    ctr_tensor *turn = ctr_graph_repeat(f->g, 5);
+    inner[0] = ctr_take_rows(f->g, x, 0, n);
+    inner[1] = ctr_add(f->g, inner[0], before, 0); /* the last to read it in a turn */
+    for (int i = 2; i < 4; i++)
+        inner[i] = ctr_take_rows(f->g, inner[i - 1], 0, n);
+    ctr_tensor *all = ctr_turn_put(f->g, inner[3], turn, 5, 1);
+    ctr_graph_once(f->g);
+    ctr_graph_keep(ctr_relu(f->g, all));
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 2; k++) {
+            const ctr_tensor *a = inner[i], *b = k ? all : before;
+            assert_true(a->chunk != b->chunk || a->at + a->bytes <= b->at || b->at + b->bytes <= a->at);
+        }
+    assert_int_equal(ctr_graph_lower(f->g), 0);
+    struct ctr_plan_report r = ctr_graph_report(f->g);
+    assert_int_equal(r.launches, 1 + 5 * 5 + 1);
+    assert_int_equal(ctr_dev_build(f->dev, 1, NULL, NULL), 0);
+    uint64_t launches = ctr_dev_stats(f->dev).launches;
+    assert_int_equal(ctr_graph_replay(f->g), 0);
+    assert_int_equal(ctr_dev_stats(f->dev).launches - launches, r.launches);
+}
+
 static void failures_wait(void **state)
 {
     struct fixture *f = *state;
@@ -212,6 +243,23 @@ static void bound_buffers_fit(void **state)
     ctr_buf_destroy(&buf);
 }
 
+/* Gradients of a repeated part are its own. */
+static void parts_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 16;
+    ctr_tensor *y = ctr_relu(f->g, ctr_graph_param(f->g, "p", 1, &n, zero, 0));
+    ctr_graph_repeat(f->g, 2);
+    assert_int_equal(ctr_graph_backward(f->g, y, NULL), CTR_E_USAGE);
+    assert_refused(f, "not made in the repeated part");
+    ctr_tensor *p = ctr_graph_param(f->g, "p", 1, &n, zero, 0);
+    assert_int_equal(ctr_graph_backward(f->g, ctr_relu(f->g, p), NULL), 0);
+    ctr_graph_repeat(f->g, 2);
+    assert_int_not_equal(ctr_graph_backward(f->g, ctr_relu(f->g, p), NULL), 0);
+    assert_int_equal(ctr_graph_status(f->g), CTR_E_FAIL);
+    assert_non_null(strstr(ctr_error_text(), "two parts"));
+}
+
 /* Replaying allocates nothing. */
 static void replay_allocates_nothing(void **state)
 {
@@ -264,6 +312,8 @@ int main(void)
         TEST(constants_hold_what_was_given),
         TEST(no_overlap),
         TEST(gradients_add_up),
+        TEST(parts_are_repeated),
+        TEST(parts_are_refused),
         TEST(failures_wait),
         TEST(shapes_must_agree),
         TEST(replay_allocates_nothing),

@@ -14,7 +14,8 @@
 #include "term.h"
 
 const struct cmd *const cmd_table[] = {
-    &cmd_augment, &cmd_bench, &cmd_devices, &cmd_eval, &cmd_plot, &cmd_recipes, &cmd_train, &cmd_tune, NULL,
+    &cmd_ablate, &cmd_augment, &cmd_bench, &cmd_devices, &cmd_eval,
+    &cmd_plot,   &cmd_recipes, &cmd_train, &cmd_tune,    NULL,
 };
 
 static const struct cmd *find_command(const char *name)

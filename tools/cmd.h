@@ -40,6 +40,7 @@ int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
 /* All commands, ended by NULL. */
 extern const struct cmd *const cmd_table[];
 
+extern const struct cmd cmd_ablate;
 extern const struct cmd cmd_augment;
 extern const struct cmd cmd_bench;
 extern const struct cmd cmd_devices;

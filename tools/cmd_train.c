@@ -1,7 +1,6 @@
 /* cmd_train.c -- `clcontrast train`: parameters from the command line (or a run's configuration, to
  * resume it), progress on the terminal, the trainer does the rest. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "config.h"
 #include "data/data.h"
 #include "dry_run.h"
+#include "interrupt.h"
 #include "method/method.h"
 #include "opt_train.h"
 #include "profile.h"
@@ -59,28 +59,9 @@ static const struct opt run_rows[] = {
 
 /* ---- what a person sees ---- */
 
-static volatile sig_atomic_t signalled;
-
-static void on_signal(int number)
-{
-    if (signalled)
-        _Exit(128 + number);
-    signalled = number;
-}
-
-/* What is ignored stays ignored: `nohup`, and background jobs of shells. */
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction was;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-            signal(numbers[i], on_signal);
-}
-
 static int stop(void *user)
 {
-    return signalled != 0;
+    return interrupt_caught();
 }
 
 static void prepare(void *user, const char *what, size_t done, size_t total)
@@ -231,7 +212,7 @@ static int train(ctr_trainer *t, const struct train_command *c, const struct ctr
         return rc;
     if (c->o.profile)
         print_profile(ctr_trainer_dev(t));
-    term_note("%s after %llu of %llu steps, %s; in %s", signalled ? "stopped" : "done",
+    term_note("%s after %llu of %llu steps, %s; in %s", interrupt_caught() ? "stopped" : "done",
               (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
               term_duration(took, ctr_now() - start), c->o.out);
     if (ctr_verdict_text(*said))
@@ -256,7 +237,7 @@ static int run_training(const struct train_command *c)
     if (rc == 0)
         rc = ctr_trainer_create(&t, &params, &events);
     term_progress_end();
-    if (rc != 0 && signalled) {
+    if (rc != 0 && interrupt_caught()) {
         term_note("stopped before training began");
         rc = 0;
     } else if (rc == 0 && c->o.dry_run) {
@@ -368,12 +349,10 @@ static int run(int argc, char **argv)
         goto out;
     if (!c->o.out)
         default_out(c);
-    catch_signals();
+    interrupt_catch();
     rc = run_training(c);
-    if (signalled && (rc == 0 || rc == CTR_E_PARTIAL)) {
-        signal(signalled, SIG_DFL);
-        raise(signalled);
-    }
+    if (rc == 0 || rc == CTR_E_PARTIAL)
+        interrupt_obey();
 out:
     free(config);
     train_finish(c);

@@ -2,7 +2,6 @@
  * options describe, and keeps them for `train`. In: the options of train that shape a step. Out: a
  * table, or one JSON object, of what is known for its shapes. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/os.h"
 #include "cmd.h"
 #include "graph/tune.h"
+#include "interrupt.h"
 #include "opt_train.h"
 #include "term.h"
 
@@ -28,21 +28,10 @@ static const struct opt tune_rows[] = {
     {.name = NULL},
 };
 
-/* ---- signals ---- */
-
-static volatile sig_atomic_t signalled;
-
-/* A second one ends at once. The candidate that runs then will be left out from now on. */
-static void on_signal(int number)
-{
-    if (signalled)
-        _Exit(128 + number);
-    signalled = number;
-}
-
+/* The candidate that runs when a second signal comes will be left out from now on. */
 static int stop(void *user)
 {
-    return signalled != 0;
+    return interrupt_caught();
 }
 
 /* ---- what a person sees ---- */
@@ -224,8 +213,7 @@ static int run(int argc, char **argv)
     } else {
         CTR_TRY(train_settle(c, cmd_train.options));
         c->o.epochs = 1;
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
+        interrupt_catch();
         rc = tune(c);
     }
 out:

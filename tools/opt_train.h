@@ -1,6 +1,6 @@
 /* opt_train.h -- the options that say what a training step is, for each command that makes one
- * (train, tune): images, device, network, method, augmentation, optimiser. What else a command has
- * to ask stands in a table of its own. */
+ * (train, tune, ablate): images, device, network, method, augmentation, optimiser. What else a command
+ * has to ask stands in a table of its own. */
 #ifndef CTR_TOOLS_OPT_TRAIN_H
 #define CTR_TOOLS_OPT_TRAIN_H
 
@@ -11,7 +11,7 @@
 #include "opt_augment.h"
 #include "train/train.h"
 
-/* What the tables of opt_train.c, cmd_train.c and cmd_tune.c fill. */
+/* What the tables of opt_train.c, cmd_train.c, cmd_tune.c and cmd_ablate.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
         *recipe, *config, *tune, *init, *labels;
@@ -22,6 +22,8 @@ struct train_options {
     double width, learning_rate, weight_decay, warmup, validation;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
+    struct opt_list ops; /* cmd_ablate.c */
+    int probe;
 };
 
 /* --precision, for any command's table: a row, and the storage that its word stands for. */

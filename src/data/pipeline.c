@@ -248,23 +248,31 @@ static struct ctr_pipeline *pipeline(struct reader *r)
     return &r->out.pipeline[r->out.n - 1];
 }
 
+static int cuts(int kind)
+{
+    return kind == CTR_T_CROP || kind == CTR_T_PATCH;
+}
+
+static void append(struct ctr_pipeline *line, struct ctr_stage stage)
+{
+    stage.occurrence = 0;
+    for (unsigned i = 0; i < line->n; i++)
+        stage.occurrence += line->stage[i].kind == stage.kind;
+    line->stage[line->n++] = stage;
+}
+
 static int add_stage(struct reader *r, int kind, const struct values *v, const char *at, size_t n)
 {
     struct ctr_pipeline *line = pipeline(r);
-    int cuts = kind == CTR_T_CROP || kind == CTR_T_PATCH;
     if (line->n == CTR_STAGES_MAX)
         return wrong(r, at, n, "a pipeline holds at most %d transformations", CTR_STAGES_MAX);
-    int last = line->n ? line->stage[line->n - 1].kind : CTR_T_CROP;
-    if (cuts && last != CTR_T_CROP && last != CTR_T_PATCH)
+    if (cuts(kind) && line->n && !cuts(line->stage[line->n - 1].kind))
         return wrong(r, at, n, "%s comes before all others: it cuts out of the image itself",
                      ctr_transforms[kind].name);
-    struct ctr_stage *s = &line->stage[line->n];
-    *s = (struct ctr_stage){.kind = kind, .p = (float)v->p};
-    for (unsigned i = 0; i < line->n; i++)
-        s->occurrence += line->stage[i].kind == kind;
+    struct ctr_stage stage = {.kind = kind, .p = (float)v->p};
     for (unsigned i = 0; i < v->n_values; i++)
-        s->value[i] = (float)v->value[i];
-    line->n++;
+        stage.value[i] = (float)v->value[i];
+    append(line, stage);
     return 0;
 }
 
@@ -354,6 +362,23 @@ int ctr_augment_parse(struct ctr_augment_params *out, const char *line)
     if (rc == 0)
         *out = r.out;
     return rc;
+}
+
+int ctr_pipeline_join(struct ctr_pipeline *out, const struct ctr_pipeline *a,
+                      const struct ctr_pipeline *b)
+{
+    struct ctr_pipeline line = {0};
+    if (a->n + b->n > CTR_STAGES_MAX)
+        return ctr_fail(CTR_E_USAGE, "a pipeline holds at most %d transformations, not %u",
+                        CTR_STAGES_MAX, a->n + b->n);
+    for (int part = 0; part < 2; part++)
+        for (unsigned i = 0; i < a->n + b->n; i++) {
+            const struct ctr_stage *s = i < a->n ? &a->stage[i] : &b->stage[i - a->n];
+            if (cuts(s->kind) == (part == 0))
+                append(&line, *s);
+        }
+    *out = line;
+    return 0;
 }
 
 /* ---- text ---- */

@@ -96,6 +96,11 @@ int ctr_augment_parse(struct ctr_augment_params *out, const char *line);
 /* Appends the line that parses to the same pipelines, every value written out. */
 void ctr_augment_text(struct ctr_str *out, const struct ctr_augment_params *params);
 
+/* b after a, in each part: what cuts out of the image (crop, patch) goes before all else. CTR_E_USAGE
+ * with *out untouched when that is more than CTR_STAGES_MAX. */
+int ctr_pipeline_join(struct ctr_pipeline *out, const struct ctr_pipeline *a,
+                      const struct ctr_pipeline *b);
+
 /* Views up to this side are small images. */
 #define CTR_AUGMENT_SMALL_MAX 96
 /* The preset for views of this height: `small` or `large`, or without what needs RGB. */

@@ -12,6 +12,7 @@
 #include "eval/embed.h"
 #include "train/checkpoint.h"
 #include "train/classifier.h"
+#include "train/impl.h"
 #include "train/state.h"
 
 enum { TRAIN, TEST, SPLITS };
@@ -21,7 +22,8 @@ struct evaluation {
     struct ctr_evaluation *out;
     void (*stage)(void *user, const char *what);
     void *user;
-    struct ctr_st *checkpoint;
+    struct ctr_st *checkpoint; /* NULL: a trainer's encoder */
+    const char *path;          /* of the data */
     uint64_t seed;
     size_t image_size;
     unsigned channels, bits;
@@ -73,6 +75,7 @@ static int open_run(struct evaluation *e)
         ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 || size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
         return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",
                         e->params->run);
+    e->path = meta(e, "data");
     e->image_size = (size_t)size;
     e->channels = (unsigned)channels;
     e->bits = (unsigned)bits;
@@ -84,7 +87,7 @@ static int open_run(struct evaluation *e)
 static int open_split(struct evaluation *e, int split)
 {
     const struct ctr_evaluate_params *p = e->params;
-    struct ctr_data_params params = {.path = p->data ? p->data : meta(e, "data"),
+    struct ctr_data_params params = {.path = p->data ? p->data : e->path,
                                      .split = split == TEST && !e->out->held_out ? "test" : "train",
                                      .part = !e->out->held_out ? CTR_DATA_WHOLE
                                              : split == TRAIN  ? CTR_DATA_KEPT
@@ -136,7 +139,6 @@ out:
 static int build(struct evaluation *e)
 {
     int rc = 0;
-    CTR_TRY(ctr_store_create(&e->store, e->dev));
     for (int s = 0; s < SPLITS; s++)
         CTR_TRY(ctr_embedder_create(&e->embedder[s], e->dev, e->store, &e->images[s], e->encoder,
                                     e->encoder_params, e->image_size, e->params->batch));
@@ -258,6 +260,24 @@ out:
     return rc;
 }
 
+/* What is not lent by a trainer. */
+static void close_splits(struct evaluation *e)
+{
+    for (int s = 0; s < SPLITS; s++) {
+        ctr_features_free(&e->features[s]);
+        ctr_embedder_destroy(&e->embedder[s]);
+        ctr_images_close(&e->images[s]);
+        ctr_data_close(&e->data[s]);
+    }
+}
+
+static void count_skipped(struct evaluation *e)
+{
+    for (int s = 0; s < SPLITS; s++)
+        e->out->n_skipped += ctr_data_n_skipped(e->data[s]);
+    e->out->n_skipped -= e->n_twice;
+}
+
 int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *params,
                  void (*stage)(void *user, const char *what), void *user)
 {
@@ -269,20 +289,44 @@ int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *p
     say(&e, "reading images");
     CTR_TRY(open_data(&e));
     say(&e, "building kernels");
+    CTR_TRY(ctr_store_create(&e.store, e.dev));
     CTR_TRY(build(&e));
     CTR_TRY(score_all(&e));
-    for (int s = 0; s < SPLITS; s++)
-        out->n_skipped += ctr_data_n_skipped(e.data[s]);
-    out->n_skipped -= e.n_twice;
+    count_skipped(&e);
 out:
-    for (int s = 0; s < SPLITS; s++) {
-        ctr_features_free(&e.features[s]);
-        ctr_embedder_destroy(&e.embedder[s]);
-        ctr_images_close(&e.images[s]);
-        ctr_data_close(&e.data[s]);
-    }
+    close_splits(&e);
     ctr_store_destroy(&e.store);
     ctr_st_close(&e.checkpoint);
     ctr_dev_destroy(&e.dev);
+    return rc;
+}
+
+int ctr_evaluate_trainer(struct ctr_evaluation *out, struct ctr_trainer *t,
+                         const struct ctr_evaluate_params *params)
+{
+    int rc = 0;
+    struct evaluation e = {
+        .params = params,
+        .out = out,
+        .path = t->params->data ? t->params->data : "shapes",
+        .seed = t->params->seed,
+        .image_size = t->image_size,
+        .channels = ctr_data_info(t->data)->channels,
+        .bits = 8 * ctr_data_info(t->data)->sample_bytes,
+        .encoder_params = {.stem = t->params->stem, .width = t->params->width},
+        .encoder = t->encoder,
+        .dev = t->dev,
+        .store = t->store,
+    };
+    *out = (struct ctr_evaluation){.step = t->done};
+    snprintf(out->encoder, sizeof out->encoder, "%s", e.encoder->name);
+    CTR_TRY(open_data(&e));
+    CTR_TRY(build(&e));
+    CTR_TRY(embed(&e));
+    out->dim = e.features[TRAIN].D;
+    CTR_TRY(score_trained(&e));
+    count_skipped(&e);
+out:
+    close_splits(&e);
     return rc;
 }

@@ -37,4 +37,10 @@ struct ctr_evaluation {
 int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *params,
                  void (*stage)(void *user, const char *what), void *user);
 
+/* The encoder of a trainer as it is now (before its run: the untrained one), on the trainer's device,
+ * as `trained`; there are no baselines. params->run and ->device are not looked at. */
+struct ctr_trainer;
+int ctr_evaluate_trainer(struct ctr_evaluation *out, struct ctr_trainer *trainer,
+                         const struct ctr_evaluate_params *params);
+
 #endif

@@ -1,5 +1,6 @@
-/* impl.h -- the trainer, shared by trainer.c (putting together), train.c (the loop) and state.c
- * (checkpoints), validation.c (held-out images). Nobody else includes it. */
+/* impl.h -- the trainer, shared by trainer.c (putting together), tuning.c (its kernels), train.c (the
+ * loop), validation.c (held-out images), state.c (checkpoints) and evaluate.c (its encoder's worth).
+ * Nobody else includes it. */
 #ifndef CTR_TRAIN_IMPL_H
 #define CTR_TRAIN_IMPL_H
 

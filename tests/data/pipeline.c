@@ -61,6 +61,40 @@ static void occurrences_are_counted(void **state)
 }
 
 /* Text, where (the character), what is marked, hint. */
+static void lines_are_joined(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b, *text;
+    } cases[] = {
+        {"flip", "gray", "flip(0.5) gray(0.2)"},
+        {"gray", "flip gray(1)", "gray(0.2) flip(0.5) gray(1)"},
+        {"none", "gray", "gray(0.2)"},
+        {"gray", "none", "gray(0.2)"},
+        {"none", "none", ""},
+        {"flip", "patch(2) gray", "patch(2,0;1) flip(0.5) gray(0.2)"},
+        {"patch(2) gray", "crop(.5) flip", "patch(2,0;1) crop(0.5,1,0.75,1.3333334;1) gray(0.2) flip(0.5)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ctr_augment_params a, b, again;
+        struct ctr_str text = {0};
+        assert_int_equal(ctr_augment_parse(&a, cases[i].a), 0);
+        assert_int_equal(ctr_augment_parse(&b, cases[i].b), 0);
+        assert_int_equal(ctr_pipeline_join(&a.pipeline[0], &a.pipeline[0], &b.pipeline[0]), 0);
+        ctr_augment_text(&text, &a);
+        assert_string_equal(text.s ? text.s : "", cases[i].text);
+        /* numbers of occurrence, too, are those of the line */
+        assert_int_equal(ctr_augment_parse(&again, cases[i].text), 0);
+        for (unsigned k = 0; k < again.pipeline[0].n; k++)
+            assert_int_equal(a.pipeline[0].stage[k].occurrence, again.pipeline[0].stage[k].occurrence);
+        ctr_str_free(&text);
+    }
+    struct ctr_augment_params nine;
+    assert_int_equal(ctr_augment_parse(&nine, "flip flip flip flip flip flip flip flip flip"), 0);
+    assert_int_equal(ctr_pipeline_join(&nine.pipeline[0], &nine.pipeline[0], &nine.pipeline[0]), CTR_E_USAGE);
+    assert_int_equal(nine.pipeline[0].n, 9);
+}
+
 static void wrong_lines_are_shown(void **state)
 {
     (void)state;
@@ -173,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_mean),
         cmocka_unit_test(occurrences_are_counted),
+        cmocka_unit_test(lines_are_joined),
         cmocka_unit_test(wrong_lines_are_shown),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(the_table_is_sound),

@@ -22,6 +22,13 @@ static int no_such(const char *what, const char *name, const struct opt_near *ne
                       : ctr_hint(rc, "`clcontrast train --help` lists them");
 }
 
+static int check_local(const char *line)
+{
+    struct ctr_augment_params params;
+    int rc = ctr_augment_parse(&params, line);
+    return rc ? ctr_fail_in(rc, "--local-augment") : 0;
+}
+
 static int check_encoder(const char *name)
 {
     struct opt_near near = {0};
@@ -72,6 +79,12 @@ static const struct opt input_rows[] = {
         .max = 1e6,
         .help = "so many images at a time in the network: the gradient of the whole batch in less "
                 "memory, forward twice; batch-norm takes the statistics of each micro-batch"),
+    ROW(U64, local_views, .name = "local-views", .metavar = "N", .init = "0", .max = 256,
+        .help = "smaller views beside them, which look for them but are not looked for"),
+    ROW(U64, local_size, .name = "local-size", .metavar = "PIXELS", .init = "0",
+        .shown = "half the other views'", .max = 4096, .help = "their side"),
+    ROW(STR, local_augment, .name = "local-augment", .metavar = "LINE",
+        .check = check_local, .init = "crop(0.05,0.14) flip jitter gray", .help = "what is done to them"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use at most so many images"),
     ROW(U64, image_size, .name = "image-size", .metavar = "PIXELS", .init = "0",
@@ -333,6 +346,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         .batch = o->batch,
         .views = o->views,
         .micro_batch = o->micro_batch,
+        .local_views = o->local_views,
+        .local_size = o->local_size,
         .seed = o->seed,
         .learning_rate = o->learning_rate,
         .weight_decay = o->weight_decay,
@@ -359,7 +374,12 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     if (rc != 0)
         return ctr_fail_in(rc, "--labels");
     rc = tune_when(p, o->tune);
-    return rc ? rc : augment_params(&p->augment, &c->augment);
+    if (rc == 0)
+        rc = augment_params(&p->augment, &c->augment);
+    if (rc == 0)
+        rc = ctr_augment_parse(&p->augment_local, o->local_augment);
+    p->augment_local.cubic = p->augment.cubic;
+    return rc;
 }
 
 void train_finish(struct train_command *c)

@@ -14,9 +14,9 @@
 /* What the tables of opt_train.c, cmd_train.c, cmd_tune.c and cmd_ablate.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe, *config, *tune, *init, *labels;
+        *recipe, *config, *tune, *init, *labels, *local_augment;
     uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
-    uint64_t micro_batch;
+    uint64_t micro_batch, local_views, local_size;
     uint64_t checkpoint_steps, keep, log_steps;
     int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
     double width, learning_rate, weight_decay, warmup, validation;

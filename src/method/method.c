@@ -64,6 +64,11 @@ ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigne
     return io->z;
 }
 
+ctr_tensor *ctr_method_project_local(struct ctr_method_io *io)
+{
+    return encode(io, io->local, 0, io->V);
+}
+
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, unsigned n)
 {
     ctr_graph_shadow(io->g, 1);
@@ -135,6 +140,20 @@ void ctr_method_contrast(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b,
         io->top1 = add_share(g, io->top1, ctr_contrast_nearest(loss), io->V - 1);
         io->similarity = add_share(g, io->similarity, ctr_contrast_similarity(loss), io->V - 1);
     }
+}
+
+void ctr_method_contrast_local(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b,
+                               ctr_tensor *neg, const struct ctr_contrast *contrast)
+{
+    ctr_graph *g = io->g;
+    float others = (float)(io->V + io->L - 1);
+    ctr_tensor *local = NULL;
+    for (unsigned v = 0; v < io->V; v++) {
+        ctr_tensor *pos = ctr_row_dot(g, a, b, contrast->scale, v * io->N);
+        local = add_share(g, local, ctr_contrast(g, pos, neg, NULL, contrast), io->V);
+    }
+    io->loss = ctr_add(g, ctr_mean(g, io->loss, (float)(io->V - 1) / others, 0),
+                       ctr_mean(g, local, (float)io->L / others, 0), 0);
 }
 
 void ctr_method_contrast_images(struct ctr_method_io *io, ctr_tensor *z,

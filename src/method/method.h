@@ -28,9 +28,10 @@ struct ctr_micro {
 struct ctr_method_io {
     ctr_graph *g;
     ctr_tensor *views; /* [V*N,H,W,C]: all of view 0, then view 1, ...; NULL with micro-batches */
+    ctr_tensor *local; /* [L*N,h,w,C], further views of parts of the images, smaller; NULL: L = 0 */
     struct ctr_micro micro;
     size_t N;
-    unsigned V;
+    unsigned V, L;
     ctr_tensor *label; /* i32[N], the images' classes; NULL unless the method needs labels */
     unsigned classes;  /* how many there are; 0 without labels */
     ctr_tensor *step;  /* u32[4] of data/batch.h: [3] is the number of this step, from 1 */
@@ -54,6 +55,7 @@ struct ctr_method {
     unsigned views; /* of an image that it compares, */
     int or_more;    /* ... or any number from that on, */
     int or_one;     /* ... or one, when it compares images of a class (it needs labels) */
+    int local;      /* it takes local views, too */
     int (*needs_labels)(const double *option); /* NULL: never */
     const struct ctr_option *options;          /* ends with a row without a name */
     int (*build)(struct ctr_method_io *io);
@@ -70,7 +72,9 @@ const struct ctr_method *ctr_method_find(const char *name);
 
 /* z[n*N,D], the projections of views [first, first + n), as methods begin; once. */
 ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigned n);
-/* The same by the shadow of encoder and head, without gradient. */
+/* The same of the local views. */
+ctr_tensor *ctr_method_project_local(struct ctr_method_io *io);
+/* Views [first, first + n) by the shadow of encoder and head, without gradient. */
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, unsigned n);
 /* After build: the gradients of the loss. `seed` as in ctr_graph_backward. */
 int ctr_method_backward(struct ctr_method_io *io, ctr_tensor *seed);
@@ -86,7 +90,12 @@ ctr_tensor *ctr_method_agreement(struct ctr_method_io *io, ctr_tensor *a, ctr_te
  * scale * a_i.b_j; neg and top [V*N] as there, of the rows of a. top NULL: the loss alone. */
 void ctr_method_contrast(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b, ctr_tensor *neg,
                          ctr_tensor *top, const struct ctr_contrast *contrast);
-/* The same among rows of length one, z[V*N,D], with all views of other images as negatives. */
+/* Adds the mean over the local rows of a[L*N,D], neg [L*N], and all views of their image in b[V*N,D] to
+ * the loss that is there, so that of the positives of all views each pair counts alike: (V - 1) and
+ * L of V + L - 1 parts (arXiv:2006.09882, section 3.3). */
+void ctr_method_contrast_local(struct ctr_method_io *io, ctr_tensor *a, ctr_tensor *b,
+                               ctr_tensor *neg, const struct ctr_contrast *contrast);
+/* ctr_method_contrast among rows of length one, z[V*N,D], with all views of other images as negatives. */
 void ctr_method_contrast_images(struct ctr_method_io *io, ctr_tensor *z,
                                 const struct ctr_contrast *contrast);
 

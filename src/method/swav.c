@@ -3,6 +3,7 @@
  * In: views[V*N,H,W,3]. Out: with s = z^.c^ the products of projections and prototypes, both of length
  * one, and q the assignments by Sinkhorn's algorithm on e^(s / eps), view by view, held constant,
  *     mean_i -sum_k q_jk log(e^(s_ik / T) / sum_l e^(s_il / T)),  j the other views of i.
+ * Local views predict the others' assignments and have none themselves (section 3.3).
  * Caron et al., "Unsupervised learning of visual features by contrasting cluster assignments",
  * arXiv:2006.09882, equation 2. Prototypes are divided by their length in the graph, so that their
  * gradient has no part along them; the reference code resets the length after each step. */
@@ -31,8 +32,13 @@ static int build(struct ctr_method_io *io)
     ctr_tensor *s = ctr_similarity(g, z, c, 1);
     ctr_tensor *q = ctr_sinkhorn(g, s, io->N, (float)io->option[EPS], (unsigned)io->option[ROUNDS]);
     ctr_tensor *all = ctr_lse(g, z, c, scale, 0, NULL);
-    ctr_method_contrast(io, s, q, all, NULL, /* rows of q sum to one */
-                        &(struct ctr_contrast){.kind = CTR_CONTRAST_DECOUPLED, .scale = scale});
+    struct ctr_contrast contrast = {.kind = CTR_CONTRAST_DECOUPLED, .scale = scale};
+    ctr_method_contrast(io, s, q, all, NULL, &contrast); /* rows of q sum to one */
+    if (io->L) {
+        ctr_tensor *local = ctr_l2norm(g, ctr_method_project_local(io));
+        all = ctr_lse(g, local, c, scale, 0, NULL);
+        ctr_method_contrast_local(io, ctr_similarity(g, local, c, 1), q, all, &contrast);
+    }
     io->similarity = ctr_method_similarity(io, z);
     return ctr_graph_status(g);
 }
@@ -49,6 +55,7 @@ const struct ctr_method ctr_method_swav = {
     .paper = "arXiv:2006.09882",
     .views = 2,
     .or_more = 1,
+    .local = 1,
     .options = options,
     .build = build,
     .chance_loss = chance_loss,

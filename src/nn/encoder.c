@@ -19,6 +19,7 @@ const struct ctr_encoder ctr_encoders[] = {
      .text = "conv3x3-32, pool, conv3x3-64, pool, dense-64: small, for CPUs and first tries",
      .source = "the contrastive learning example network",
      .build = ctr_cnn_build,
+     .one_size = 1,
      .optimizer = "adamw",
      .learning_rate = 3e-3,
      .weight_decay = 1e-4},

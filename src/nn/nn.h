@@ -37,6 +37,7 @@ size_t ctr_width(const struct ctr_encoder_params *params, size_t channels);
 struct ctr_encoder {
     const char *name, *text, *source;
     ctr_tensor *(*build)(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
+    int one_size; /* its parameters' shapes follow from the size of x */
     const char *optimizer;            /* what it is trained with unless told otherwise */
     double learning_rate, weight_decay; /* learning rate for 256 pairs a batch */
 };

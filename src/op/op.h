@@ -71,7 +71,7 @@ ctr_tensor *ctr_similarity(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float sca
 /* c[D,E] = scale * a[M,D]^T b[M,E]. */
 ctr_tensor *ctr_gram(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale);
 
-/* y[M] = scale * a_i.b_j, j = (i + shift) mod M, rows of a[M,D], b[M,D]; b may be a. */
+/* y[M] = scale * a_i.b_j, j = (i + shift) mod K, rows of a[M,D], b[K,D]; b may be a. */
 ctr_tensor *ctr_row_dot(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale, size_t shift);
 
 /* y[M] = log sum_k e^(scale a_i.b_k), rows of a[M,D] and b[K,D]; b may be a. Left out are the keys

@@ -1,5 +1,5 @@
-/* row_dot.c -- y_i = scale * a_i.b_j with j = (i + shift) mod M, for rows of a[M,D] and b[M,D], or
- * of one tensor;  da_i = scale dy_i b_(i + shift), db_i = scale dy_(i - shift) a_(i - shift). */
+/* row_dot.c -- y_i = scale * a_i.b_j with j = (i + shift) mod K, for rows of a[M,D] and b[K,D], or
+ * of one tensor;  da_i = scale dy_i b_j, db_j = scale sum_i dy_i a_i over its i. */
 #include <math.h>
 
 #include "op/rowgroup.h"
@@ -16,7 +16,7 @@ static int lower(ctr_graph *g, ctr_node *node, int group)
     ctr_tensor *a = node->in[0], *y = node->out[0];
     struct ctr_launch_spec spec = {.file = "op/row_dot.cl",
                                    .kernel = "row_dot_fwd",
-                                   .n_args = 8,
+                                   .n_args = 9,
                                    .flops = 2.0 * (double)a->count,
                                    .bytes = (double)(a->bytes + node->in[1]->bytes)};
     spec.args[0] = CTR_BUF(y->buf);
@@ -25,8 +25,9 @@ static int lower(ctr_graph *g, ctr_node *node, int group)
     spec.args[3] = CTR_F32(attr->scale);
     spec.args[4] = CTR_U64(attr->shift);
     spec.args[5] = CTR_U64(a->dim[0]);
-    spec.args[6] = CTR_I32(a->dim[1]);
-    spec.args[7] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, a->dim[0], a->dim[1]));
+    spec.args[6] = CTR_U64(node->in[1]->dim[0]);
+    spec.args[7] = CTR_I32(a->dim[1]);
+    spec.args[8] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, a->dim[0], a->dim[1]));
     return ctr_emit(g, &spec);
 }
 
@@ -43,21 +44,23 @@ static int fwd_group(ctr_graph *g, ctr_node *node)
 static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
 {
     const struct attr *attr = node->attr;
-    ctr_tensor *dx = node->out[0];
+    ctr_tensor *dx = node->out[0], *dy = node->in[0], *other = node->in[1];
     struct ctr_launch_spec spec = {.file = "op/row_dot.cl",
                                    .kernel = "row_dot_bwd",
-                                   .n_args = 9,
-                                   .flops = 4.0 * (double)dx->count,
-                                   .bytes = 3.0 * (double)dx->bytes};
+                                   .n_args = 11,
+                                   .flops = 4.0 * (double)(dy->count * dx->dim[1]),
+                                   .bytes = (double)(dx->bytes + other->bytes + dx->bytes)};
     spec.args[0] = CTR_BUF(dx->buf);
-    spec.args[1] = CTR_BUF(node->in[0]->buf); /* dy */
-    spec.args[2] = CTR_BUF(node->in[1]->buf); /* the other side */
+    spec.args[1] = CTR_BUF(dy->buf);
+    spec.args[2] = CTR_BUF(other->buf);
     spec.args[3] = CTR_F32(attr->scale);
     spec.args[4] = CTR_I32(attr->sides);
     spec.args[5] = CTR_U64(attr->shift);
     spec.args[6] = CTR_U64(dx->dim[0]);
-    spec.args[7] = CTR_I32(dx->dim[1]);
-    spec.args[8] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, dx->dim[0], dx->dim[1]));
+    spec.args[7] = CTR_U64(dy->count);
+    spec.args[8] = CTR_U64(attr->sides & RIGHT ? dx->dim[0] : other->dim[0]);
+    spec.args[9] = CTR_I32(dx->dim[1]);
+    spec.args[10] = CTR_U32(ctr_rowgroup_grid(g, &spec, group, dx->dim[0], dx->dim[1]));
     return ctr_emit(g, &spec);
 }
 
@@ -115,14 +118,14 @@ ctr_tensor *ctr_row_dot(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, float scale,
 {
     struct attr attr = {.scale = scale};
     if (a && b &&
-        (a->rank != 2 || b->rank != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] ||
-         a->dim[0] > 1u << 30 || a->dim[1] > INT32_MAX / 2))
-        return ctr_graph_fail(g, CTR_E_USAGE, "row_dot: '%s' and '%s' differ in shape", a->name,
-                              b->name);
+        (a->rank != 2 || b->rank != 2 || a->dim[1] != b->dim[1] || a->dim[0] > 1u << 30 ||
+         b->dim[0] > 1u << 30 || a->dim[1] > INT32_MAX / 2))
+        return ctr_graph_fail(g, CTR_E_USAGE, "row_dot: rows of '%s' and '%s' differ in length",
+                              a->name, b->name);
     if (!isfinite(scale))
         return ctr_graph_fail(g, CTR_E_USAGE, "row_dot: scale is not finite");
-    if (a)
-        attr.shift = (uint32_t)(shift % a->dim[0]);
+    if (b)
+        attr.shift = (uint32_t)(shift % b->dim[0]);
     ctr_node *node = ctr_node_add(g, &row_dot, &attr, sizeof attr, 2, (ctr_tensor *[]){a, b}, 0);
     return node ? ctr_node_out(g, node, CTR_F32, 1, a->dim) : NULL;
 }

@@ -35,7 +35,7 @@ struct ctr_trainer {
     struct ctr_validation_scores validated; /* of the last time */
     struct ctr_run *run;
     struct ctr_str start; /* what was taken from params->init */
-    size_t image_size, view_size;
+    size_t image_size, view_size, local_size;
     unsigned views; /* of an image */
     double learning_rate, weight_decay, chance;
     struct ctr_schedule schedule;

@@ -53,6 +53,7 @@ struct ctr_train_params {
     uint64_t views;             /* of an image; 0: as many as the line of augmentations has parts, but
                                  * at least what the method needs */
     uint64_t micro_batch;       /* of them at a time in the network (method.h), a divisor; 0: all */
+    uint64_t local_views, local_size; /* smaller views beside them, and their side; 0: none, half */
     uint64_t seed;
     double learning_rate;       /* at this batch; 0: the encoder's, scaled by batch / 256 */
     double weight_decay;        /* negative: the encoder's */
@@ -60,6 +61,7 @@ struct ctr_train_params {
     enum ctr_schedule_kind schedule;
     double method_option[CTR_MAX_OPTIONS], optim_option[CTR_MAX_OPTIONS];
     struct ctr_augment_params augment; /* without pipelines: the usual one */
+    struct ctr_augment_params augment_local; /* for local views */
     const char *out;          /* run directory */
     const char *init;         /* run or safetensors file whose weights it starts from; NULL: drawn */
     int resume;               /* go on from the newest checkpoint of `out` */

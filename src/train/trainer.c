@@ -52,18 +52,15 @@ static int resolve(ctr_trainer *t)
     return 0;
 }
 
-static int wrong_views(const ctr_trainer *t)
+/* The failure that has been told, and which methods there are for more, or for local views. */
+static int other_methods(int rc, int local)
 {
-    const struct ctr_method *m = t->method;
-    struct ctr_str others = {0};
-    for (const struct ctr_method *const *o = ctr_methods; *o; o++)
-        if ((*o)->or_more)
-            ctr_str_addf(&others, "%s%s", others.n ? ", " : "", (*o)->name);
-    int rc = ctr_fail(CTR_E_USAGE, "the method %s takes %u %sview%s of an image, not %u", m->name,
-                      m->views, m->or_more ? "or more " : "", m->views == 1 ? "" : "s", t->views);
-    if (t->views > m->views && others.s)
-        rc = ctr_hint(rc, "these take more: %s", others.s);
-    ctr_str_free(&others);
+    struct ctr_str names = {0};
+    for (const struct ctr_method *const *m = ctr_methods; *m; m++)
+        if (local ? (*m)->local : (*m)->or_more)
+            ctr_str_addf(&names, "%s%s", names.n ? ", " : "", (*m)->name);
+    rc = ctr_hint(rc, "these take %s: %s", local ? "them" : "more", names.s ? names.s : "");
+    ctr_str_free(&names);
     return rc;
 }
 
@@ -74,10 +71,35 @@ static int resolve_views(ctr_trainer *t)
     const struct ctr_method *m = t->method;
     unsigned parts = t->params->augment.n, least = m->or_one && t->needs_labels ? 1 : m->views;
     t->views = t->params->views ? (unsigned)t->params->views : parts > m->views ? parts : m->views;
-    if (t->views < least || (t->views > m->views && !m->or_more))
-        return wrong_views(t);
+    if (t->views < least || (t->views > m->views && !m->or_more)) {
+        int rc = ctr_fail(CTR_E_USAGE, "the method %s takes %u %sview%s of an image, not %u", m->name,
+                          m->views, m->or_more ? "or more " : "", m->views == 1 ? "" : "s", t->views);
+        return m->or_more ? rc : other_methods(rc, 0);
+    }
     if (m->chance_loss)
         t->chance = m->chance_loss(t->params->batch, t->views, t->params->method_option);
+    return 0;
+}
+
+static int resolve_local(ctr_trainer *t)
+{
+    const struct ctr_train_params *p = t->params;
+    if (!p->local_views)
+        return 0;
+    t->local_size = p->local_size ? (size_t)p->local_size : (t->view_size + 1) / 2;
+    if (!t->method->local)
+        return other_methods(
+            ctr_fail(CTR_E_USAGE, "the method %s takes no local views", t->method->name), 1);
+    if (t->encoder->one_size)
+        return ctr_hint(ctr_fail(CTR_E_USAGE,
+                                 "the encoder %s takes views of one size, hence no local views",
+                                 t->encoder->name),
+                        "use a resnet");
+    if (p->micro_batch)
+        return ctr_fail(CTR_E_USAGE, "local views know no micro-batches");
+    if (t->local_size > t->view_size)
+        return ctr_fail(CTR_E_USAGE, "local views of %zu pixels are larger than the others of %zu",
+                        t->local_size, t->view_size);
     return 0;
 }
 
@@ -151,7 +173,7 @@ static int open_data(ctr_trainer *t)
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
     t->view_size = p->view_size ? (size_t)p->view_size : t->image_size;
-    if ((rc = resolve_views(t)) != 0)
+    if ((rc = resolve_views(t)) != 0 || (rc = resolve_local(t)) != 0)
         return rc;
     t->steps_per_epoch = n / p->batch;
     if (t->steps_per_epoch == 0)
@@ -233,6 +255,17 @@ static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
     return views_of(from, g, source);
 }
 
+/* Local views go on counting, so as to have draws of their own. */
+static void record_local(struct ctr_method_io *io, const struct ctr_view_source *from)
+{
+    const ctr_trainer *t = from->trainer;
+    struct ctr_augment_params line = t->params->augment_local;
+    line.first_view = io->V;
+    io->L = (unsigned)t->params->local_views;
+    io->local =
+        ctr_augment(io->g, from->source, from->step, io->L, t->local_size, t->local_size, &line);
+}
+
 void ctr_trainer_views(struct ctr_method_io *io, struct ctr_view_source *from)
 {
     const struct ctr_train_params *p = from->trainer->params;
@@ -242,6 +275,8 @@ void ctr_trainer_views(struct ctr_method_io *io, struct ctr_view_source *from)
             (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = from};
     else
         io->views = views_of(from, io->g, from->source);
+    if (p->local_views)
+        record_local(io, from);
 }
 
 /* The whole step as a graph. */
@@ -324,7 +359,7 @@ static void log_start(const ctr_trainer *t)
 {
     const struct ctr_caps *caps = ctr_dev_caps(t->dev);
     const struct ctr_data_info *d = ctr_data_info(t->data);
-    char line[1024];
+    char line[1024], local[64] = "";
     snprintf(line, sizeof line, "clcontrast " CTR_VERSION " on %s (%s, driver %s)", caps->name,
              caps->platform, caps->driver);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
@@ -332,12 +367,15 @@ static void log_start(const ctr_trainer *t)
              d->width, d->height, d->channels, 8 * d->sample_bytes, t->held_out ? " (others held out by name)" : "",
              ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
     ctr_run_log(t->run, CTR_LOG_INFO, line);
+    if (t->params->local_views)
+        snprintf(local, sizeof local, " and %llu of %zu pixels",
+                 (unsigned long long)t->params->local_views, t->local_size);
     snprintf(
         line, sizeof line,
-        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu images, %u views of each, "
+        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu images, %u views of each%s, "
         "from step %llu",
         t->method->name, t->encoder->name, t->optim->name, t->learning_rate, t->weight_decay,
-        (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views,
+        (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views, local,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     if (t->start.s) {

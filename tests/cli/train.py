@@ -667,6 +667,17 @@ class Train(unittest.TestCase):
         self.assertIn("the method simclr takes 2 or more views of an image, not 1", done.err)
         done = self.train(*SMALL, "--views", "2", "--augment", "none | flip | gray", "--out", self.path("two"), code=2)
         self.assertIn("3 pipelines, but 2 views", done.err)
+        multi = ["--encoder", "resnet10", "--width", "0.125", "--local-views", "3"]
+        for method in "simclr", "swav":
+            self.train(*SMALL, *multi, "--method", method, "--out", self.path(method))
+            with open(self.path(method, "train.log")) as file:
+                self.assertIn("2 views of each and 3 of 16 pixels", file.read())
+        for args, words in ((["--method", "byol"], "the method byol takes no local views"),
+                            ([], "the encoder cnn takes views of one size"),
+                            (["--local-augment", "flop"], "--local-augment: character 1: there is no"),
+                            (["--encoder", "resnet10", "--local-size", "40"], "local views of 40 pixels")):
+            done = self.train(*SMALL, "--local-views", "3", *args, "--out", self.path("one"), code=2)
+            self.assertIn(words, done.err)
         for name in "moco", "one", "two":
             self.assertFalse(os.path.exists(self.path(name)))
 

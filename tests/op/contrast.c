@@ -82,7 +82,7 @@ static void ntxent_fwd(double *y, const double *const *x, const struct opcase *c
 {
     size_t M = c->in[0].dim[0], D = c->in[0].dim[1];
     double *pos = calloc(2 * M, sizeof *pos), *neg = pos + M, scale = (float)c->attr[0];
-    ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, D);
+    ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, M, D);
     ref_lse_fwd(neg, x[0], x[0], scale, M / 2, M, M, D);
     ref_contrast_fwd(y, pos, neg, &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT}, M);
     free(pos);
@@ -94,10 +94,10 @@ static void ntxent_bwd(double *const *dx, const double *dy, const double *const 
     size_t M = c->in[0].dim[0], D = c->in[0].dim[1];
     double *pos = calloc(4 * M, sizeof *pos), *neg = pos + M, *dpos = neg + M, *dneg = dpos + M;
     double scale = (float)c->attr[0];
-    ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, D);
+    ref_row_dot_fwd(pos, x[0], x[0], scale, M / 2, M, M, D);
     ref_lse_fwd(neg, x[0], x[0], scale, M / 2, M, M, D);
     ref_contrast_bwd(dpos, dneg, dy[0], pos, neg, &(struct ctr_contrast){.kind = CTR_CONTRAST_NTXENT}, M);
-    ref_row_dot_bwd(dx[0], dx[0], dpos, x[0], x[0], scale, M / 2, M, D);
+    ref_row_dot_bwd(dx[0], dx[0], dpos, x[0], x[0], scale, M / 2, M, M, D);
     ref_lse_bwd(dx[0], dx[0], dneg, neg, x[0], x[0], scale, M / 2, M, M, D);
     free(pos);
 }

@@ -60,9 +60,9 @@ void ref_gram_bwd(double *da, double *db, const double *dc, const double *a, con
                   size_t M, size_t D, size_t E);
 
 void ref_row_dot_fwd(double *y, const double *a, const double *b, double scale, size_t shift, size_t M,
-                     size_t D);
+                     size_t K, size_t D);
 void ref_row_dot_bwd(double *da, double *db, const double *dy, const double *a, const double *b,
-                     double scale, size_t shift, size_t M, size_t D);
+                     double scale, size_t shift, size_t M, size_t K, size_t D);
 
 /* a[M,D], b[K,D]; lse in bwd is the forward's. */
 void ref_lse_fwd(double *lse, const double *a, const double *b, double scale, size_t period, size_t M,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One step of a learning method in PyTorch on what step-dump wrote:
-methods.py METHOD[:VIEWS] DUMP.safetensors [--fixture].
+methods.py METHOD[:VIEWS[+LOCAL]] DUMP.safetensors [--fixture].
 
 Each loss is written down as its paper has it, with whole matrices, in double precision. Prints the
 relative error of the loss, of each gradient and of what a step leaves (shadow, queue); exits 1 when one
@@ -16,7 +16,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from step import Cnn, Relu, ReluLayer, projection
+from step import Cnn, Relu, ReluLayer, ResNet, projection
 
 NUMBER, TOTAL = 3, 8  # step.h: STEP_NUMBER, STEP_TOTAL
 
@@ -41,7 +41,7 @@ class Net(nn.Module):
 
     def __init__(self, dump, plain_last):
         super().__init__()
-        self.encoder = Cnn(dump)
+        self.encoder = ResNet(dump) if "layer1.0.conv1.weight" in dump else Cnn(dump)
         self.projection_head = mlp(dump, "projection_head", plain_last)
         self.predictor = mlp(dump, "predictor")
         if "prototypes.weight" in dump:
@@ -73,6 +73,7 @@ class Step:
             p.copy_((p.flatten() * (1 + 0.2 * torch.cos(k))).float().double().view_as(p))
         self.net.double()
         self.x = dump["views"].permute(0, 3, 1, 2).contiguous().double()
+        self.local = dump["local"].permute(0, 3, 1, 2).contiguous().double() if "local" in dump else None
         self.views = len(self.x)
         self.after = {}
 
@@ -116,8 +117,21 @@ def find_all(z, label, t):
     return -((log_p * same).sum(1) / same.sum(1)).mean()
 
 
+def with_local(s, loss, local):
+    """loss: the mean over pairs of views; local: over pairs of a local and another view. Of the V + L - 1
+    partners of a view V - 1 are of the first sort (as main_swav.py sums them)."""
+    n = len(s.local) * s.V // s.views
+    return ((s.V - 1) * loss + n * local) / (s.V + n - 1)
+
+
 def simclr(s):
-    return find_all(F.normalize(s.net.project(s.x), dim=1), s.images(), 0.5)
+    z = F.normalize(s.net.project(s.x), dim=1)
+    loss = find_all(z, s.images(), 0.5)
+    if s.local is None:
+        return loss
+    log_p = torch.log_softmax(F.normalize(s.net.project(s.local), dim=1) @ z.T / 0.5, 1)
+    own = torch.arange(len(log_p))[:, None] % (len(z) // s.V) == s.images()
+    return with_local(s, loss, -log_p[own].mean())
 
 
 def margin(s):
@@ -250,7 +264,8 @@ def nnclr(s):
 
 def swav(s):
     z = F.normalize(s.net.project(s.x), dim=1)
-    scores = z @ F.normalize(s.net.prototypes.weight, dim=1).T
+    prototypes = F.normalize(s.net.prototypes.weight, dim=1)
+    scores = z @ prototypes.T
     targets = []
     for view in scores.detach().chunk(s.V):
         q = torch.exp(view / 0.05).T
@@ -259,7 +274,12 @@ def swav(s):
             q = q / q.sum(1, keepdim=True) / q.shape[0]
             q = q / q.sum(0, keepdim=True) / q.shape[1]
         targets.append((q * q.shape[1]).T)
-    return mean(F.cross_entropy(scores / 0.1, other) for other in s.others(torch.cat(targets)))
+    loss = mean(F.cross_entropy(scores / 0.1, other) for other in s.others(torch.cat(targets)))
+    if s.local is None:
+        return loss
+    scores = F.normalize(s.net.project(s.local), dim=1) @ prototypes.T
+    return with_local(s, loss, mean(F.cross_entropy(view / 0.1, target) for view in scores.split(len(targets[0]))
+                                    for target in targets))
 
 
 def supervised(s):
@@ -274,14 +294,14 @@ ONE_VIEW = ("supervised",)
 
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("method", help="one of %s, with :VIEWS unless it is 2" % ", ".join(METHODS))
+    args.add_argument("method", help="one of %s, with :VIEWS[+LOCAL] unless it is 2" % ", ".join(METHODS))
     args.add_argument("dump")
     args.add_argument("--fixture", action="store_true")
     args = args.parse_args()
     dump = load_file(args.dump)
     Relu.masks = [dump[n] for n in sorted(dump) if n.startswith("mask.")]
     name, _, views = args.method.partition(":")
-    s = Step(dump, name in PLAIN_LAST, int(views or 2 - (name in ONE_VIEW)))
+    s = Step(dump, name in PLAIN_LAST, int(views.split("+")[0] or 2 - (name in ONE_VIEW)))
     loss = METHODS[name](s)
     assert Relu.used == len(Relu.masks)
     loss.backward()

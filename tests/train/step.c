@@ -33,14 +33,19 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
     settle_options(s, method);
     unsigned V = s->V ? s->V : method->views;
     s->views = ctr_graph_input(s->g, "views", CTR_F32, 4, (size_t[]){V * N, H, H, 3});
+    if (s->L)
+        s->local =
+            ctr_graph_input(s->g, "local", CTR_F32, 4, (size_t[]){s->L * N, H / 2, H / 2, 3});
     s->label = ctr_graph_input(s->g, "label", CTR_I32, 1, &N);
     s->number = ctr_graph_input(s->g, "step", CTR_U32, 1, (size_t[]){4});
     s->io = (struct ctr_method_io){
         .g = s->g,
         .views = s->micro ? NULL : s->views,
         .micro = {.images = s->micro, .views = turn_views, .user = s},
+        .local = s->local,
         .N = N,
         .V = V,
+        .L = s->L,
         .label = method->needs_labels && method->needs_labels(s->option) ? s->label : NULL,
         .classes = STEP_CLASSES,
         .step = s->number,
@@ -106,25 +111,37 @@ static void repeat_images(const struct step *s)
                     row * sizeof *s->x);
 }
 
+/* Pixels of some views. */
+static int draw_views(float **x, const ctr_tensor *views, uint32_t stream)
+{
+    struct ctr_rng rng;
+    float level = 0.5f;
+    if (!(*x = ctr_alloc(views->count, sizeof **x)))
+        return CTR_E_FAIL;
+    ctr_rng_init(&rng, 2, CTR_RNG_TEST, stream, 0);
+    for (size_t i = 0; i < views->count; i++) {
+        level = 0.7f * level + 0.3f * ctr_rng_uniform(&rng);
+        (*x)[i] = level;
+    }
+    return 0;
+}
+
 static int write_inputs(struct step *s)
 {
     int rc = 0;
-    struct ctr_rng rng;
     int32_t *label = ctr_alloc(s->label->count, sizeof *label);
-    s->x = ctr_alloc(s->views->count, sizeof *s->x);
-    if (!s->x || !label)
+    if (!label)
         return CTR_E_FAIL;
-    ctr_rng_init(&rng, 2, CTR_RNG_TEST, 0, 0);
-    float level = 0.5f;
-    for (size_t i = 0; i < s->views->count; i++) {
-        level = 0.7f * level + 0.3f * ctr_rng_uniform(&rng);
-        s->x[i] = level;
-    }
-    if (s->distinct)
-        repeat_images(s);
     for (size_t i = 0; i < s->label->count; i++)
         label[i] = (int32_t)(i % STEP_CLASSES);
+    CTR_TRY(draw_views(&s->x, s->views, 0));
+    if (s->distinct)
+        repeat_images(s);
     CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));
+    if (s->local) {
+        CTR_TRY(draw_views(&s->x_local, s->local, 1));
+        CTR_TRY(ctr_tensor_write(s->local, s->x_local, s->local->bytes));
+    }
     CTR_TRY(ctr_tensor_write(s->label, label, s->label->bytes));
     CTR_TRY(ctr_tensor_write(s->number, (uint32_t[]){0, 0, 0, STEP_NUMBER}, s->number->bytes));
 out:
@@ -155,6 +172,7 @@ out:
 void step_finish(struct step *s)
 {
     free(s->x);
+    free(s->x_local);
     ctr_graph_destroy(&s->g);
     ctr_store_destroy(&s->store);
     ctr_dev_destroy(&s->dev);

@@ -12,17 +12,17 @@ struct step {
     ctr_dev *dev;
     ctr_store *store;
     ctr_graph *g;
-    ctr_tensor *views, *label, *number;
+    ctr_tensor *views, *local, *label, *number;
     struct ctr_method_io io;
     const char *method; /* NULL: simclr */
-    unsigned V;         /* views of an image; 0: what the method needs */
+    unsigned V, L;      /* views of an image, 0: what the method needs; local ones of half the side */
     double option[CTR_MAX_OPTIONS];
     int keep_outputs;
     size_t micro;    /* images of a micro-batch; 0: none */
     size_t distinct; /* image i of a view is image i mod distinct; 0: all differ */
     int no_norm;     /* heads without batch-norm */
     struct ctr_plan_params plan;
-    float *x; /* what `views` is given: smoothed uniform noise in [0,1) */
+    float *x, *x_local; /* what `views` and `local` are given: smoothed uniform noise in [0,1) */
 };
 
 /* Records forward, backward and after_update of `encoder`, `width` times as wide, under the method

@@ -1,4 +1,4 @@
-/* step_dump.c -- `step-dump [METHOD[:VIEWS]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
+/* step_dump.c -- `step-dump [METHOD[:VIEWS[+LOCAL]]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS]`: runs one step
  * (step.h) and writes its views, parameters, gradients ("grad.NAME"), what its shadow and queue are after
  * the step ("after.NAME"), loss, and on which side of zero each
  * value of each rectified layer is ("mask.NUMBER", in order: rounding decides it for values next to
@@ -71,11 +71,20 @@ static int add_after(struct ctr_st_tensor *t, size_t *n, const struct step *s, s
     return rc != 0 ? rc : add(&t[(*n)++], e->is_state ? "after." : "after.shadow.", e, x);
 }
 
+static struct ctr_st_tensor views(const char *name, const ctr_tensor *t, const float *x)
+{
+    struct ctr_st_tensor st = {
+        .name = name, .dtype = CTR_ST_F32, .rank = 4, .data = x, .bytes = t->bytes};
+    for (unsigned i = 0; i < 4; i++)
+        st.dims[i] = t->dim[i];
+    return st;
+}
+
 static int dump(struct step *s, const char *path)
 {
     int rc = 0;
     size_t n = 0, entries = ctr_store_entries(s->store);
-    struct ctr_st_tensor *t = ctr_alloc(3 * entries + 2 + ctr_graph_report(s->g).nodes, sizeof *t);
+    struct ctr_st_tensor *t = ctr_alloc(3 * entries + 3 + ctr_graph_report(s->g).nodes, sizeof *t);
     unsigned masks = 0;
     const ctr_node *node;
     float loss;
@@ -106,11 +115,10 @@ static int dump(struct step *s, const char *path)
         CTR_TRY(add(&t[n++], "grad.", e, grad));
     }
     t[n++] = (struct ctr_st_tensor){.name = "loss", .dtype = CTR_ST_F32, .data = &loss, .bytes = 4};
-    t[n] = (struct ctr_st_tensor){
-        .name = "views", .dtype = CTR_ST_F32, .rank = 4, .data = s->x, .bytes = s->views->bytes};
-    for (unsigned i = 0; i < 4; i++)
-        t[n].dims[i] = s->views->dim[i];
-    CTR_TRY(ctr_st_write(path, t, NULL, 0, n + 1, 0));
+    t[n++] = views("views", s->views, s->x);
+    if (s->local)
+        t[n++] = views("local", s->local, s->x_local);
+    CTR_TRY(ctr_st_write(path, t, NULL, 0, n, 0));
 out:
     return rc; /* the program ends here: the arrays go with it */
 }
@@ -147,7 +155,7 @@ int main(int argc, char **argv)
     struct step s = {.keep_outputs = argc <= 5, .plan.recompute = argc > 6 ? (enum ctr_recompute)atoi(argv[6]) : CTR_RECOMPUTE_AUTO};
     if (argc < 5) {
         fprintf(stderr,
-                "usage: step-dump [METHOD[:VIEWS]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
+                "usage: step-dump [METHOD[:VIEWS[+LOCAL]]/]ENCODER[:WIDTH] PAIRS SIZE OUT.safetensors [REPEATS [RECOMPUTE]]\n");
         return 2;
     }
     char *slash = strchr(argv[1], '/'), *colon;
@@ -157,7 +165,9 @@ int main(int argc, char **argv)
         argv[1] = slash + 1;
         if ((colon = strchr(s.method, ':')) != NULL) {
             *colon = '\0';
+            char *plus = strchr(colon + 1, '+');
             s.V = (unsigned)atoi(colon + 1);
+            s.L = plus ? (unsigned)atoi(plus + 1) : 0;
         }
     }
     colon = strchr(argv[1], ':');

@@ -117,28 +117,35 @@ static const struct expected simsiam4[] = {
 static const struct expected swav4[] = {
 #include "fixtures/swav4.inc"
     {NULL, 0, 0}};
+/* With two views and three local ones. */
+static const struct expected simclr_local[] = {
+#include "fixtures/simclr_local.inc"
+    {NULL, 0, 0}};
+static const struct expected swav_local[] = {
+#include "fixtures/swav_local.inc"
+    {NULL, 0, 0}};
 
 static const struct {
     const char *method;
-    const struct expected *want, *four;
+    const struct expected *want, *four, *local;
 } methods[] = {
-    {"simclr", cnn, simclr4},
-    {"margin", margin, margin4},
-    {"siamese", siamese, siamese4},
-    {"triplet", triplet, triplet4},
-    {"npair", npair, NULL},
-    {"supcon", supcon, supcon4},
-    {"dcl", dcl, dcl4},
-    {"dclw", dclw, NULL},
-    {"debiased", debiased, debiased4},
-    {"moco", moco, NULL},
-    {"byol", byol, byol4},
-    {"simsiam", simsiam, simsiam4},
-    {"nnclr", nnclr, NULL},
-    {"barlow", barlow, NULL},
-    {"vicreg", vicreg, NULL},
-    {"swav", swav, swav4},
-    {"supervised", supervised, NULL},
+    {"simclr", cnn, simclr4, simclr_local},
+    {"margin", margin, margin4, NULL},
+    {"siamese", siamese, siamese4, NULL},
+    {"triplet", triplet, triplet4, NULL},
+    {"npair", npair, NULL, NULL},
+    {"supcon", supcon, supcon4, NULL},
+    {"dcl", dcl, dcl4, NULL},
+    {"dclw", dclw, NULL, NULL},
+    {"debiased", debiased, debiased4, NULL},
+    {"moco", moco, NULL, NULL},
+    {"byol", byol, byol4, NULL},
+    {"simsiam", simsiam, simsiam4, NULL},
+    {"nnclr", nnclr, NULL, NULL},
+    {"barlow", barlow, NULL, NULL},
+    {"vicreg", vicreg, NULL, NULL},
+    {"swav", swav, swav4, swav_local},
+    {"supervised", supervised, NULL, NULL},
 };
 
 static size_t find(const struct step *s, const char *name)
@@ -173,10 +180,11 @@ static void compare(const struct step *s, const struct expected *e, double large
                  projection, e->projection);
 }
 
-static void check(const char *method, unsigned V, const char *encoder, double width,
-                  const struct expected *want, size_t size, size_t N, double tol)
+/* s: method and numbers of views. */
+static void check(struct step s, const char *encoder, double width, const struct expected *want,
+                  size_t size, size_t N, double tol)
 {
-    struct step s = {.method = method, .V = V, .keep_outputs = 1};
+    s.keep_outputs = 1;
     float loss;
     double largest = 0;
     if (step_run(&s, getenv("CTR_TEST_DEVICE"), encoder, width, N, size) != 0)
@@ -204,32 +212,37 @@ static void test_methods(void **state)
         size_t i = 0, n = sizeof methods / sizeof *methods;
         while (i < n && strcmp(methods[i].method, (*m)->name) != 0)
             i++;
-        if (i == n || !(*m)->or_more != !methods[i].four)
+        if (i == n || !(*m)->or_more != !methods[i].four || !(*m)->local != !methods[i].local)
             fail_msg("the method '%s' lacks a fixture", (*m)->name);
-        int first = strcmp((*m)->name, "simclr") == 0;
-        check((*m)->name, 0, "cnn", 1, methods[i].want, 16, 16, first ? 1e-4 : 2e-4);
+        struct step s = {.method = (*m)->name};
+        check(s, "cnn", 1, methods[i].want, 16, 16, strcmp(s.method, "simclr") == 0 ? 1e-4 : 2e-4);
+        s.V = 4;
         if (methods[i].four)
-            check((*m)->name, 4, "cnn", 1, methods[i].four, 16, 16, 2e-4);
+            check(s, "cnn", 1, methods[i].four, 16, 16, 2e-4);
+        s.V = 2;
+        s.L = 3;
+        if (methods[i].local)
+            check(s, "resnet10", 0.125, methods[i].local, 16, 8, 3e-2);
     }
 }
 
 static void test_resnet18(void **state)
 {
     (void)state;
-    check(NULL, 0, "resnet18", 1, resnet18, 16, 8, 3e-2);
+    check((struct step){0}, "resnet18", 1, resnet18, 16, 8, 3e-2);
 }
 
 static void test_narrow_resnet50(void **state)
 {
     (void)state;
-    check(NULL, 0, "resnet50", 0.25, resnet50, 16, 8, 3e-2);
+    check((struct step){0}, "resnet50", 0.25, resnet50, 16, 8, 3e-2);
 }
 
 /* Its groups have 1, 2, 4 and 8 channels. */
 static void test_narrow_resnext50(void **state)
 {
     (void)state;
-    check(NULL, 0, "resnext50_32x4d", 0.25, resnext50_32x4d, 16, 8, 3e-2);
+    check((struct step){0}, "resnext50_32x4d", 0.25, resnext50_32x4d, 16, 8, 3e-2);
 }
 
 int main(void)

@@ -7,6 +7,17 @@
 
 #include <string.h>
 
+struct recipe {
+    const char *name, *text;
+    const char *source; /* where the values stand */
+    /* What the source reports of them, on lossless CIFAR-10 unless it says otherwise; NULL: nothing */
+    const char *score;
+    const char *notes; /* what was converted, and what differs here; NULL: nothing */
+    struct {
+        const char *option, *value;
+    } values[24]; /* ends with a NULL option */
+};
+
 /* lightly's benchmark of methods on CIFAR-10: one network, one schedule for all. */
 #define LIGHTLY_SOURCE "lightly, cifar10_benchmark.py and benchmarks.rst"
 #define LIGHTLY_NET {"encoder", "resnet18"}, {"batch", "128"}, {"epochs", "200"}
@@ -15,7 +26,8 @@
         {"augment", "crop(0.08,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.2)"}
 #define KNN200(percent) "kNN 200@0.1 " percent " %, the best epoch on the test set"
 
-const struct recipe recipes[] = {
+/* Ends with a row without a name. */
+static const struct recipe recipes[] = {
     {"simclr", "the defaults, whatever the data", "Chen et al., arXiv:2002.05709", NULL, NULL, {{0}}},
     {"shapes",
      "for the built-in drawings: views keep the shape and lose the colour",
@@ -206,7 +218,8 @@ const struct recipe recipes[] = {
      "pairs of the same and of other classes, small network, 5 epochs; needs classes",
      "the Siamese network of Hadsell et al., CVPR 2006, as tutorials have it for CIFAR-10",
      NULL,
-     "the learning rate is Adam's usual one; all pairs of a batch are used",
+     "the learning rate is Adam's usual one; all pairs of a batch are used; a tenth of the images "
+     "validates after each epoch",
      {{"method", "margin"},
       {"encoder", "cnn"},
       {"epochs", "5"},
@@ -215,6 +228,8 @@ const struct recipe recipes[] = {
       {"weight-decay", "0"},
       {"margin", "1"},
       {"by-class", "1"},
+      {"views", "1"},
+      {"validation", "0.1"},
       {"head-layers", "0"},
       {"augment", "none"}}},
     {0},

@@ -5,20 +5,6 @@
 
 #include "opt.h"
 
-struct recipe {
-    const char *name, *text;
-    const char *source; /* where the values stand */
-    /* What the source reports of them, on lossless CIFAR-10 unless it says otherwise; NULL: nothing */
-    const char *score;
-    const char *notes; /* what was converted, and what differs here; NULL: nothing */
-    struct {
-        const char *option, *value;
-    } values[24]; /* ends with a NULL option */
-};
-
-/* Ends with a row without a name. */
-extern const struct recipe recipes[];
-
 /* The recipe for a data set when none is named: drawings are not photographs. It chooses neither
  * encoder nor method nor optimiser. */
 const char *recipe_default(const char *data);
@@ -26,8 +12,9 @@ const char *recipe_default(const char *data);
 int recipe_check(const char *name);
 /* Gives the recipe's values to options that the set has and that have not been given. */
 int recipe_apply(struct opt_set *set, const char *name);
-/* Appends the list: of all, a line each; or, with a name, all that one says. */
+/* Appends what all are, with source and score. */
 void recipe_list(struct ctr_str *out, int width);
+/* Appends that of one, with its values and what differs here; nothing for an unknown name. */
 void recipe_show(struct ctr_str *out, const char *name, int width);
 
 #endif

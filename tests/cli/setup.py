@@ -146,7 +146,8 @@ class Setup(unittest.TestCase):
                 self.assertFalse({"encoder", "method", "optimizer"} & said.keys())
 
     def test_recipes_train(self):
-        few = ["--limit", "32", "--batch", "16", "--epochs", "1", "--warmup-epochs", "0", "--encoder", "cnn"]
+        few = ["--limit", "32", "--batch", "16", "--epochs", "1", "--warmup-epochs", "0", "--encoder", "cnn",
+               "--validation", "0"]
         for name in self.recipes():
             self.call("train", "--recipe", name, *few, "--out", self.path(name))
             lines = self.read(name, "metrics.jsonl").splitlines()

@@ -1,7 +1,6 @@
 /* eval_print.c -- scores as a table, in words, as JSON. In: evaluations. Out: standard output. */
 #include "eval_print.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,8 +55,12 @@ static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_
         snprintf(name, sizeof name, "linear probe, %s", ctr_probe_name(p->probe[i]));
         line(name, e, &e->trained.probe[i], &e->untrained.probe[i], &e->pixels.probe[i], spread);
     }
-    if (e->classifier == e->classifier)
-        printf("%-22s  %15.2f %%\n", "own classifier", 100 * e->classifier);
+    const struct ctr_score *own = &e->trained.own;
+    if (own->mean == own->mean) {
+        printf("%-22s", "own classifier");
+        cell(&e->trained, own, own->deviation > 0);
+        printf("\n");
+    }
 }
 
 /* ---- the protocols in words ---- */
@@ -119,7 +122,7 @@ void eval_print_words(const struct ctr_evaluation *e, const struct ctr_score_par
                  "other training image is seen by any protocol", e->trained.n_train);
         sentence(text);
     }
-    if (e->classifier == e->classifier) {
+    if (e->trained.own.mean == e->trained.own.mean) {
         snprintf(text, sizeof text, "own classifier: the linear layer that the run has trained along with "
                  "its encoder on %zu images with labels", e->n_learnt_from);
         sentence(text);
@@ -160,7 +163,6 @@ static struct ctr_evaluation mean_runs(const struct ctr_evaluation *e, size_t n)
     ctr_scores_mean(&mean.trained, trained, n);
     ctr_scores_mean(&mean.untrained, untrained, n);
     ctr_scores_mean(&mean.pixels, pixels, n);
-    mean.classifier = NAN;
     return mean;
 }
 
@@ -220,6 +222,15 @@ static void json_scores(struct ctr_str *s, const char *name, const struct ctr_sc
     ctr_str_addf(s, "]}");
 }
 
+static void json_own(struct ctr_str *s, const struct ctr_evaluation *e, int spread)
+{
+    const struct ctr_score *own = &e->trained.own;
+    if (own->mean != own->mean)
+        return;
+    ctr_str_addf(s, ",\"classifier\":{\"images\":%zu", e->n_learnt_from);
+    json_score(s, own, spread);
+}
+
 static void json_columns(struct ctr_str *s, const struct ctr_evaluation *e,
                          const struct ctr_score_params *p, int spread)
 {
@@ -240,11 +251,7 @@ static void json_run(struct ctr_str *s, const struct ctr_evaluation *e, const ch
     ctr_str_addf(s, ",\"train\":%zu,\"test\":%zu,\"held_out\":%s,\"skipped\":%zu,\"classes\":%u",
                  e->n_train, e->n_test, e->held_out ? "true" : "false", e->n_skipped, e->classes);
     ctr_str_addf(s, ",\"draws\":%zu", p->draws);
-    if (e->classifier == e->classifier) {
-        ctr_str_addf(s, ",\"classifier\":{\"images\":%zu,\"accuracy\":", e->n_learnt_from);
-        ctr_str_json_num(s, e->classifier);
-        ctr_str_addf(s, "}");
-    }
+    json_own(s, e, 0);
     json_columns(s, e, p, p->draws > 1);
 }
 
@@ -261,6 +268,7 @@ int eval_print_json(const struct ctr_evaluation *e, const char *const *runs,
     if (n > 1) {
         struct ctr_evaluation mean = mean_runs(e, n);
         ctr_str_addf(&s, "],\"mean\":{\"of\":%zu", n);
+        json_own(&s, &mean, 1);
         json_columns(&s, &mean, p, 1);
         ctr_str_addf(&s, "}");
     }

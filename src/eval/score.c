@@ -102,7 +102,7 @@ int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
               const struct ctr_score_params *params, uint64_t seed)
 {
     size_t draws = params->draws ? params->draws : 1;
-    struct ctr_scores scores = {.there = 1};
+    struct ctr_scores scores = {.there = 1, .own = {.mean = NAN}};
     struct scoring s = {dev, train, test, classes, params, confusion, NULL, NULL};
     if (train->n == 0 || test->n == 0)
         return ctr_fail(CTR_E_DATA, "no labelled images to compare");
@@ -118,8 +118,11 @@ int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
 
 void ctr_scores_mean(struct ctr_scores *out, const struct ctr_scores *const *of, size_t n)
 {
-    double knn[CTR_RUNS_MAX], probe[CTR_RUNS_MAX];
+    double knn[CTR_RUNS_MAX], probe[CTR_RUNS_MAX], own[CTR_RUNS_MAX];
     *out = *of[0];
+    for (size_t r = 0; r < n; r++)
+        own[r] = of[r]->own.mean;
+    sum_up(&out->own, own, 1, n);
     for (size_t i = 0; i < CTR_SCORES_MAX; i++) {
         for (size_t r = 0; r < n; r++) {
             knn[r] = of[r]->knn[i].mean;

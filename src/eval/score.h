@@ -27,6 +27,8 @@ struct ctr_scores {
     int there; /* 0: not asked for, all else is 0 */
     size_t n_train; /* labelled images that were used */
     struct ctr_score knn[CTR_SCORES_MAX], probe[CTR_SCORES_MAX];
+    struct ctr_score own; /* of the run's own classifier, which ctr_score knows nothing of; its mean is
+                           * NaN where there is none */
 };
 
 /* confusion (or NULL): [classes][classes], of the first draw of the last probe, else of the last kNN. */

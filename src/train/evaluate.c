@@ -244,7 +244,7 @@ static int score_all(struct evaluation *e)
     CTR_TRY(embed(e));
     e->out->dim = e->features[TRAIN].D;
     CTR_TRY(score_trained(e));
-    CTR_TRY(ctr_classifier_score(&e->out->classifier, e->checkpoint, &e->features[TEST],
+    CTR_TRY(ctr_classifier_score(&e->out->trained.own.mean, e->checkpoint, &e->features[TEST],
                                  ctr_data_info(e->data[TEST])));
     e->out->n_learnt_from = (size_t)strtoull(meta(e, "images"), NULL, 10);
     if (e->params->no_baselines)

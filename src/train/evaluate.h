@@ -27,8 +27,6 @@ struct ctr_evaluation {
     size_t n_skipped; /* files that could not be used */
     char encoder[32], data[4096];
     struct ctr_scores trained, untrained, pixels;
-    double classifier; /* share of the test images that the run's own classifier gets right; NaN: it has
-                        * none */
     size_t n_learnt_from; /* images that the run was trained on */
 };
 

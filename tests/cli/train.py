@@ -516,6 +516,9 @@ class Train(unittest.TestCase):
         text = run("eval", self.path("run"), "--limit", "300", "--no-probe", "--no-baselines").out
         self.assertIn("own classifier          %15.2f %%" % (100 * own["accuracy"]), text)
         self.assertIn("its encoder on 200 images with labels", " ".join(text.split()))
+        twice = [self.path("run")] * 2
+        done = run("eval", *twice, "--limit", "300", "--no-probe", "--no-baselines", "--json")
+        self.assertEqual(json.loads(done.out)["mean"]["classifier"], {**own, "deviation": 0})
         other = ["--data", self.folder_of_images("red", "green", "blue"), "--no-probe", "--no-baselines"]
         done = run("eval", self.path("run"), *other, "--json")
         self.assertNotIn("classifier", json.loads(done.out))

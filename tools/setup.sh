@@ -22,6 +22,7 @@ libjansson-dev                       # reads JSON
 libxxhash-dev                        # checks files
 libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev  # reads JPEG
 libpng-dev                           # reads PNG
+libtiff-dev                          # reads TIFF
 pocl-opencl-icd                      # OpenCL on the CPU
 '
 test_packages='

@@ -24,7 +24,7 @@
 #define SAMPLE_FILES  64 /* looked into for their size and their channels */
 #define SAMPLE_BYTES  ((size_t)256 << 10)
 #define N_ODD         8 /* kinds of other files told apart in "no images found" */
-#define IMAGE_ENDINGS ".jpg .jpeg .png .ppm .pgm .bmp"
+#define IMAGE_ENDINGS ".jpg .jpeg .png .tif .tiff .ppm .pgm .bmp"
 
 struct folder {
     int root_fd;
@@ -69,7 +69,7 @@ struct walk {
 
 static int is_image_name(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp"};
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm", ".pgm", ".bmp"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
         if (strcasecmp(dot, endings[i]) == 0)
@@ -401,6 +401,22 @@ static int by_side(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* By the first bytes, or where they do not tell it (TIFF may keep it at the end) by all of them. */
+static int read_header(struct ctr_image *out, const char *name, int root_fd)
+{
+    static const size_t most[] = {SAMPLE_BYTES, CTR_IMAGE_MAX_FILE};
+    int rc = CTR_E_DATA;
+    size_t n = SAMPLE_BYTES;
+    for (int i = 0; i < 2 && rc != 0 && n == SAMPLE_BYTES; i++) {
+        void *bytes = NULL;
+        if (ctr_read_below(&bytes, &n, root_fd, name, most[i], 1) != 0)
+            return CTR_E_DATA;
+        rc = ctr_image_header(out, bytes, n);
+        free(bytes);
+    }
+    return rc;
+}
+
 static void sample_headers(struct ctr_source *s, int root_fd)
 {
     unsigned side[SAMPLE_FILES];
@@ -408,11 +424,8 @@ static void sample_headers(struct ctr_source *s, int root_fd)
     size_t n = 0, m = s->n < SAMPLE_FILES ? s->n : SAMPLE_FILES;
     int equal = 1;
     for (size_t i = 0; i < m; i++) {
-        void *bytes = NULL;
-        size_t size = 0;
         struct ctr_image h;
-        if (ctr_read_below(&bytes, &size, root_fd, s->names[i * s->n / m], SAMPLE_BYTES, 1) == 0 &&
-            ctr_image_header(&h, bytes, size) == 0) {
+        if (read_header(&h, s->names[i * s->n / m], root_fd) == 0) {
             if (n == 0)
                 first = h;
             if (h.pixel.bytes < first.pixel.bytes)
@@ -420,7 +433,6 @@ static void sample_headers(struct ctr_source *s, int root_fd)
             equal = equal && h.width == first.width && h.height == first.height;
             side[n++] = h.width < h.height ? h.width : h.height;
         }
-        free(bytes);
     }
     if (n == 0)
         return;

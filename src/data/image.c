@@ -167,7 +167,7 @@ static int bmp_decode(struct ctr_image *out, const uint8_t *p, size_t n)
 
 /* ---- by content ---- */
 
-enum kind { UNKNOWN, JPEG, PNG, BMP, PNM };
+enum kind { UNKNOWN, JPEG, PNG, BMP, PNM, TIFF_FILE };
 
 static enum kind kind_of(const uint8_t *p, size_t n)
 {
@@ -179,20 +179,21 @@ static enum kind kind_of(const uint8_t *p, size_t n)
         return BMP;
     if (n >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') && p[2] <= ' ')
         return PNM;
+    if (n >= 4 && (memcmp(p, "II*\0", 4) == 0 || memcmp(p, "MM\0*", 4) == 0 ||
+                   memcmp(p, "II+\0", 4) == 0 || memcmp(p, "MM\0+", 4) == 0))
+        return TIFF_FILE;
     return UNKNOWN;
 }
 
 static int unknown(const uint8_t *p, size_t n)
 {
-    const char *what = "not an image this program reads (JPEG, PNG, BMP, PPM, PGM)";
+    const char *what = "not an image this program reads (JPEG, PNG, TIFF, BMP, PPM, PGM)";
     if (n == 0)
         what = "empty file";
     else if (n >= 6 && memcmp(p, "GIF8", 4) == 0)
         what = "GIF image, not supported";
     else if (n >= 12 && memcmp(p, "RIFF", 4) == 0 && memcmp(p + 8, "WEBP", 4) == 0)
         what = "WebP image, not supported";
-    else if (n >= 4 && (memcmp(p, "II*\0", 4) == 0 || memcmp(p, "MM\0*", 4) == 0))
-        what = "TIFF image, not supported";
     else if (n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '4' && p[2] <= ' ')
         what = "PNM as text or bitmap, not supported (binary P5 and P6 only)";
     return ctr_fail(CTR_E_DATA, "%s", what);
@@ -265,6 +266,9 @@ int ctr_image_header(struct ctr_image *out, const void *bytes, size_t n)
         if ((rc = pnm_header(&pnm, p, n)) == 0)
             h = pnm_image(&pnm);
         break;
+    case TIFF_FILE:
+        rc = ctr_image_header_tiff(&h, p, n);
+        break;
     default:
         rc = unknown(p, n);
     }
@@ -296,6 +300,8 @@ int ctr_image_decode(struct ctr_image *out, const void *bytes, size_t n, unsigne
 #endif
     case BMP:
         return bmp_decode(out, bytes, n);
+    case TIFF_FILE:
+        return ctr_image_decode_tiff(out, bytes, n);
     default:
         return pnm_decode(out, bytes, n);
     }

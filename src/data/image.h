@@ -25,8 +25,8 @@ struct ctr_image {
     struct ctr_pixel pixel;
 };
 
-/* JPEG (also CMYK), PNG, BMP of 24 or 32 bits, binary PPM and PGM, with the channels that the file
- * has (palettes and CMYK become RGB). `want`: the shorter side needed, 0 for the full size; a JPEG
+/* JPEG (also CMYK), PNG, TIFF (image_tiff.c), BMP of 24 or 32 bits, binary PPM and PGM, with the channels that the file
+ * has (palettes and CMYK become RGB); of TIFF the first page. `want`: the shorter side needed, 0 for the full size; a JPEG
  * much larger than that is decoded at 1/2, 1/4 or 1/8.
  * CTR_E_DATA with the reason, CTR_E_FAIL when memory runs out. */
 int ctr_image_decode(struct ctr_image *out, const void *bytes, size_t n, unsigned want);
@@ -59,6 +59,8 @@ static inline size_t ctr_image_bytes(const struct ctr_image *image)
 }
 int ctr_image_decode_jpeg(struct ctr_image *out, const void *bytes, size_t n, unsigned want);
 int ctr_image_decode_png(struct ctr_image *out, const void *bytes, size_t n);
+int ctr_image_decode_tiff(struct ctr_image *out, const void *bytes, size_t n);
+int ctr_image_header_tiff(struct ctr_image *out, const void *bytes, size_t n);
 /* JPEG and PNG by stb_image: the fallback where libjpeg or libpng was not there at build time. */
 int ctr_image_decode_stb(struct ctr_image *out, const void *bytes, size_t n);
 

@@ -29,6 +29,26 @@ def png(path, channels, bits, value):
             file.write(struct.pack(">I", zlib.crc32(kind + body)))
 
 
+def tiff(path, channels, bits, value):
+    """The channels in planes, not compressed, little-endian."""
+    full = (1 << bits) - 1
+    planes = [b"".join(round(full * value(y, x, c)).to_bytes(bits // 8, "little")
+                       for y in range(SIDE) for x in range(SIDE)) for c in range(channels)]
+    places = 8 + 2 + 10 * 12 + 4
+    fields = [(256, 3, 1, SIDE), (257, 3, 1, SIDE), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, 1),
+              (273, 4, channels, places), (277, 3, 1, channels), (278, 3, 1, SIDE),
+              (279, 4, channels, places + 4 * channels), (284, 3, 1, 2)]
+    with open(path, "wb") as file:
+        file.write(b"II*\0" + struct.pack("<IH", 8, len(fields)))
+        for field in fields:
+            file.write(struct.pack("<HHII", *field))
+        file.write(bytes(4))
+        first, each = places + 8 * channels, len(planes[0])
+        file.write(struct.pack("<%dI" % channels, *(first + each * c for c in range(channels))))
+        file.write(struct.pack("<%dI" % channels, *[each] * channels))
+        file.write(b"".join(planes))
+
+
 class Channels(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -37,7 +57,7 @@ class Channels(unittest.TestCase):
     def path(self, *names):
         return os.path.join(self.folder.name, *names)
 
-    def images(self, channels, bits, name="data"):
+    def images(self, channels, bits, name="data", write=png):
         """Two classes, which the left half of the last channel tells apart, if 16 bits can, by less than
         1/255."""
         for k, kind in enumerate("ab"):
@@ -47,7 +67,7 @@ class Channels(unittest.TestCase):
                     if c < channels - 1:
                         return (i * 37 + y * 11 + x * 7 + c * 50) % 97 / 96
                     return 0.5 + (0.001 if bits == 16 else 0.1) * k * (x < SIDE // 2)
-                png(self.path(name, kind, "%02d.png" % i), channels, bits, value)
+                write(self.path(name, kind, "%02d.%s" % (i, write.__name__)), channels, bits, value)
         return self.path(name)
 
     def done(self, code, *args):
@@ -97,6 +117,23 @@ class Channels(unittest.TestCase):
         self.done(3, *args, self.path("data"), "--channels", "4", "--out", self.path("third"))
         with open(self.path("third", "skipped.tsv")) as file:
             self.assertIn('"b/zz.png"\t3 channels, where the data set has 4', file.read())
+
+    def test_five_in_tiff(self):
+        data = self.images(5, 16, write=tiff)
+        args = ["train", *FEW, "--data", data, "--out"]
+        with open(self.path("data", "a", "00.tiff"), "rb") as file:
+            whole = file.read()
+        with open(self.path("data", "a", "short.tiff"), "wb") as file:
+            file.write(whole[:-1])
+        done = run(*args, self.path("run"))
+        if "built without libtiff" in done.err:
+            self.skipTest("no libtiff")
+        self.assertEqual(done.returncode, 3, done.err)
+        self.assertIn("with 5 channels of 16 bits", done.err)
+        with open(self.path("run", "skipped.tsv")) as file:
+            self.assertIn('"a/short.tiff"\tTIFF: ', file.read())
+        os.remove(self.path("data", "a", "short.tiff"))
+        self.assertEqual(self.pixels("run"), 1)
 
     def test_grey(self):
         data = self.images(1, 8)

@@ -278,10 +278,10 @@ static void nothing_there(void **state)
     (void)state;
     struct ctr_data_params params = {.path = tmp.dir};
     assert_fails(&params, CTR_E_DATA, "no images found", "directory");
-    tmp_write(&tmp, "x/a.tif", "", 0);
-    tmp_write(&tmp, "x/b.TIF", "", 0);
+    tmp_write(&tmp, "x/a.gif", "", 0);
+    tmp_write(&tmp, "x/b.GIF", "", 0);
     tmp_write(&tmp, "x/README", "", 0);
-    assert_fails(&params, CTR_E_DATA, "looked for .jpg", "2 .tif");
+    assert_fails(&params, CTR_E_DATA, "looked for .jpg", "2 .");
     params.path = "/nonexistent/place";
     assert_fails(&params, CTR_E_DATA, "No such file", "");
     params.path = "floder:/tmp";

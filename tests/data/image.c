@@ -182,7 +182,7 @@ static void refused_by_content(void **state)
     expect_bad("<html><body>", 12, "not an image");
     expect_bad("GIF89a\1\0\1\0", 10, "GIF");
     expect_bad("RIFF\0\0\0\0WEBPVP8 ", 16, "WebP");
-    expect_bad("II*\0\0\0\0\0", 8, "TIFF");
+    expect_bad("II*\0\0\0\0\0", 8, "TIFF"); /* more of it in tests/data/tiff.c */
     expect_bad("P3\n1 1 255\n1 2 3", 16, "text");
     expect_bad("P6 0 4 255\n", 11, "empty image");
     expect_bad("P6 4 99999999999 255\n", 21, "malformed");

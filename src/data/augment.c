@@ -119,7 +119,7 @@ static size_t scratch_floats(const struct attr *a, int single, size_t vw)
 {
     size_t r = blur_radius(a), pitch = (a->W + vw - 1) / vw * vw;
     if (!single)
-        return (r || a->second ? 2 : 1) * a->C * a->H * pitch + (a->C == 1 ? vw : 0);
+        return (r || a->second ? 2 : 1) * a->C * a->H * pitch;
     size_t tx = taps(a, a->SW, a->W), ty = taps(a, a->SH, a->H);
     size_t row_crop = a->C * (a->SW + tx) + 4, row_blur = a->C * (pitch + 2 * r + vw);
     return (a->second ? 2 : 1) * a->C * a->H * pitch + a->W * (tx + 1) + ty + 2 * r + 1 +

@@ -42,10 +42,10 @@
 #include "lib/colour.clh"
 #include "lib/filters.clh"
 
-/* Operations [from, to) on all planes, in place or (last) out. Contrast needs `sums`, unless
- * NULL: this item's of the grays, or of each channel. */
+/* Operations [from, to) on all planes, in place or (last) out. mean: those that contrast takes; with `sum`
+ * they become this item's sums of grays, or of each channel, for the next one. */
 inline void colour_pass(global float *out, scr float *plane, global const float *ops, int from, int to,
-                        const float *mean, float *sums)
+                        float *mean, int sum)
 {
     vfloat total[MEANS] = {(vfloat)0.0f};
     for (int i = LID; i < PLANE / VW; i += LSIZE) {
@@ -54,12 +54,13 @@ inline void colour_pass(global float *out, scr float *plane, global const float 
         load_planes(v, plane, i);
         for (int k = from; k < to; k++)
             point(v, ops + k * DO_FLOATS, y, x, mean);
-        for (int m = 0; m < MEANS && sums; m++)
-            total[m] += in_row(C == 3 ? gray_of(v) : v[m], 0.0f, x);
+        if (sum)
+            _Pragma("unroll") for (int m = 0; m < MEANS; m++)
+                total[m] += in_row(C == 3 ? gray_of(v) : v[m], 0.0f, x);
         put(out, plane, y, x, v);
     }
-    for (int m = 0; m < MEANS && sums; m++)
-        sums[m] = lanes(total[m]);
+    for (int m = 0; m < MEANS && sum; m++)
+        mean[m] = lanes(total[m]);
 }
 
 /* An operation that is not pointwise; *plane and *other change places when the result lies there. A blur
@@ -112,7 +113,7 @@ inline void do_all(global float *out, scr float *scratch, local float *part, loc
             to++;
         const int contrast = to < n && ops[to * DO_FLOATS] == DO_CONTRAST;
         if (to > at || contrast || to == n)
-            colour_pass(to == n ? out : 0, plane, ops, at, to, mean, contrast ? mean : 0);
+            colour_pass(to == n ? out : 0, plane, ops, at, to, mean, contrast);
         BARRIER;
         done = to == n;
         known = contrast;

@@ -1,6 +1,6 @@
 /* barlow.c -- Barlow Twins: the same feature of both views is to correlate fully, different ones not at
  * all. No negatives.
- * In: views[2N,H,W,3]. Out: with c the correlation matrix of the projections of view 0 and view 1 over
+ * In: views[2N,H,W,C]. Out: with c the correlation matrix of the projections of view 0 and view 1 over
  * the batch, each brought to mean 0 and variance 1,
  *     sum_d (1 - c_dd)^2 + lambda sum_{d != e} c_de^2.
  * Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins", arXiv:2103.03230, equation 1. */

@@ -1,6 +1,6 @@
 /* byol.c -- Bootstrap your own latent: predict of each view what a slowly following copy of the
  * network makes of the other view. No negatives.
- * In: views[V*N,H,W,3]. Out: with p = predictor(projection) and z' the projections by the shadow,
+ * In: views[V*N,H,W,C]. Out: with p = predictor(projection) and z' the projections by the shadow,
  * rows normalised,
  *     mean_i (2 - 2 p_i.z'_j),  j the other views of i;
  * then the shadow moves, slower and slower: its momentum rises to 1 along half a cosine.

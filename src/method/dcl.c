@@ -1,6 +1,6 @@
 /* dcl.c -- decoupled contrastive learning: NT-Xent whose denominator leaves out the positive, so
  * that it pulls equally hard however many negatives there are; and its weighted form.
- * In: views[V*N,H,W,3]. Out: with z the normalised projections, j the other view of i (with
+ * In: views[V*N,H,W,C]. Out: with z the normalised projections, j the other view of i (with
  * dcl the mean over several) and k the views of other images,
  *     mean_i [log sum_k e^(z_i.z_k / T) - w_i z_i.z_j / T],
  * w_i = 1 (dcl), or 2 - e^(z_i.z_j / sigma) / mean_m e^(z_m.z_m' / sigma), held constant (dclw).

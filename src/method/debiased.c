@@ -1,7 +1,7 @@
 /* debiased.c -- NT-Xent that reckons with negatives of the same class: of the n = V (N - 1) views
  * of other images the share `tau-plus` is taken to be positive, and what they add is taken off the
  * denominator.
- * In: views[V*N,H,W,3]. Out: with z the normalised projections, j the other views of i and k those of
+ * In: views[V*N,H,W,C]. Out: with z the normalised projections, j the other views of i and k those of
  * other images,
  *     mean_i -log(e^(z_i.z_j / T) / (e^(z_i.z_j / T) + N_g)),  N_g the larger of
  *     (sum_k e^(z_i.z_k / T) - n tau e^(z_i.z_j / T)) / (1 - tau)  and  n e^(-1 / T).

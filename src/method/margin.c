@@ -1,6 +1,6 @@
 /* margin.c -- pairwise (Siamese) contrastive loss with a margin: rows that belong together are drawn
  * together, others are pushed apart up to the margin.
- * In: views[V*N,H,W,3], with --by-class label[N]. Out: with d_ij the distances of the projections, not
+ * In: views[V*N,H,W,C], with --by-class label[N]. Out: with d_ij the distances of the projections, not
  * normalised,
  *     1/2 mean_same d_ij^2 + 1/2 mean_other max(margin - d_ij, 0)^2
  * over all pairs of rows of the batch: what as many same as other pairs, drawn at random, give in the

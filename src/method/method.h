@@ -17,7 +17,7 @@
  * back that the loss has given. Methods do not notice. */
 struct ctr_micro {
     size_t images; /* of a turn, a divisor of N; 0: no micro-batches, all views at once */
-    /* Records the views of a turn's images, [V*images,H,W,3], the same each time. */
+    /* Records the views of a turn's images, [V*images,H,W,C], the same each time. */
     ctr_tensor *(*views)(void *user, ctr_graph *g, ctr_tensor *turn);
     void *user;
     ctr_tensor *z; /* ctr_method_project's: which rows wait for their gradients, of which views */

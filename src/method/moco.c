@@ -1,6 +1,6 @@
 /* moco.c -- momentum contrast, version 2: a view must find the other one, encoded by a slowly
  * following copy of the network, among a queue of earlier ones.
- * In: views[2N,H,W,3]. Out: with q the normalised projections of view 0, k those of view 1 by the
+ * In: views[2N,H,W,C]. Out: with q the normalised projections of view 0, k those of view 1 by the
  * shadow and Q the queue,
  *     mean_i -log(e^(q_i.k_i / T) / (e^(q_i.k_i / T) + sum_{j in Q} e^(q_i.Q_j / T)));
  * then k takes the place of the oldest in Q and the shadow moves. Symmetric: both views as queries.

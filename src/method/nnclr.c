@@ -1,6 +1,6 @@
 /* nnclr.c -- nearest-neighbour contrastive learning: a view's positive is not the other view but what
  * lies nearest to that in a queue of earlier projections, likely another image of its kind.
- * In: views[2N,H,W,3]. Out: with z the normalised projections, n_i the row of the queue that is nearest
+ * In: views[2N,H,W,C]. Out: with z the normalised projections, n_i the row of the queue that is nearest
  * to z_i, p = predictor(z) normalised, for both ways between the views
  *     mean_i -log(e^(n_i.p_j / T) / sum_k e^(n_i.p_k / T)),  j i's other view, k all rows of j's view;
  * then the z of view 0 go into the queue.

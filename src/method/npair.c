@@ -1,6 +1,6 @@
 /* npair.c -- multi-class N-pair loss: of N pairs each first view must find its second among all
  * second views. NT-Xent is this on rows of length one, with a temperature, and all 2N views as keys.
- * In: views[2N,H,W,3]. Out: with f the projections of view 0 and g those of view 1, not normalised,
+ * In: views[2N,H,W,C]. Out: with f the projections of view 0 and g those of view 1, not normalised,
  *     mean_i log(1 + sum_{k != i} e^(f_i.g_k - f_i.g_i)) + l2 / 4 mean_i (|f_i|^2 + |g_i|^2);
  * what keeps the rows from growing is the second term.
  * Sohn, "Improved deep metric learning with multi-class N-pair loss objective", NIPS 2016, section

@@ -1,6 +1,6 @@
 /* siamese.c -- a Siamese network with a pair output: which rows belong together is told by a dense
  * layer with one output on their distance and a sigmoid, and learnt by cross-entropy.
- * In: views[V*N,H,W,3], with --by-class label[N]. Out: with d_ij the distances of the projections, not
+ * In: views[V*N,H,W,C], with --by-class label[N]. Out: with d_ij the distances of the projections, not
  * normalised, and p_ij = 1 / (1 + e^-(bias - slope d_ij)),
  *     1/2 mean_same -log p_ij + 1/2 mean_other -log(1 - p_ij)
  * over all pairs of rows of the batch, same and other as in margin.c.

@@ -1,5 +1,5 @@
 /* simclr.c -- SimCLR: two or more augmented views of each image; they must find each other among all.
- * In: views[V*N,H,W,3]. Out: the NT-Xent loss of the normalised projections z[V*N,D]:
+ * In: views[V*N,H,W,C]. Out: the NT-Xent loss of the normalised projections z[V*N,D]:
  *     mean_i mean_p -log(e^(z_i.z_p / T) / sum_{k != i} e^(z_i.z_k / T)),  p the other views of i.
  * Local views find the others, p all of their image, but are not found.
  * Chen, Kornblith, Norouzi, Hinton, "A simple framework for contrastive learning of visual

@@ -1,6 +1,6 @@
 /* simsiam.c -- SimSiam: predict of each view the other's projection, which gets no gradient. No
  * negatives, no following network.
- * In: views[V*N,H,W,3]. Out: with z the projections (batch-norm behind the last layer) and p =
+ * In: views[V*N,H,W,C]. Out: with z the projections (batch-norm behind the last layer) and p =
  * predictor(z), rows normalised,
  *     mean_i -p_i.stop(z_j),  j the other views of i.
  * Chen and He, arXiv:2011.10566, algorithm 1. */

@@ -1,5 +1,5 @@
 /* supcon.c -- supervised contrastive learning: all views of a class must find each other among all.
- * In: views[V*N,H,W,3], label[N]. Out: L_out of the normalised projections z[V*N,D]:
+ * In: views[V*N,H,W,C], label[N]. Out: L_out of the normalised projections z[V*N,D]:
  *     mean_i [log sum_{k != i} e^(z_i.z_k / T) - mean_{p in P(i)} z_i.z_p / T],
  * P(i) the other rows of i's class. The second mean is a product with the mean of those rows.
  * Khosla et al., "Supervised contrastive learning", arXiv:2004.11362, equation 2. The reference

@@ -1,5 +1,5 @@
 /* supervised.c -- learning with labels: a linear classifier of the features, trained along with them.
- * In: views[N,H,W,3], one of each image, label[N]. Out: the cross-entropy of y = W h + b, y[N,classes],
+ * In: views[N,H,W,C], one of each image, label[N]. Out: the cross-entropy of y = W h + b, y[N,classes],
  *     mean_i -sum_k t_ik log softmax(y_i)_k,   t_ik = (1 - s) [k = label_i] + s / classes,
  * with s of the labels smoothed (Szegedy et al., arXiv:1512.00567, section 7). The classifier is named as
  * torchvision's networks name theirs; there is no projection head. It is the yardstick of what is learnt

@@ -1,6 +1,6 @@
 /* swav.c -- swapped assignments between views: of each view predict to which prototypes the other one is
  * assigned, when all prototypes are to be used equally.
- * In: views[V*N,H,W,3]. Out: with s = z^.c^ the products of projections and prototypes, both of length
+ * In: views[V*N,H,W,C]. Out: with s = z^.c^ the products of projections and prototypes, both of length
  * one, and q the assignments by Sinkhorn's algorithm on e^(s / eps), view by view, held constant,
  *     mean_i -sum_k q_jk log(e^(s_ik / T) / sum_l e^(s_il / T)),  j the other views of i.
  * Local views predict the others' assignments and have none themselves (section 3.3).

@@ -1,5 +1,5 @@
 /* triplet.c -- triplet loss: a row's positive is to be nearer than its negatives by a margin.
- * In: views[V*N,H,W,3], with --by-class label[N]. Out: with d_ij the distances of the normalised
+ * In: views[V*N,H,W,C], with --by-class label[N]. Out: with d_ij the distances of the normalised
  * projections, the mean over triplets of
  *     max(margin + d_ip - d_in, 0).
  * Semi-hard: of all i and p that belong together, with n the nearest other beyond p, or the farthest

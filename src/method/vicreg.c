@@ -1,6 +1,6 @@
 /* vicreg.c -- variance, invariance, covariance: views are to agree while features keep their spread and
  * tell different things. No negatives, no normalisation.
- * In: views[2N,H,W,3]. Out: with a, b the projections [N,D] of the views and C their covariances,
+ * In: views[2N,H,W,C]. Out: with a, b the projections [N,D] of the views and C their covariances,
  *     sim mean (a - b)^2 + std mean_d over both of max(1 - sqrt(C_dd + 1e-4), 0)
  *     + cov / D sum over both of sum_{d != e} C_de^2.
  * Bardes, Ponce, LeCun, "VICReg", arXiv:2105.04906, equations 1 to 6, with the means of its code. */

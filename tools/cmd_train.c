@@ -363,8 +363,8 @@ static void list_methods(struct ctr_str *out, int width)
 {
     ctr_str_addf(out, "\nMethods:\n");
     for (const struct ctr_method *const *m = ctr_methods; *m; m++) {
-        ctr_str_addf(out, "  %-10s", (*m)->name);
-        opt_wrap(out, (*m)->text, 12, 12, width);
+        ctr_str_addf(out, "  %-11s", (*m)->name);
+        opt_wrap(out, (*m)->text, 13, 13, width);
     }
 }
 

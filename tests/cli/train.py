@@ -428,7 +428,7 @@ class Train(unittest.TestCase):
             lines = [line for line in self.metrics(method) if "loss" in line]
             self.assertTrue(all(line["loss"] > 0 and 0 <= line["pairs_right"] <= 1 for line in lines))
             self.assertEqual(len(self.validations(method)), 2)
-            self.assertIn("compares 2 or more views of an image, not 1", self.train(*args, code=2).err)
+            self.assertIn("takes 2 or more views of an image, not 1", self.train(*args, code=2).err)
 
     def test_labels_are_needed(self):
         one = os.path.join(self.folder_of_images("one"), "one")

@@ -103,7 +103,7 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     struct ctr_train_settled s = ctr_trainer_settled(t);
     struct ctr_str line = {0};
     ctr_augment_text(&line, &s.augment);
-    printf("views                    %u of %zux%zu: %s\n", s.views, s.image_size, s.image_size,
+    printf("views                    %u of %zux%zu: %s\n", s.views, s.view_size, s.view_size,
            line.s && !line.failed && *line.s ? line.s : "none");
     ctr_str_free(&line);
     printf("learning                 %s with %s, by %s: learning rate %g %s, weight decay %g\n",

@@ -81,6 +81,19 @@ static int resolve_views(ctr_trainer *t)
     return 0;
 }
 
+/* Features are taken of whole images, in evaluation. */
+static int resolve_view_size(ctr_trainer *t)
+{
+    t->view_size = t->params->view_size ? (size_t)t->params->view_size : t->image_size;
+    if (!t->encoder->one_size || t->view_size == t->image_size)
+        return 0;
+    return ctr_hint(ctr_fail(CTR_E_USAGE,
+                             "the encoder %s takes images of one size: views of %zu pixels need images "
+                             "of %zu",
+                             t->encoder->name, t->view_size, t->view_size),
+                    "use --image-size %zu, or a resnet", t->view_size);
+}
+
 static int resolve_local(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
@@ -172,8 +185,8 @@ static int open_data(ctr_trainer *t)
         return rc;
     size_t n = ctr_data_info(t->data)->n;
     t->image_size = t->images.height;
-    t->view_size = p->view_size ? (size_t)p->view_size : t->image_size;
-    if ((rc = resolve_views(t)) != 0 || (rc = resolve_local(t)) != 0)
+    if ((rc = resolve_view_size(t)) != 0 || (rc = resolve_views(t)) != 0 ||
+        (rc = resolve_local(t)) != 0)
         return rc;
     t->steps_per_epoch = n / p->batch;
     if (t->steps_per_epoch == 0)
@@ -531,7 +544,7 @@ struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *t)
         .weight_decay = t->weight_decay,
         .chance = t->chance,
         .views = t->views,
-        .image_size = t->image_size,
+        .view_size = t->view_size,
         .steps_per_epoch = t->steps_per_epoch,
         .augment = ctr_augment_settled(&t->params->augment, t->view_size, t->images.channels),
     };

@@ -232,6 +232,7 @@ class Train(unittest.TestCase):
                  for more in ([], ["--view-size", "36"])]
         self.assertLess(flops[1], 0.5 * flops[0])
         self.train(*images, "--view-size", "36", "--epochs", "1", "--out", self.path("run"))
+        self.assertIn("takes images of one size", self.train("--limit", "64", "--batch", "16", "--view-size", "24", code=2).err)
         done = run("eval", self.path("run"), "--limit", "60", "--no-probe", "--json")
         self.assertEqual(done.returncode, 0, done.err)
 

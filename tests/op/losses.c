@@ -269,7 +269,7 @@ static void refusals(void **state)
     refused(ctr_lse(r.g, r.z, wide, 1, 0, NULL), &r, "length");
     rig_open(&r, 5, 3);
     wide = ctr_graph_input(r.g, "wide", CTR_F32, 2, (size_t[]){5, 4});
-    refused(ctr_row_dot(r.g, r.z, wide, 1, 0), &r, "shape");
+    refused(ctr_row_dot(r.g, r.z, wide, 1, 0), &r, "length");
     rig_open(&r, 5, 3);
     refused(ctr_take_rows(r.g, r.z, 3, 3), &r, "rows 3 to 6");
     rig_open(&r, 5, 3);

@@ -25,12 +25,13 @@ static void widen(struct range *r, double v)
     }
 }
 
-/* At least something wide: around a single value, or [0,1] around none. */
+/* At least something wide: around a single value, or [0,1] around none. Values that differ by rounding
+ * alone, as means of one value do, count as one: doubles have no ticks between them. */
 static struct range settle(struct range r)
 {
     if (r.low > r.high)
         return (struct range){0, 1};
-    if (r.low == r.high) {
+    if (r.high - r.low <= 1e-12 * fmax(fabs(r.low), fabs(r.high))) {
         double half = r.low == 0 ? 1 : fabs(r.low) / 10;
         return (struct range){r.low - half, r.high + half};
     }
@@ -161,9 +162,9 @@ static struct frame fit(const struct ctr_chart *chart, const struct ctr_chart_pa
     for (size_t i = 0; i < p->n; i++) {
         size_t each = points_each(&p->line[i]);
         for (size_t at = 0; at < p->line[i].n;) {
-            double px, py;
-            at = next_point(&px, &py, &p->line[i], at, each);
-            widen(&y, py);
+            double point_x, point_y;
+            at = next_point(&point_x, &point_y, &p->line[i], at, each);
+            widen(&y, point_y);
         }
     }
     x = settle(x);

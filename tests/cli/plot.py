@@ -76,6 +76,15 @@ class Plot(unittest.TestCase):
         self.assertEqual(kind, "fine")
         self.assertTrue(200 <= len(points) <= 250, len(points))
 
+    def test_one_value_is_a_level_line(self):
+        """Means of 0.1 differ in their last bits, which is no range to draw."""
+        run_dir = self.make("run", [{"step": i, "epoch": 1 + (i - 1) // 100, "lr": 0.1} for i in range(1, 602)])
+        text = self.plot(run_dir, "-m", "lr").out
+        (_, points), = self.curves(text)
+        self.assertEqual(len({y for _, y in points}), 1)
+        for word in "0.1", "0.095", "0.105":
+            self.assertIn(word, self.words(text))
+
     def test_two_runs_and_chosen_metrics(self):
         one = self.make("a&b", [{"step": i, "epoch": i, "loss": 1 / i, "effective_rank": i} for i in range(1, 6)])
         two = self.make("two", [{"step": i, "epoch": i, "loss": 2 / i} for i in range(1, 4)] + ['{"step": 4, "ep'])

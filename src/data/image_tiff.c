@@ -170,9 +170,6 @@ static int check_size(struct tiff *t)
         return rc;
     t->image.width = width;
     t->image.height = height;
-    if (ctr_image_bytes(&t->image) > CTR_IMAGE_MAX_BYTES)
-        return ctr_fail(CTR_E_DATA, "too large (%zu bytes of pixels; at most %zu)",
-                        ctr_image_bytes(&t->image), CTR_IMAGE_MAX_BYTES);
     if (TIFFIsTiled(t->d)) {
         TIFFGetField(t->d, TIFFTAG_TILEWIDTH, &block_width);
         TIFFGetField(t->d, TIFFTAG_TILELENGTH, &block_height);
@@ -192,14 +189,18 @@ static int check_size(struct tiff *t)
     return 0;
 }
 
+static int open_image(struct tiff *t, const void *bytes, size_t n)
+{
+    int rc = open_file(t, bytes, n);
+    if (rc == 0)
+        rc = check_kind(t);
+    return rc == 0 ? check_size(t) : rc;
+}
+
 int ctr_image_header_tiff(struct ctr_image *out, const void *bytes, size_t n)
 {
     struct tiff t;
-    int rc = open_file(&t, bytes, n);
-    if (rc == 0)
-        rc = check_kind(&t);
-    if (rc == 0)
-        rc = check_size(&t);
+    int rc = open_image(&t, bytes, n);
     if (rc == 0)
         *out = t.image;
     if (t.d)
@@ -268,11 +269,7 @@ out:
 int ctr_image_decode_tiff(struct ctr_image *out, const void *bytes, size_t n)
 {
     struct tiff t;
-    int rc = open_file(&t, bytes, n);
-    if (rc == 0)
-        rc = check_kind(&t);
-    if (rc == 0)
-        rc = check_size(&t);
+    int rc = open_image(&t, bytes, n);
     if (rc == 0)
         rc = read_pixels(&t);
     if (rc == 0)

@@ -1,5 +1,5 @@
-/* data.c -- finds the driver, keeps the list of images, decodes in parallel, keeps count of bad
- * ones. In: ctr_data_params. Out: ctr_data_info and bytes. Drivers (source.h) know the formats.
+/* data.c -- keeps the list of images, decodes in parallel, keeps count of bad ones. In:
+ * ctr_data_params. Out: ctr_data_info and bytes. Drivers (source.h) know the formats.
  * Invariants: info changes only in ctr_data_each; `bad`, the skip list and the arena behind it are
  * shared by the decoding threads under `lock`; a bad image is recorded once. */
 #include "data/data.h"
@@ -8,26 +8,17 @@
 #include "data/job.h"
 #include "data/source.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <xxhash.h>
 
 #define MAX_IMAGE_SIZE  4096
 #define DEFAULT_MAX_BAD 0.05
 #define CHUNK_BYTES     ((size_t)8 << 20)
-
-/* Probed in this order; folder takes what no other wants. */
-static const struct ctr_data_driver *const drivers[] = {
-    &ctr_driver_folder,   &ctr_driver_shapes, &ctr_driver_cifar10,
-    &ctr_driver_cifar100, &ctr_driver_idx,    &ctr_driver_stl10,
-};
-#define N_DRIVERS (sizeof drivers / sizeof *drivers)
 
 struct ctr_data {
     struct ctr_source src;
@@ -43,104 +34,7 @@ struct ctr_data {
     pthread_mutex_t lock;
 };
 
-const char *ctr_data_driver_name(size_t i)
-{
-    return i < N_DRIVERS ? drivers[i]->name : NULL;
-}
-
-const char *ctr_data_driver_text(size_t i)
-{
-    return i < N_DRIVERS ? drivers[i]->text : NULL;
-}
-
 /* ---- opening ---- */
-
-static const struct ctr_data_driver *driver_named(const char *name, size_t n)
-{
-    for (size_t i = 0; i < N_DRIVERS; i++)
-        if (strlen(drivers[i]->name) == n && memcmp(drivers[i]->name, name, n) == 0)
-            return drivers[i];
-    return NULL;
-}
-
-static int unknown_driver(const char *path, size_t n)
-{
-    struct ctr_str list = {0};
-    for (size_t i = 0; i < N_DRIVERS; i++)
-        ctr_str_addf(&list, "%s%s", i ? ", " : "", drivers[i]->name);
-    ctr_fail(CTR_E_USAGE, "no data driver '%.*s' and no directory '%s'", (int)n, path, path);
-    ctr_hint(CTR_E_USAGE, "drivers: %s", list.s ? list.s : "");
-    ctr_str_free(&list);
-    return CTR_E_USAGE;
-}
-
-static int need_directory(const char *path)
-{
-    static const char *const packed[] = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"};
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return ctr_fail(CTR_E_DATA, "cannot open '%s': %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return 0;
-    ctr_fail(CTR_E_DATA, "'%s' is not a directory", path);
-    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
-        size_t n = strlen(path), m = strlen(packed[i]);
-        if (n > m && strcmp(path + n - m, packed[i]) == 0)
-            return ctr_hint(CTR_E_DATA, "unpack the archive and give the directory");
-    }
-    return ctr_hint(CTR_E_DATA, "give the directory that holds the images");
-}
-
-static int choose_driver(struct ctr_source *s, const char *path)
-{
-    if (!path || strcmp(path, "shapes") == 0)
-        path = "shapes:";
-    const char *colon = strchr(path, ':');
-    s->path = path;
-    if (colon && (s->driver = driver_named(path, (size_t)(colon - path))) != NULL) {
-        if (s->driver == &ctr_driver_shapes) {
-            s->path = "shapes";
-            return colon[1] ? ctr_fail(CTR_E_USAGE, "'%s': shapes takes no directory", path) : 0;
-        }
-        s->path = colon + 1;
-        return need_directory(s->path);
-    }
-    struct stat st;
-    if (colon && !memchr(path, '/', (size_t)(colon - path)) && stat(path, &st) != 0)
-        return unknown_driver(path, (size_t)(colon - path));
-    int rc = need_directory(path);
-    if (rc != 0)
-        return rc;
-    s->driver = &ctr_driver_folder;
-    for (size_t i = 0; i < N_DRIVERS; i++)
-        if (drivers[i]->probe && drivers[i]->probe(path)) {
-            s->driver = drivers[i];
-            break;
-        }
-    return 0;
-}
-
-static int choose_split(struct ctr_source *s, const char *name)
-{
-    static const struct {
-        const char *name;
-        enum ctr_split split;
-    } table[] = {{"train", CTR_SPLIT_TRAIN},
-                 {"test", CTR_SPLIT_TEST},
-                 {"val", CTR_SPLIT_TEST},
-                 {"all", CTR_SPLIT_ALL},
-                 {"unlabeled", CTR_SPLIT_UNLABELED}};
-    if (!name)
-        name = "train";
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(name, table[i].name) == 0) {
-            s->split = table[i].split;
-            s->split_name = table[i].name;
-            return 0;
-        }
-    ctr_fail(CTR_E_USAGE, "unknown split '%s'", name);
-    return ctr_hint(CTR_E_USAGE, "train, test, all, unlabeled");
-}
 
 static int choose_items(struct ctr_data *d, const struct ctr_data_params *params)
 {
@@ -232,8 +126,7 @@ int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
     if (!d->path)
         CTR_TRY(CTR_E_FAIL);
     d->src.seed = params->seed;
-    CTR_TRY(choose_driver(&d->src, d->path));
-    CTR_TRY(choose_split(&d->src, params->split));
+    CTR_TRY(ctr_source_find(&d->src, d->path, params->split));
     CTR_TRY(d->src.driver->open(&d->src));
     if (d->src.n == 0)
         CTR_TRY(ctr_fail(CTR_E_DATA, "no images in '%s'", d->src.path));

@@ -1,4 +1,5 @@
-/* source.h -- what a driver is: it lists images and decodes the i-th. data.c does the rest.
+/* source.h -- what a driver is: it lists images and decodes the i-th. driver.c has the list of them, data.c
+ * does the rest.
  *
  * open() fills n, names, labels, classes, own width, height and kind of pixels, and hashes what identifies the
  * images; everything it allocates in `arena` dies with the source, `state` by close(). decode() is
@@ -53,6 +54,8 @@ struct ctr_data_driver {
 extern const struct ctr_data_driver ctr_driver_shapes, ctr_driver_cifar10, ctr_driver_cifar100,
     ctr_driver_idx, ctr_driver_stl10, ctr_driver_folder;
 
+/* Fills driver, path and split from what data.h says of both; path is borrowed. CTR_E_USAGE, CTR_E_DATA. */
+int ctr_source_find(struct ctr_source *source, const char *path, const char *split);
 /* Appends an image; the name is copied into the arena. */
 int ctr_source_add(struct ctr_source *source, const char *name, uint64_t bytes, int32_t label);
 int ctr_source_add_class(struct ctr_source *source, const char *name);

@@ -69,11 +69,13 @@ struct walk {
 
 static int is_image_name(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm", ".pgm", ".bmp"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
+    const char *dot = strrchr(name, '.'), *ending = IMAGE_ENDINGS;
+    while (dot && *ending) {
+        size_t n = strcspn(ending, " ");
+        if (strlen(dot) == n && strncasecmp(dot, ending, n) == 0)
             return 1;
+        ending += n + strspn(ending + n, " ");
+    }
     return 0;
 }
 

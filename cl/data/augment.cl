@@ -7,10 +7,10 @@
  * looks at one pixel alone is done in one pass, as far as the next operation that needs more: the mean,
  * neighbours, other places.
  *
- * Host defines: C SAMPLE (channels; uchar or ushort), SH SW H W (source, output), N V (images, views), BLUR_R (radius, 0 for none),
- * CUBIC, SINGLE, STREAM (images[] is the batch itself, else images[index[n]]), AUG_LOCAL, LSIZE, for
- * SINGLE the tap bounds TAPS_X, TAPS_Y, ROW (floats of a row of draws), OPS (bits of the operations
- * that occur), SECOND (1: some need planes twice). */
+ * Host defines: C SAMPLE (channels; uchar or ushort), SH SW H W (source, output), N V (images,
+ * views), BLUR_R (radius, 0 for none), CUBIC, SINGLE, STREAM (images[] is the batch itself, else
+ * images[index[n]]), AUG_LOCAL, LSIZE, for SINGLE the tap bounds TAPS_X, TAPS_Y, ROW (floats of a row
+ * of draws), OPS (bits of the operations that occur), SECOND (1: some need planes twice). */
 #include "lib/prelude.clh"
 
 /* For a syntax check alone; the host gives all of them. */

@@ -26,7 +26,8 @@ double ctr_linear_accuracy(const struct ctr_linear *l, const struct ctr_features
                            const uint32_t *index, size_t n);
 
 /* Fits with each penalty and keeps in *penalty the one whose guesses are best on rows held[n_held] of f,
- * the first among equals; ends after two in a row that are worse. Untouched without rows or fits. fit fills l; *fitted 0: passed over. */
+ * the first among equals; ends after two in a row that are worse. Untouched without rows or fits. fit
+ * fills l; *fitted 0: passed over. */
 typedef int ctr_linear_fit_fn(int *fitted, void *ctx, double penalty);
 int ctr_linear_choose(double *penalty, const struct ctr_linear *l, const struct ctr_features *f,
                       const uint32_t *held, size_t n_held, const double *penalties, size_t n,

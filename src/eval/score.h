@@ -36,8 +36,8 @@ int ctr_score(struct ctr_scores *out, uint64_t *confusion, ctr_dev *dev,
               const struct ctr_features *train, const struct ctr_features *test, unsigned classes,
               const struct ctr_score_params *params, uint64_t seed);
 
-/* Means over n sets of scores, 1 to CTR_RUNS_MAX, by the same protocols, of different encoders; deviations are those of
- * their means. What was chosen is that of the first. */
+/* Means over n sets of scores, 1 to CTR_RUNS_MAX, by the same protocols, of different encoders;
+ * deviations are those of their means. What was chosen is that of the first. */
 void ctr_scores_mean(struct ctr_scores *out, const struct ctr_scores *const *of, size_t n);
 
 #endif

@@ -60,7 +60,7 @@ static void occurrences_are_counted(void **state)
     assert_int_equal(p.pipeline[1].stage[0].occurrence, 0);
 }
 
-/* Text, where (the character), what is marked, hint. */
+/* Cuts go first, each of its kind is counted, and too many are refused. */
 static void lines_are_joined(void **state)
 {
     (void)state;
@@ -95,6 +95,7 @@ static void lines_are_joined(void **state)
     assert_int_equal(nine.pipeline[0].n, 9);
 }
 
+/* Text, where (the character), what is marked, hint. */
 static void wrong_lines_are_shown(void **state)
 {
     (void)state;

@@ -231,12 +231,12 @@ static void expect_bad(const void *bytes, size_t n, const char *reason)
     assert_null(image.pixels);
 }
 
-/* A little-endian TIFF of these fields alone; `at` 8. */
 struct field {
     uint16_t tag, type;
     uint32_t value;
 };
 
+/* A little-endian TIFF of these fields alone, of one value each. */
 static void expect_bad_fields(const struct field *fields, uint16_t n, const char *reason)
 {
     uint8_t file[512] = "II*\0\10\0\0\0";

@@ -48,8 +48,8 @@ static void take_over(const ctr_node *node, unsigned k)
     ctr_tensor *y = node->out[k];
     for (unsigned i = 0; i < node->n_in && ctr_in_arena(y); i++) {
         ctr_tensor *x = node->in[i];
-        if (x && ctr_in_arena(x) && x->last == node->number && x->bytes == y->bytes &&
-            !taken(node, x) && node->op->in_place(node, k, i)) {
+        if (x && ctr_in_arena(x) && x->producer->part == node->part && x->last == node->number &&
+            x->bytes == y->bytes && !taken(node, x) && node->op->in_place(node, k, i)) {
             y->over = x;
             return;
         }

@@ -150,6 +150,20 @@ static void parts_are_repeated(void **state)
     assert_int_equal(ctr_dev_stats(f->dev).launches - launches, r.launches);
 }
 
+/* Nor is anything stored over what the next turn reads, though this turn has no use for it any more. */
+static void turns_leave_the_place(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1 << 16;
+    ctr_tensor *before = ctr_relu(f->g, ctr_graph_input(f->g, "x", CTR_F32, 1, &n));
+    ctr_graph_repeat(f->g, 2);
+    ctr_tensor *inner = ctr_relu(f->g, before);
+    ctr_graph_once(f->g);
+    ctr_graph_keep(inner);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    assert_ptr_not_equal(place(inner), place(before));
+}
+
 static void failures_wait(void **state)
 {
     struct fixture *f = *state;
@@ -313,6 +327,7 @@ int main(void)
         TEST(no_overlap),
         TEST(gradients_add_up),
         TEST(parts_are_repeated),
+        TEST(turns_leave_the_place),
         TEST(parts_are_refused),
         TEST(failures_wait),
         TEST(shapes_must_agree),

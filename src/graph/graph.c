@@ -412,27 +412,23 @@ static void place_param_grad(ctr_graph *g, ctr_tensor *p)
         p->grad->grad_of = p;
 }
 
-static int reads(const ctr_node *node, const ctr_tensor *t)
+/* Does an earlier node of the same part read t? */
+static int read_before(const ctr_graph *g, const ctr_node *node, const ctr_tensor *t)
 {
-    for (unsigned k = 0; k < node->n_in; k++)
-        if (node->in[k] == t)
-            return 1;
+    for (int i = node->number - 1; i >= 0 && g->nodes[i]->part == node->part; i--)
+        for (unsigned k = 0; k < g->nodes[i]->n_in; k++)
+            if (g->nodes[i]->in[k] == t)
+                return 1;
     return 0;
 }
 
-/* Node number i of a repeated part has been differentiated: gradients that are complete are added up at
- * once, so that they need not live to the end. */
-static void place_early(ctr_graph *g, int i)
+/* A node of a repeated part has been differentiated: gradients that are complete are added up at once,
+ * so that they need not live to the end. */
+static void place_early(ctr_graph *g, const ctr_node *node)
 {
-    const ctr_node *node = g->nodes[i];
-    for (unsigned k = 0; k < node->n_in; k++) {
-        int before = i - 1;
-        while (before >= 0 && g->nodes[before]->part == node->part &&
-               !reads(g->nodes[before], node->in[k]))
-            before--;
-        if (before < 0 || g->nodes[before]->part != node->part)
+    for (unsigned k = 0; k < node->n_in; k++)
+        if (!read_before(g, node, node->in[k]))
             place_param_grad(g, node->in[k]);
-    }
 }
 
 int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
@@ -461,7 +457,7 @@ int ctr_graph_backward(ctr_graph *g, ctr_tensor *y, ctr_tensor *seed)
         if (rc != 0)
             failed(g, rc);
         if (repeated)
-            place_early(g, i);
+            place_early(g, node);
     }
     for (size_t i = 0; i < g->n_tensors && g->status == 0; i++)
         place_param_grad(g, g->tensors[i]);

@@ -4,8 +4,9 @@
  *   kind 1   mean_i max(m + d_ip - d_in, 0), p the farthest of the same, n the nearest other
  *   kind 2   mean over same pairs i, p of that, n the nearest other beyond p, else the farthest
  *   kind 3   1/2 mean_same -log p + 1/2 mean_other -log(1 - p), p = 1 / (1 + e^-t), t = b - w d
- * s, ds: [M][M]; q, dq: [M]; w, b, dw, db: [1]. Ties go to the first. A distance within rounding of zero has no direction:
- * where the gradient would divide by it there is none.  Grid: a work-item a row. */
+ * s, ds: [M][M]; q, dq: [M]; w, b, dw, db: [1]. Ties go to the first. A distance within rounding of
+ * zero has no direction: where the gradient would divide by it there is none.
+ * Grid: a work-item a row. */
 #include "lib/prelude.clh"
 
 static inline int together(const global int *label, int has_label, int i, int j, int N)

@@ -1,5 +1,6 @@
 /* lars.cl -- per entry r = eta |w| / (|g| + wd |w|);  m = momentum m + lr r (g + wd w);  w -= m.
- * Entries free of weight decay take r = 1, wd = 0. With clip min(r, lr) stands for lr r. Flat buffers of n values (blocks.clh).
+ * Entries free of weight decay take r = 1, wd = 0. With clip min(r, lr) stands for lr r, and infinity for
+ * r = 1. Flat buffers of n values (blocks.clh).
  * Three launches: squares of each block, the rate of each entry (blocks of an entry lie side by
  * side, in order), the update. squares[2][blocks]: of w, of dw. */
 #include "lib/prelude.clh"
@@ -61,8 +62,8 @@ kernel void lars_squares(global float *squares, global const float *w, global co
     }
 }
 
-/* rates[blocks]: r of the block's entry, `plain` where nothing is adapted. Grid: as above; the group that holds an entry's first block
- * does the entry. Rows of LANES 16 blocks are summed first, then those sums. */
+/* rates[blocks]: r of the block's entry, `plain` where nothing is adapted. Grid: as above; the group
+ * that holds an entry's first block does the entry. Rows of LANES 16 blocks are summed first, then those sums. */
 kernel void lars_rates(global float *rates, global const float *squares, global const uint *blocks,
                        const float eta, const float weight_decay, const float plain,
                        const uint n_blocks, const uint per)

@@ -49,7 +49,7 @@ static int bwd_lower(ctr_graph *g, ctr_node *node, int group)
                                    .kernel = "row_dot_bwd",
                                    .n_args = 11,
                                    .flops = 4.0 * (double)(dy->count * dx->dim[1]),
-                                   .bytes = (double)(dx->bytes + other->bytes + dx->bytes)};
+                                   .bytes = (double)(dx->bytes + dy->bytes + other->bytes)};
     spec.args[0] = CTR_BUF(dx->buf);
     spec.args[1] = CTR_BUF(dy->buf);
     spec.args[2] = CTR_BUF(other->buf);

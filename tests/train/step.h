@@ -26,8 +26,8 @@ struct step {
 };
 
 /* Records forward, backward and after_update of `encoder`, `width` times as wide, under the method
- * with its defaults, but a queue of 64 and 0.1 of labels smoothed (head hidden = the encoder's dimension, out 128,
- * batch-norm), for N images of H x H, draws parameters from seed 1 and images from seed 2, labels
+ * with its defaults, but a queue of 64 and 0.1 of labels smoothed (head hidden = the encoder's
+ * dimension, out 128, batch-norm), for N images of H x H, draws parameters from seed 1 and images from seed 2, labels
  * image i as i mod STEP_CLASSES, sets shadows to (1 + 0.2 cos k) times value k and rows of a queue to
  * directions of cos(i + (i mod 7)), i over all its values, and runs it once. In: all zero but what
  * is said in the struct. */

@@ -21,10 +21,18 @@ struct recipe {
 /* lightly's benchmark of methods on CIFAR-10: one network, one schedule for all. */
 #define LIGHTLY_SOURCE "lightly, cifar10_benchmark.py and benchmarks.rst"
 #define LIGHTLY_NET {"encoder", "resnet18"}, {"batch", "128"}, {"epochs", "200"}
+#define LIGHTLY_VIEWS {"augment", "crop(0.08,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.2)"}
 #define LIGHTLY_SGD                                                                                \
     LIGHTLY_NET, {"optimizer", "sgd"}, {"learning-rate", "0.06"}, {"weight-decay", "0.0005"},      \
-        {"augment", "crop(0.08,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.2)"}
+        LIGHTLY_VIEWS
 #define KNN200(percent) "kNN 200@0.1 " percent " %, the best epoch on the test set"
+
+/* dkobak's SimCLR: whatever the length */
+#define DKOBAK                                                                                     \
+    {"method", "simclr"}, {"encoder", "resnet18"}, {"batch", "512"}, {"optimizer", "sgd"},         \
+        {"weight-decay", "0.0005"}, {"temperature", "0.5"}, {"head-hidden", "1024"},               \
+        {"head-out", "128"}, {"head-bn", "false"},                                                 \
+        {"augment", "crop(0.2,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.1)"}
 
 /* Ends with a row without a name. */
 static const struct recipe recipes[] = {
@@ -43,35 +51,13 @@ static const struct recipe recipes[] = {
      "dkobak/simclr-cifar10, README.md and simclr-cifar10.py",
      "kNN 10 91.4 %, linear 91.7 %, last epoch, three seeds",
      NULL,
-     {{"method", "simclr"},
-      {"encoder", "resnet18"},
-      {"batch", "512"},
-      {"epochs", "1000"},
-      {"optimizer", "sgd"},
-      {"learning-rate", "0.06"},
-      {"weight-decay", "0.0005"},
-      {"temperature", "0.5"},
-      {"head-hidden", "1024"},
-      {"head-out", "128"},
-      {"head-bn", "false"},
-      {"augment", "crop(0.2,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.1)"}}},
+     {DKOBAK, {"epochs", "1000"}, {"learning-rate", "0.06"}}},
     {"simclr-cifar10-short",
      "SimCLR, ResNet-18, 100 epochs",
      "dkobak/simclr-cifar10, README.md",
      "kNN 10 83.2 +- 0.2 %, linear 85.6 +- 0.2 %, last epoch, three seeds",
      NULL,
-     {{"method", "simclr"},
-      {"encoder", "resnet18"},
-      {"batch", "512"},
-      {"epochs", "100"},
-      {"optimizer", "sgd"},
-      {"learning-rate", "0.12"},
-      {"weight-decay", "0.0005"},
-      {"temperature", "0.5"},
-      {"head-hidden", "1024"},
-      {"head-out", "128"},
-      {"head-bn", "false"},
-      {"augment", "crop(0.2,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.1)"}}},
+     {DKOBAK, {"epochs", "100"}, {"learning-rate", "0.12"}}},
     {"moco-cifar10",
      "MoCo v2, ResNet-18, 200 epochs",
      LIGHTLY_SOURCE,
@@ -101,7 +87,7 @@ static const struct recipe recipes[] = {
       {"predictor-hidden", "1024"},
       {"head-hidden", "1024"},
       {"head-out", "256"},
-      {"augment", "crop(0.08,1) flip jitter(0.4,0.4,0.4,0.1;0.8) gray(0.2)"}}},
+      LIGHTLY_VIEWS}},
     {"simsiam-cifar10",
      "SimSiam, ResNet-18, 200 epochs",
      LIGHTLY_SOURCE,

@@ -440,7 +440,7 @@ out:
 
 static const struct cmd_example examples[] = {
     {"clcontrast ablate --data photos -o ablation.png",
-     "all pairs of seven transformations, 44 short runs"},
+     "seven transformations alone and in pairs, 43 short runs"},
     {"clcontrast ablate --data photos --limit 10000 --op crop --op 'color=jitter gray' --op blur",
      "of three operations, on some of the images"},
     {NULL, NULL},
@@ -454,11 +454,11 @@ const struct cmd cmd_ablate = {
         "Trains the encoder once for each operation alone and for each pair of them, one after the "
         "other, and draws the accuracy of a linear classifier on its features as a heat map: row "
         "the first operation, column the second, the last column the row's average. Only one view "
-        "is transformed, the other is the image itself (Chen et al. 2020, section 3.1). Crops "
-        "come first in either order, so such pairs are trained once. The images need labels, for "
-        "the "
-        "classifier alone. Results are kept in a table beside the picture after each run; the "
-        "same command goes on from there, and runs what further --op need.",
+        "is transformed, as --op says and not --augment; the other is the image itself (Chen et "
+        "al. 2020, section 3.1). Crops come first in either order, so such pairs are trained once. "
+        "The images need labels, for the classifier alone. Results are kept in a table beside the "
+        "picture after each run; the same command goes on from there, and runs what further --op "
+        "need.",
     .examples = examples,
     .options = ablate_rows,
     .run = run,

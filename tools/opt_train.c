@@ -73,7 +73,7 @@ static const struct opt input_rows[] = {
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
         .max = 1e6, .help = "images a step"),
     ROW(U64, views, .name = "views", .metavar = "N", .init = "0",
-        .shown = "one for each part of --augment, at least 2", .max = 256,
+        .shown = "one for each part of --augment, at least as many as the method needs", .max = 256,
         .help = "views of an image that are compared"),
     ROW(U64, micro_batch, .name = "micro-batch", .metavar = "N", .init = "0", .shown = "the batch",
         .max = 1e6,
@@ -91,8 +91,8 @@ static const struct opt input_rows[] = {
         .shown = "the images' own", .max = 4096, .help = "side that images are brought to"),
     ROW(U64, view_size, .name = "view-size", .metavar = "PIXELS", .init = "0",
         .shown = "the images' side", .max = 4096,
-        .help = "side of the views cut out of them; three quarters of it save near half of the time "
-                "at little loss, since what is cut out is shown larger than in whole images"),
+        .help = "side of the views cut out of them, for encoders that take any size; smaller ones "
+                "are less work"),
     ROW(U64, channels, .name = "channels", .metavar = "N", .init = "0",
         .shown = "3 for photographs, else the images' own", .max = 16,
         .help = "that all images have or are brought to: 1 is grey, 3 are RGB"),

@@ -9,64 +9,20 @@ import random
 import re
 import signal
 import struct
-import subprocess
-import tempfile
 import time
 import unittest
 
-from cli import PROGRAM, run
+from cli import run
+from runs import SMALL, Runs
 
-SMALL = ["--limit", "192", "--batch", "32", "--steps", "10", "--epochs", "2", "--log-steps", "1"]
 
-
-class Train(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
-
-    def train(self, *args, code=0):
-        done = run("train", *args)
-        if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
-            self.skipTest("no device")
-        self.assertEqual(done.returncode, code, done.err)
-        return done
-
-    def start(self, *args, **more):
-        return subprocess.Popen([PROGRAM, "train", *args], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL, **more)
-
-    def checkpoint(self, name, step):
-        with open(self.path(name, "checkpoints", "step-%08d.safetensors" % step), "rb") as file:
-            return file.read()
-
-    def steps(self, name):
-        try:
-            return sorted(int(f[5:13]) for f in os.listdir(self.path(name, "checkpoints"))
-                          if f.startswith("step-") and f.endswith(".safetensors"))
-        except FileNotFoundError:
-            return []
-
-    def metrics(self, name):
-        with open(self.path(name, "metrics.jsonl")) as file:
-            lines = [json.loads(line) for line in file]
-        return [{k: v for k, v in line.items() if k not in ("ts", "images_per_s")} for line in lines]
-
+class Train(Runs):
     def whole(self):
         """The run that nothing disturbs: made once."""
         if not hasattr(Train, "reference"):
             self.train(*SMALL, "--out", self.path("whole"))
             Train.reference = self.checkpoint("whole", 10), self.metrics("whole")
         return Train.reference
-
-    def wait_for(self, name, step, process):
-        until = time.time() + 120
-        while not [s for s in self.steps(name) if s >= step]:
-            self.assertTrue(process.poll() is None or self.steps(name), "train ended early")
-            self.assertLess(time.time(), until)
-            time.sleep(0.005)
 
     def test_same_seed_same_bytes(self):
         state, metrics = self.whole()
@@ -337,208 +293,6 @@ class Train(unittest.TestCase):
             done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--no-baselines", "--json")
             self.assertEqual(done.returncode, 0, done.err)
 
-    def validations(self, name):
-        return [line for line in self.metrics(name) if "validation_loss" in line]
-
-    def test_validation(self):
-        """After each epoch and at the end; runs disturbed or streamed have the same figures."""
-        args = [*SMALL, "--method", "margin", "--validation", "0.34", "--checkpoint-steps", "1"]
-        done = self.train(*args, "--out", self.path("run"))
-        self.assertIn("127 images of", done.err)
-        self.assertIn("64 images more are held out", done.err)
-        self.assertRegex(done.err, r"epoch 2/2 .* validation loss [0-9.]+  pairs right [0-9.]+%")
-        lines = self.validations("run")
-        self.assertEqual([(line["step"], line["epoch"]) for line in lines], [(3, 1), (6, 2)])
-        for line in lines:
-            self.assertTrue(0 < line["validation_loss"] and 0.4 < line["validation_pairs_right"] < 1, line)
-        self.assertNotEqual(lines[0]["validation_loss"], lines[1]["validation_loss"])
-        with open(self.path("run", "config.toml")) as file:
-            self.assertIn("validation = 0.34", file.read())
-        self.train(*args, "--stream", "--out", self.path("streamed"))
-        self.assertEqual(self.metrics("streamed"), self.metrics("run"))
-        process = self.start(*args, "--out", self.path("killed"))
-        self.wait_for("killed", 2, process)
-        process.kill()
-        process.wait()
-        self.train("--resume", self.path("killed"))
-        self.assertEqual(self.metrics("killed"), self.metrics("run"))
-        self.assertIn("--validation", self.train("--resume", self.path("run"), "--validation", "0.5", code=2).err)
-        self.train(*("4" if word == "10" else word for word in args), "--out", self.path("short"))  # steps
-        self.assertEqual([line["step"] for line in self.validations("short")], [3, 4])
-
-    def pictures(self, name, *copies):
-        """Sixteen classes, each of one picture in as many copies, and a test split."""
-        chance = random.Random(3)
-        for label in range(16):
-            body = bytes(chance.randrange(256) for _ in range(32 * 32 * 3))
-            for split, copy in [("train", copy) for copy in copies] + [("test", "t")]:
-                os.makedirs(self.path(name, split, str(label)), exist_ok=True)
-                with open(self.path(name, split, str(label), copy + ".ppm"), "wb") as file:
-                    file.write(b"P6 32 32 255\n" + body)
-        return ["--data", self.path(name), "--batch", "16", "--epochs", "3", "--log-steps", "1"]
-
-    def test_validation_is_the_loss(self):
-        """One of two copies is held out, and the network stands still: both losses agree."""
-        twins = [*self.pictures("twins", "a", "b"), "--validation", "0.5", "--augment", "none", "--learning-rate",
-                 "1e-9", "--weight-decay", "0", "--no-head-bn"]
-        for method in (["margin"], ["margin", "--by-class", "1"], ["simclr", "--micro-batch", "4"],
-                       ["npair"], ["supervised"]):
-            name = "-".join(method)
-            self.train(*twins, "--method", *method, "--out", self.path(name))
-            lines = self.metrics(name)
-            self.assertEqual(len(lines), 6)
-            for trained, validated in zip(lines[::2], lines[1::2]):
-                for key in "loss", "positive_top1", "positive_similarity", "pairs_right":
-                    if trained[key] is None:
-                        self.assertIsNone(validated["validation_" + key])
-                    else:
-                        self.assertAlmostEqual(validated["validation_" + key], trained[key], delta=1e-5)
-
-    def test_validation_changes_nothing(self):
-        """Parameters, running statistics and queues become what they are without it."""
-        one, twins = self.pictures("one", "a"), self.pictures("twins", "a", "b")
-        for method in ["moco", "--queue", "64"], ["simsiam"], ["barlow"]:
-            self.train(*twins, "--method", *method, "--validation", "0.5", "--out", self.path(method[0]))
-            self.train(*one, "--method", *method, "--out", self.path("without-" + method[0]))
-            files = [self.checkpoint(name + method[0], 3) for name in ("", "without-")]
-            with_it, without = (data[8 + struct.unpack("<Q", data[:8])[0]:] for data in files)
-            self.assertEqual(with_it, without, method)
-            self.assertEqual(len(self.validations(method[0])), 3)
-
-    def test_validation_refused(self):
-        self.assertIn("is 1 images, less than a batch of 32",
-                      self.train("--limit", "192", "--batch", "32", "--validation", "0.01", "--out",
-                                 self.path("a"), code=2).err)
-        self.train("--validation", "1", code=2)
-        self.train("--limit", "192", "--batch", "128", "--validation", "0.7", "--out", self.path("a"), code=2)
-        self.assertEqual(os.listdir(self.folder.name), [])
-
-    def test_validation_tells_of_bad_images(self):
-        photos = self.folder_of_images("red", "green")
-        done = self.train("--data", photos, "--batch", "16", "--steps", "2", "--validation", "0.3", "--out",
-                          self.path("run"), code=3)
-        self.assertIn("1 file was skipped", done.err)
-        with open(self.path("run", "skipped.tsv")) as file:
-            self.assertEqual(len(file.readlines()), 1)
-
-    def test_one_view_by_class(self):
-        for method in "margin", "siamese", "triplet":
-            args = ["--limit", "192", "--batch", "32", "--steps", "6", "--epochs", "2", "--log-steps", "1",
-                    "--augment", "none", "--method", method, "--views", "1"]
-            self.train(*args, "--by-class", "1", "--validation", "0.3", "--out", self.path(method))
-            lines = [line for line in self.metrics(method) if "loss" in line]
-            self.assertTrue(all(line["loss"] > 0 and 0 <= line["pairs_right"] <= 1 for line in lines))
-            self.assertEqual(len(self.validations(method)), 2)
-            self.assertIn("takes 2 or more views of an image, not 1", self.train(*args, code=2).err)
-
-    def test_labels_are_needed(self):
-        one = os.path.join(self.folder_of_images("one"), "one")
-        done = self.train("--method", "supcon", "--data", one, "--batch", "16", code=7)
-        self.assertIn("needs labels", done.err)
-        self.assertIn("sub-folder per class", done.err)
-        self.train(*SMALL, "--method", "supcon", "--stream", "--out", self.path("s"))
-        self.train(*SMALL, "--method", "supcon", "--out", self.path("r"))
-        self.assertEqual(self.checkpoint("s", 10), self.checkpoint("r", 10))
-
-    def test_supervised(self):
-        self.train("--method", "supervised", "--batch", "32", "--epochs", "6", "--augment", "flip", "--limit",
-                   "960", "--log-steps", "1", "--out", self.path("run"))
-        right = [line["positive_top1"] for line in self.metrics("run")]
-        self.assertGreater(sum(right[-10:]), 2 * sum(right[:10]))
-        for args, code, words in ((["--augment", "flip | none"], 2, "supervised takes 1 view of an image, not 2"),
-                                  (["--label-smoothing", "1.1"], 2, "--label-smoothing"),
-                                  (["--data", self.folder_of_images("one")], 7, "of one class only")):
-            done = self.train("--method", "supervised", "--batch", "16", *args, code=code)
-            self.assertIn(words, done.err)
-
-    def tensors(self, name, step):
-        data = self.checkpoint(name, step)
-        n, = struct.unpack("<Q", data[:8])
-        header = json.loads(data[8:8 + n])
-        return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
-                for k, v in header.items() if k != "__metadata__"}
-
-    def test_starts_from_weights(self):
-        self.train(*SMALL, "--out", self.path("pre"))
-        few = ["--method", "supervised", "--labels", "4", "--batch", "20", "--epochs", "4"]
-        still = ["--learning-rate", "1e-30"]  # weights stay what they were
-        done = self.train(*few, *still, "--init", self.path("pre"), "--out", self.path("still"))
-        self.assertIn("taken the encoder, 6 tensors; anew: fc; not used: projection_head", done.err)
-        self.assertIn(": 40 images", done.err)
-        done = self.train(*few, "--init", self.path("pre"), "--dry-run")
-        self.assertRegex(done.out, r"weights +from '.*step-00000010.safetensors': taken the encoder, 6 tensors")
-        before, after = self.tensors("pre", 10), self.tensors("still", 8)
-        encoder = [k for k in after if k.startswith(("conv", "dense"))]
-        self.assertEqual(len(encoder), 6)
-        for name in encoder:
-            self.assertEqual(after[name], before[name], name)
-        file = self.path("still", "checkpoints", "last")
-        done = self.train(*few, "--init", file, "--out", self.path("fine"))
-        self.assertIn("taken the encoder, fc, 8 tensors\n", done.err)
-        state = self.checkpoint("fine", 8)
-        self.assertNotEqual(self.tensors("fine", 8)["conv1.weight"], after["conv1.weight"])
-        self.train("--resume", self.path("fine"))  # nothing is taken anew
-        self.assertEqual(self.checkpoint("fine", 8), state)
-        for name in os.listdir(self.path("fine", "checkpoints")):
-            os.remove(self.path("fine", "checkpoints", name))
-        self.train("--resume", self.path("fine"))  # killed before the first checkpoint
-        self.assertEqual(self.checkpoint("fine", 8), state)
-        done = self.train(*SMALL, "--method", "moco", "--queue", "64", *still, "--init", self.path("pre"),
-                          "--out", self.path("moco"))
-        self.assertIn("taken the encoder, projection_head", done.err)
-        after = self.tensors("moco", 10)
-        for name in encoder:
-            self.assertEqual(after[name], before[name])
-            self.assertEqual(after["shadow." + name], before[name])
-
-    def test_starts_from_what_fits(self):
-        self.train(*SMALL, "--out", self.path("pre"))
-        open(self.path("bad"), "w").close()
-        for args, code, words in (
-                (["--init", self.path("pre"), "--encoder", "resnet18"], 8, "holds the encoder cnn, not resnet18"),
-                (["--init", self.path("pre"), "--width", "2"], 8, "is F32 of 32 x 3 x 3 x 3; the encoder's is F32 of 64"),
-                (["--init", self.path("pre"), "--image-size", "24"], 8, "'dense.weight'"),
-                (["--init", self.path("pre"), "--channels", "1", "--augment", "flip"], 8, "the encoder's is F32 of 32 x 1 x 3 x 3"),
-                (["--init", self.path("nothing")], 8, "nothing"),
-                (["--init", self.path("bad")], 8, "bad"),
-                (["--labels", "1%"], 2, "the method simclr uses no labels"),
-                (["--labels", "0"], 2, "--labels: '0' is no number")):
-            done = self.train(*SMALL, *args, "--out", self.path("run"), code=code)
-            self.assertIn(words, done.err)
-            self.assertFalse(os.path.exists(self.path("run")))
-
-    def test_own_classifier(self):
-        args = ["--method", "supervised", "--batch", "50", "--augment", "none", "--image-size", "16"]
-        self.train(*args, "--labels", "20", "--epochs", "60", "--out", self.path("run"))
-        done = run("eval", self.path("run"), "--limit", "300", "--no-probe", "--no-baselines", "--json")
-        own = json.loads(done.out)["classifier"]
-        self.assertEqual(own["images"], 200)
-        self.assertGreater(own["accuracy"], 0.2)
-        text = run("eval", self.path("run"), "--limit", "300", "--no-probe", "--no-baselines").out
-        self.assertIn("own classifier          %15.2f %%" % (100 * own["accuracy"]), text)
-        self.assertIn("its encoder on 200 images with labels", " ".join(text.split()))
-        twice = [self.path("run")] * 2
-        done = run("eval", *twice, "--limit", "300", "--no-probe", "--no-baselines", "--json")
-        self.assertEqual(json.loads(done.out)["mean"]["classifier"], {**own, "deviation": 0})
-        other = ["--data", self.folder_of_images("red", "green", "blue"), "--no-probe", "--no-baselines"]
-        done = run("eval", self.path("run"), *other, "--json")
-        self.assertNotIn("classifier", json.loads(done.out))
-        self.assertIn("tells other classes apart", done.err)
-
-    def test_labels_of_the_test_are_not_seen(self):
-        data = self.folder_of_images("red", "green", "blue")
-        args = ["--data", data, "--batch", "16", "--epochs", "1"]
-        os.remove(os.path.join(data, "red", "bad.jpg"))
-        self.train(*args, "--out", self.path("blind"))
-        done = self.train(*args, "--method", "supervised", "--out", self.path("seeing"))
-        self.assertIn("left out for `clcontrast eval`", done.err)
-        seen = {}
-        for name in "blind", "seeing":
-            with open(self.path(name, "train.log")) as file:
-                seen[name] = int(re.search(r"photos: (\d+) images", file.read()).group(1))
-            result = json.loads(run("eval", self.path(name), "--no-probe", "--json").out)
-            self.assertEqual(seen[name], result["train"] + (name == "blind") * result["test"])
-
     def test_refusals(self):
         os.makedirs(self.path("full"))
         open(self.path("full", "x"), "w").close()
@@ -594,19 +348,6 @@ class Train(unittest.TestCase):
         process.send_signal(signal.SIGHUP)
         self.assertEqual(process.wait(60), 0)
         self.assertEqual(self.checkpoint("run", 10), self.whole()[0])
-
-    def folder_of_images(self, *classes):
-        """Pictures of one colour and some noise, and one that is none."""
-        chance = random.Random(1)
-        for i, name in enumerate(classes):
-            os.makedirs(self.path("photos", name), exist_ok=True)
-            for k in range(60):
-                body = bytes(chance.randrange(60) + 120 * (at % 3 == i) for at in range(32 * 32 * 3))
-                with open(self.path("photos", name, "%d.ppm" % k), "wb") as file:
-                    file.write(b"P6 32 32 255\n" + body)
-        with open(self.path("photos", classes[0], "bad.jpg"), "w") as file:
-            file.write("<html>not here</html>")
-        return self.path("photos")
 
     def test_folder_without_a_test_split(self):
         self.folder_of_images("red", "green", "blue")

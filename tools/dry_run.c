@@ -106,6 +106,9 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     printf("views                    %u of %zux%zu: %s\n", s.views, s.view_size, s.view_size,
            line.s && !line.failed && *line.s ? line.s : "none");
     ctr_str_free(&line);
+    if (c->o.local_views)
+        printf("  local                  %llu of %zux%zu: %s\n", (unsigned long long)c->o.local_views,
+               s.local_size, s.local_size, c->o.local_augment);
     printf("learning                 %s with %s, by %s: learning rate %g %s, weight decay %g\n",
            s.method, s.encoder, s.optimizer, s.learning_rate, course[c->o.schedule],
            s.weight_decay);

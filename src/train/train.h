@@ -146,7 +146,7 @@ struct ctr_train_settled {
     double learning_rate, weight_decay;
     double chance; /* the loss of pure guessing, 0: unknown */
     unsigned views;
-    size_t view_size;
+    size_t view_size, local_size; /* pixels */
     uint64_t steps_per_epoch;
     struct ctr_augment_params augment;
 };

@@ -545,6 +545,7 @@ struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *t)
         .chance = t->chance,
         .views = t->views,
         .view_size = t->view_size,
+        .local_size = t->local_size,
         .steps_per_epoch = t->steps_per_epoch,
         .augment = ctr_augment_settled(&t->params->augment, t->view_size, t->images.channels),
     };

@@ -413,6 +413,7 @@ class Train(Runs):
         done = self.train(*SMALL, "--views", "2", "--augment", "none | flip | gray", "--out", self.path("two"), code=2)
         self.assertIn("3 pipelines, but 2 views", done.err)
         multi = ["--encoder", "resnet10", "--width", "0.125", "--local-views", "3"]
+        self.assertIn("3 of 16x16: crop(0.05,0.14) flip", self.train(*SMALL, *multi, "--dry-run").out)
         for method in "simclr", "swav":
             self.train(*SMALL, *multi, "--method", method, "--out", self.path(method))
             with open(self.path(method, "train.log")) as file:

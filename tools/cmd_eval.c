@@ -1,4 +1,5 @@
-/* cmd_eval.c -- `clcontrast eval RUN...`: what the features of one run, or of several, are worth. */
+/* cmd_eval.c -- `clcontrast eval RUN...`: what the features of one run, or of several, are worth.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +30,18 @@ static const struct opt rows[] = {
         .help = "numbers of nearest neighbours that vote: K with one vote each, K@T weighted by "
                 "exp(similarity / T), auto: both chosen on a part of the training images; or none"),
     ROW(STR, probe, .name = "probe", .metavar = "LIST", .init = "sgd",
-        .help = "linear classifiers: sgd (AdamW, 100 epochs), ridge (least squares in closed form), "
-                "lbfgs (softmax regression with a penalty); or none"),
+        .help =
+            "linear classifiers: sgd (AdamW, 100 epochs), ridge (least squares in closed form), "
+            "lbfgs (softmax regression with a penalty); or none"),
     ROW(FLAG, no_probe, .name = "no-probe", .help = "the same as --probe none"),
     ROW(STR, labels, .name = "labels", .metavar = "N", .shown = "all",
-        .help = "use the labels of a few training images only, as many of each class: 1% of all, or "
-                "10 of each class"),
+        .help =
+            "use the labels of a few training images only, as many of each class: 1% of all, or "
+            "10 of each class"),
     ROW(U64, draws, .name = "draws", .metavar = "N", .init = "1", .min = 1, .max = 1000,
-        .help = "repeat what is drawn at random (--labels, parts to choose on, order) and show mean "
-                "and deviation"),
+        .help =
+            "repeat what is drawn at random (--labels, parts to choose on, order) and show mean "
+            "and deviation"),
     ROW(STR, confusion, .name = "confusion", .metavar = "FILE",
         .help = "PNG of which classes are taken for which, by the last protocol of the trained "
                 "encoder"),
@@ -95,10 +99,12 @@ static int parse_knn(struct ctr_score_params *out, const char *list)
             continue;
         }
         if (ctr_parse_u64(word, &k) != 0 || k < 1 || k > CTR_KNN_K_MAX ||
-            (weighted && (ctr_parse_double(at, &temperature) != 0 || !(temperature >= 0.01 && temperature <= 100))))
+            (weighted && (ctr_parse_double(at, &temperature) != 0 ||
+                          !(temperature >= 0.01 && temperature <= 100))))
             return ctr_hint(ctr_fail(CTR_E_USAGE, "--knn: '%s%s%s' is not a number of neighbours",
                                      word, weighted ? "@" : "", weighted ? at : ""),
-                            "K from 1 to %d, or K@T with a temperature from 0.01 to 100, or auto: --knn 10,200@0.1",
+                            "K from 1 to %d, or K@T with a temperature from 0.01 to 100, or auto: "
+                            "--knn 10,200@0.1",
                             CTR_KNN_K_MAX);
         out->knn[out->n_knn++] = (struct ctr_knn){(unsigned)k, temperature};
     }
@@ -154,12 +160,15 @@ static int check_alike(const struct ctr_evaluation *e, const char *const *runs, 
     int same = strcmp(a->encoder, b->encoder) == 0 && a->dim == b->dim &&
                strcmp(a->data, b->data) == 0 && a->n_train == b->n_train && a->n_test == b->n_test;
     if (!same)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "'%s' and '%s' differ in encoder or images: a mean of them "
-                                 "says nothing", runs[0], runs[n]),
+        return ctr_hint(ctr_fail(CTR_E_USAGE,
+                                 "'%s' and '%s' differ in encoder or images: a mean of them "
+                                 "says nothing",
+                                 runs[0], runs[n]),
                         "evaluate them one by one, or name the same images for all by --data");
     for (size_t i = 0; i < n; i++)
         if (e[i].seed == b->seed)
-            term_warn("'%s' and '%s' have the same seed: their deviation says nothing", runs[i], runs[n]);
+            term_warn("'%s' and '%s' have the same seed: their deviation says nothing", runs[i],
+                      runs[n]);
     return 0;
 }
 
@@ -208,14 +217,16 @@ static int run(int argc, char **argv)
                                          .no_baselines = !o.baselines};
     CTR_TRY(parse(&params.score, &o));
     if (o.confusion && set.n_args > 1)
-        CTR_TRY(ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
+        CTR_TRY(
+            ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
     if (!(e = ctr_alloc(set.n_args, sizeof *e)))
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(evaluate(e, set.args, set.n_args, &params, o.json));
     for (size_t i = 0; i < set.n_args; i++)
         n_skipped += e[i].n_skipped;
     if (n_skipped)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", n_skipped, n_skipped == 1 ? " was" : "s were");
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", n_skipped,
+                      n_skipped == 1 ? " was" : "s were");
 out:
     free(e);
     opt_finish(&set);
@@ -239,13 +250,14 @@ const struct cmd cmd_eval = {
     .args = "RUN...",
     .min_args = 1,
     .max_args = CTR_RUNS_MAX,
-    .about = "Embeds the train and test images with RUN's newest checkpoint (features before the "
-             "projection head) and scores them by the nearest neighbours and by linear classifiers. "
-             "Beside it the same encoder untrained, and raw pixels. Several RUNs, of several seeds, "
-             "end in the mean and deviation of their scores. What has to be chosen, such as a "
-             "penalty, is chosen on a part of the training images; the test images are scored once. "
-             "Where the data have no test split, one image in five, chosen by its name, is held out "
-             "as one. docs/EVALUATION.md defines each protocol.",
+    .about =
+        "Embeds the train and test images with RUN's newest checkpoint (features before the "
+        "projection head) and scores them by the nearest neighbours and by linear classifiers. "
+        "Beside it the same encoder untrained, and raw pixels. Several RUNs, of several seeds, "
+        "end in the mean and deviation of their scores. What has to be chosen, such as a "
+        "penalty, is chosen on a part of the training images; the test images are scored once. "
+        "Where the data have no test split, one image in five, chosen by its name, is held out "
+        "as one. docs/EVALUATION.md defines each protocol.",
     .examples = examples,
     .options = rows,
     .run = run,

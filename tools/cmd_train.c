@@ -26,10 +26,11 @@ static const struct opt run_rows[] = {
     ROW(STR, resume, .name = "resume", .metavar = "RUN", .flag_only = 1,
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
     ROW(STR, init, .name = "init", .metavar = "MODEL", .shown = "drawn at random",
-        .help = "weights to start from: the encoder, and heads that fit, of a run or a safetensors file"),
+        .help = "weights to start from: the encoder, and heads that fit, of a run or a safetensors "
+                "file"),
     ROW(STR, labels, .name = "labels", .metavar = "N", .shown = "all",
-        .help = "for methods that need labels: those of a few images only, as many of each class, drawn "
-                "by the seed: 1% of all, or 10 of each class"),
+        .help = "for methods that need labels: those of a few images only, as many of each class, "
+                "drawn by the seed: 1% of all, or 10 of each class"),
     ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
         .max = 1e6, .help = "passes over the images"),
     ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
@@ -48,10 +49,12 @@ static const struct opt run_rows[] = {
         .help = "auto, off or SECONDS: kernels found by `clcontrast tune` are used; on GPUs, or "
                 "with SECONDS, unknown ones are searched for first"),
     ROW(FLAG, dry_run, .name = "dry-run", .flag_only = 1,
-        .help = "check options, device, images and --out, print what the run would be and what a step "
-                "takes, write nothing, and stop"),
+        .help =
+            "check options, device, images and --out, print what the run would be and what a step "
+            "takes, write nothing, and stop"),
     ROW(FLAG, print_config, .name = "print-config", .flag_only = 1,
-        .help = "print all options of the run as a file for --config, each with who set it, and stop"),
+        .help =
+            "print all options of the run as a file for --config, each with who set it, and stop"),
     ROW(FLAG, profile, .name = "profile",
         .help = "time every kernel and print a table at the end (slower)"),
     {.name = NULL},
@@ -171,17 +174,18 @@ static void say_start(ctr_trainer *t, uint64_t batch)
     const struct ctr_data_info *d = ctr_data_info(ctr_trainer_data(t));
     struct ctr_plan_report r = ctr_graph_report(ctr_trainer_graph(t));
     char kind[48];
-    term_note("%s: %zu images of %ux%u%s (%s), %zu parameters, %llu steps%s", d->path, d->n, d->width,
-              d->height, train_pixels(kind, d), ctr_trainer_resident_bytes(t) ? "on the device" : "streamed",
-              r.param_count, (unsigned long long)ctr_trainer_total(t),
-              ctr_trainer_done(t) ? ", resumed" : "");
+    term_note("%s: %zu images of %ux%u%s (%s), %zu parameters, %llu steps%s", d->path, d->n,
+              d->width, d->height, train_pixels(kind, d),
+              ctr_trainer_resident_bytes(t) ? "on the device" : "streamed", r.param_count,
+              (unsigned long long)ctr_trainer_total(t), ctr_trainer_done(t) ? ", resumed" : "");
     if (ctr_trainer_n_validation(t))
         term_note("%zu images more are held out for validation", ctr_trainer_n_validation(t));
     if (ctr_trainer_start(t))
         term_note("weights %s", ctr_trainer_start(t));
     if (ctr_trainer_held_out(t))
-        term_note("one image in five, told by name, is left out for `clcontrast eval`, since the method "
-                  "sees labels");
+        term_note(
+            "one image in five, told by name, is left out for `clcontrast eval`, since the method "
+            "sees labels");
     if (d->n % batch)
         term_note("each epoch leaves out %zu images, others each time: batches are full",
                   (size_t)(d->n % batch));
@@ -265,9 +269,9 @@ static void default_out(struct train_command *c)
 /* What the command line says against the run's own configuration. */
 static int check_resume(struct train_command *c)
 {
-    static const char *const may_change[] = {"device",    "threads", "profile", "sync", "stream",
-                                             "kernel",    "quirk",   "resume",  "keep", "dry-run",
-                                             "recompute", "tune",    "print-config", NULL};
+    static const char *const may_change[] = {
+        "device", "threads", "profile", "sync",      "stream", "kernel",       "quirk",
+        "resume", "keep",    "dry-run", "recompute", "tune",   "print-config", NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
@@ -300,11 +304,11 @@ static int print_config(const struct train_command *c)
     struct ctr_str text = {0}, recipe = {0}, file = {0};
     ctr_str_addf(&recipe, "recipe %s", train_recipe(c));
     term_escape(&file, c->o.resume ? c->o.resume : c->o.config ? c->o.config : "");
-    ctr_str_addf(&text, "# clcontrast " CTR_VERSION " train: all options of a run, for --config FILE\n");
+    ctr_str_addf(&text,
+                 "# clcontrast " CTR_VERSION " train: all options of a run, for --config FILE\n");
     int failed = recipe.failed || file.failed || (!file.s && (c->o.resume || c->o.config));
-    const char *from[OPT_SOURCES] = {[OPT_RECIPE] = recipe.s,
-                                     [OPT_CONFIG] = file.s,
-                                     [OPT_COMMAND_LINE] = "command line"};
+    const char *from[OPT_SOURCES] = {
+        [OPT_RECIPE] = recipe.s, [OPT_CONFIG] = file.s, [OPT_COMMAND_LINE] = "command line"};
     if (!failed)
         config_show(&text, &c->set, from);
     failed |= text.failed;
@@ -340,8 +344,8 @@ static int run(int argc, char **argv)
         return CTR_E_FAIL;
     if (resume && !(config = ctr_path_join(resume, "config.toml")))
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(train_tables(c, &cmd_train, argc, argv,
-                         config ? config : opt_peek(argc, argv, "config")));
+    CTR_TRY(
+        train_tables(c, &cmd_train, argc, argv, config ? config : opt_peek(argc, argv, "config")));
     CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
     CTR_TRY(c->o.resume ? settle_resumed(c, config) : train_settle(c, NULL));
     CTR_TRY(keep_config(c));
@@ -377,7 +381,8 @@ static const struct cmd_example examples[] = {
     {"clcontrast train --data photos --method supervised --init runs/photos --labels 1% --batch 50",
      "fine-tune it to a classifier by few labels"},
     {"clcontrast train --resume runs/photos", "go on after an interruption, bit for bit"},
-    {"clcontrast train --data photos --print-config > photos.toml", "all options in a file, to edit"},
+    {"clcontrast train --data photos --print-config > photos.toml",
+     "all options in a file, to edit"},
     {"clcontrast train --config photos.toml --dry-run", "see that all is well, and what it takes"},
     {NULL, NULL},
 };

@@ -40,7 +40,8 @@ static void knn_name(char *name, size_t room, const struct ctr_knn *knn)
 }
 
 /* spread: with deviations. */
-static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_params *p, int spread)
+static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_params *p,
+                         int spread)
 {
     char name[64];
     printf("%-22s  %17s", "", "trained encoder");
@@ -66,10 +67,12 @@ static void print_scores(const struct ctr_evaluation *e, const struct ctr_score_
 /* ---- the protocols in words ---- */
 
 static const char *const probe_words[CTR_PROBES] = {
-    [CTR_PROBE_SGD] = "softmax regression on standardised features, AdamW without decay, learning rate "
-                      "0.01 falling as a cosine, 100 epochs, the last one counts",
+    [CTR_PROBE_SGD] =
+        "softmax regression on standardised features, AdamW without decay, learning rate "
+        "0.01 falling as a cosine, 100 epochs, the last one counts",
     [CTR_PROBE_RIDGE] = "least squares onto the classes, standardised features, L2 penalty",
-    [CTR_PROBE_LBFGS] = "softmax regression on standardised features, minimised by L-BFGS, L2 penalty",
+    [CTR_PROBE_LBFGS] =
+        "softmax regression on standardised features, minimised by L-BFGS, L2 penalty",
 };
 
 static void sentence(const char *text)
@@ -85,20 +88,22 @@ static void knn_words(const struct ctr_knn *vote, int chosen, int of_runs)
 {
     char name[64], text[512];
     knn_name(name, sizeof name, chosen ? &(struct ctr_knn){0, 0} : vote);
-    snprintf(text, sizeof text, "%s: the %u training images nearest by cosine similarity vote, ", name,
-             vote->k);
+    snprintf(text, sizeof text, "%s: the %u training images nearest by cosine similarity vote, ",
+             name, vote->k);
     size_t at = strlen(text);
     if (vote->k == 1)
         snprintf(text, sizeof text, "%s: the training image nearest by cosine similarity", name);
     else if (vote->temperature > 0)
-        snprintf(text + at, sizeof text - at, "weighted by exp(similarity / %g)", vote->temperature);
+        snprintf(text + at, sizeof text - at, "weighted by exp(similarity / %g)",
+                 vote->temperature);
     else
         snprintf(text + at, sizeof text - at, "one vote each");
     if (chosen)
-        snprintf(text + strlen(text), sizeof text - strlen(text),
-                 ", for the %s: chosen among 1 to 200 neighbours and six weightings on one training "
-                 "image in five; then all training images vote",
-                 of_runs ? "first run" : "trained encoder");
+        snprintf(
+            text + strlen(text), sizeof text - strlen(text),
+            ", for the %s: chosen among 1 to 200 neighbours and six weightings on one training "
+            "image in five; then all training images vote",
+            of_runs ? "first run" : "trained encoder");
     sentence(text);
 }
 
@@ -118,18 +123,24 @@ void eval_print_words(const struct ctr_evaluation *e, const struct ctr_score_par
         sentence(text);
     }
     if (p->labels.share > 0 || p->labels.per_class > 0) {
-        snprintf(text, sizeof text, "labels: of %zu training images only, as many of each class; no "
-                 "other training image is seen by any protocol", e->trained.n_train);
+        snprintf(text, sizeof text,
+                 "labels: of %zu training images only, as many of each class; no "
+                 "other training image is seen by any protocol",
+                 e->trained.n_train);
         sentence(text);
     }
     if (e->trained.own.mean == e->trained.own.mean) {
-        snprintf(text, sizeof text, "own classifier: the linear layer that the run has trained along with "
-                 "its encoder on %zu images with labels", e->n_learnt_from);
+        snprintf(text, sizeof text,
+                 "own classifier: the linear layer that the run has trained along with "
+                 "its encoder on %zu images with labels",
+                 e->n_learnt_from);
         sentence(text);
     }
     if (p->draws > 1) {
-        snprintf(text, sizeof text, "mean and standard deviation of %zu draws of what is random in the "
-                 "evaluation; the encoder is the same", p->draws);
+        snprintf(text, sizeof text,
+                 "mean and standard deviation of %zu draws of what is random in the "
+                 "evaluation; the encoder is the same",
+                 p->draws);
         sentence(text);
     }
 }
@@ -208,8 +219,8 @@ static void json_scores(struct ctr_str *s, const char *name, const struct ctr_sc
     ctr_str_addf(s, ",\"scores\":[");
     for (size_t i = 0; i < p->n_knn; i++) {
         const struct ctr_knn *vote = &scores->knn[i].vote;
-        ctr_str_addf(s, "%s{\"protocol\":\"knn\",\"k\":%u,\"chosen\":%s,\"temperature\":", i ? "," : "",
-                     vote->k, p->knn[i].k == 0 ? "true" : "false");
+        ctr_str_addf(s, "%s{\"protocol\":\"knn\",\"k\":%u,\"chosen\":%s,\"temperature\":",
+                     i ? "," : "", vote->k, p->knn[i].k == 0 ? "true" : "false");
         ctr_str_json_num(s, vote->temperature);
         json_score(s, &scores->knn[i], spread);
     }

@@ -66,8 +66,7 @@ static const struct opt input_rows[] = {
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
         .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
-        .shown = "shapes without --data, else simclr",
-        .check = recipe_check,
+        .shown = "shapes without --data, else simclr", .check = recipe_check,
         .help = "values for options given neither here nor in --config, as a publication has them; "
                 "`clcontrast recipes` lists them"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
@@ -83,8 +82,8 @@ static const struct opt input_rows[] = {
         .help = "smaller views beside them, which look for them but are not looked for"),
     ROW(U64, local_size, .name = "local-size", .metavar = "PIXELS", .init = "0",
         .shown = "half the other views'", .max = 4096, .help = "their side"),
-    ROW(STR, local_augment, .name = "local-augment", .metavar = "LINE",
-        .check = check_local, .init = "crop(0.05,0.14) flip jitter gray", .help = "what is done to them"),
+    ROW(STR, local_augment, .name = "local-augment", .metavar = "LINE", .check = check_local,
+        .init = "crop(0.05,0.14) flip jitter gray", .help = "what is done to them"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use at most so many images"),
     ROW(U64, image_size, .name = "image-size", .metavar = "PIXELS", .init = "0",
@@ -122,8 +121,9 @@ static const struct opt network_rows[] = {
         .help = "times the encoder's channels and features, in multiples of 8"),
     ROW(CHOICE, stem, .name = "stem", .metavar = "KIND", .choices = "auto|cifar|strided|imagenet",
         .init = "auto",
-        .help = "first layers of a resnet: stride 1 (cifar), 2 (strided) or 4 (imagenet) in all; auto "
-                "is cifar up to 64 pixels, else imagenet"),
+        .help =
+            "first layers of a resnet: stride 1 (cifar), 2 (strided) or 4 (imagenet) in all; auto "
+            "is cifar up to 64 pixels, else imagenet"),
     OPT_PRECISION(struct train_options),
     OPT_MATH(struct train_options),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr", .check = check_method,
@@ -138,8 +138,7 @@ static const struct opt network_rows[] = {
     ROW(FLAG, head_bn, .name = "head-bn", .init = "1",
         .help = "leave batch-norm out of the projection head"),
     ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
-        .check = check_optimizer,
-        .help = "sgd, adamw or lars"),
+        .check = check_optimizer, .help = "sgd, adamw or lars"),
     ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
         .shown = "the encoder's, times batch / 256", .max = 1e6, .help = "at its highest"),
     ROW(DOUBLE, weight_decay, .name = "weight-decay", .metavar = "X", .init = "-1",
@@ -233,8 +232,7 @@ int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char 
     CTR_TRY(choose(&chosen, c, argc, argv, config));
     const struct ctr_encoder *e = ctr_encoder_find(chosen.encoder);
     const struct ctr_method *m = ctr_method_find(chosen.method);
-    const struct ctr_optim *o =
-        ctr_optim_find(chosen.optimizer ? chosen.optimizer : e->optimizer);
+    const struct ctr_optim *o = ctr_optim_find(chosen.optimizer ? chosen.optimizer : e->optimizer);
     c->set.elsewhere = elsewhere;
     CTR_TRY(opt_add(&c->set, "Images and device", input_rows, &c->o));
     CTR_TRY(cmd_options(&c->set, cmd, &c->o));
@@ -313,8 +311,8 @@ const char *train_pixels(char text[48], const struct ctr_data_info *d)
 {
     text[0] = '\0';
     if (d->channels != 3 || d->sample_bytes != 1)
-        snprintf(text, 48, " with %u channel%s of %u bits", d->channels, d->channels == 1 ? "" : "s",
-                 8 * d->sample_bytes);
+        snprintf(text, 48, " with %u channel%s of %u bits", d->channels,
+                 d->channels == 1 ? "" : "s", 8 * d->sample_bytes);
     return text;
 }
 

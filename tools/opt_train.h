@@ -1,6 +1,6 @@
 /* opt_train.h -- the options that say what a training step is, for each command that makes one
- * (train, tune, ablate): images, device, network, method, augmentation, optimiser. What else a command
- * has to ask stands in a table of its own. */
+ * (train, tune, ablate): images, device, network, method, augmentation, optimiser. What else a
+ * command has to ask stands in a table of its own. */
 #ifndef CTR_TOOLS_OPT_TRAIN_H
 #define CTR_TOOLS_OPT_TRAIN_H
 
@@ -15,10 +15,12 @@
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
         *recipe, *config, *tune, *init, *labels, *local_augment;
-    uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out, epochs, steps, batch, views, seed;
+    uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out,
+        epochs, steps, batch, views, seed;
     uint64_t micro_batch, local_views, local_size;
     uint64_t checkpoint_steps, keep, log_steps;
-    int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run, print_config, sync;
+    int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run,
+        print_config, sync;
     double width, learning_rate, weight_decay, warmup, validation;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
@@ -60,8 +62,8 @@ struct train_command {
 };
 
 /* Adds the tables: images and device, the command's own, network, then those of the method and
- * optimiser chosen: by the command line, else by the configuration file `config` (NULL: none), else by
- * the recipe. */
+ * optimiser chosen: by the command line, else by the configuration file `config` (NULL: none), else
+ * by the recipe. */
 int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
                  const char *config);
 /* After parsing: gives what is still open the values of --config, then of the recipe, and makes the

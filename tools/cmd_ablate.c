@@ -308,11 +308,9 @@ static int train_row(struct ablate_row *row, struct ablation *a)
     a->now = row;
     a->loss = NAN;
     a->started = ctr_now();
-    if (row->pipeline) {
-        views->n = 2;
-        views->pipeline[0].n = 0;
-        views->pipeline[1] = *row->pipeline;
-    }
+    views->n = 2;
+    views->pipeline[0].n = 0;
+    views->pipeline[1] = row->pipeline ? *row->pipeline : views->pipeline[0];
     CTR_TRY(ctr_trainer_create(&t, &a->params, &events));
     if (row->pipeline)
         rc = ctr_trainer_run(t);
@@ -372,7 +370,7 @@ static int name_table(struct ablation *a)
     return a->table.path ? 0 : CTR_E_FAIL;
 }
 
-/* All that can be wrong with the command is found out before the first run. */
+/* What is wrong with operations and files is found out before the first run. */
 static int begin(struct ablation *a)
 {
     int rc = 0;

@@ -162,6 +162,11 @@ class Ablate(unittest.TestCase):
         self.assertIn("sub-folder per class", done.err)
         self.assertEqual(self.rows(), {})
 
+    def test_a_method_of_one_view(self):
+        done = self.ablate(*TWO, "--method", "supervised", code=2)
+        self.assertIn("untrained: the method supervised takes 1 view of an image, not 2", done.err)
+        self.assertEqual(self.rows(), {})
+
     def test_a_run_that_diverges(self):
         """It has no numbers, and the others go on."""
         args = ("--op", "flip", "--learning-rate", "1000000", "--optimizer", "sgd", "--no-head-bn",

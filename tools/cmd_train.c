@@ -95,7 +95,7 @@ static void health(struct ctr_str *s, const struct ctr_health *h)
         ctr_str_addf(s, "  rank %.0f/%.0f  std %.2f", h->rank, h->rank_max, h->std);
 }
 
-static void validation(struct ctr_str *s, const struct ctr_validation_scores *v)
+static void validation(struct ctr_str *s, const struct ctr_train_figures *v)
 {
     if (v->loss == v->loss)
         ctr_str_addf(s, "  validation loss %.4f", v->loss);

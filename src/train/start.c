@@ -39,7 +39,7 @@ static int list_encoder(struct start *s)
 {
     ctr_trainer *t = s->t;
     ctr_graph *g = NULL;
-    const size_t dim[] = {1, t->view_size, t->view_size, t->images.channels};
+    const size_t dim[] = {1, t->view_size, t->view_size, t->pass.images.channels};
     const struct ctr_encoder_params params = {
         .stem = ctr_stem_for(t->params->stem, t->image_size), .width = t->params->width};
     int rc = ctr_store_create(&s->encoder, t->dev);

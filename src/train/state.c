@@ -71,7 +71,7 @@ int ctr_state_save(ctr_trainer *t)
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
-    ctr_classes_json(&classes, ctr_data_info(t->data));
+    ctr_classes_json(&classes, ctr_data_info(t->pass.data));
     for (size_t i = 0; i < entries; i++)
         for (enum ctr_store_part part = CTR_STORE_VALUES; part <= CTR_STORE_SHADOW; part++)
             if (kept(t->store, ctr_store_entry(t->store, i), part))
@@ -79,11 +79,11 @@ int ctr_state_save(ctr_trainer *t)
     uint64_t loss_bits;
     memcpy(&loss_bits, &t->epoch_loss, sizeof loss_bits);
     snprintf(loss, sizeof loss, "%016" PRIx64, loss_bits);
-    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
-    snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
+    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->pass.data)->hash);
+    snprintf(images, sizeof images, "%zu", ctr_data_info(t->pass.data)->n);
     snprintf(size, sizeof size, "%zu", t->image_size);
-    snprintf(channels, sizeof channels, "%u", ctr_data_info(t->data)->channels);
-    snprintf(bits, sizeof bits, "%u", 8 * ctr_data_info(t->data)->sample_bytes);
+    snprintf(channels, sizeof channels, "%u", ctr_data_info(t->pass.data)->channels);
+    snprintf(bits, sizeof bits, "%u", 8 * ctr_data_info(t->pass.data)->sample_bytes);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
     snprintf(width, sizeof width, "%.17g", t->params->width);
     const struct ctr_st_meta meta[] = {
@@ -156,8 +156,8 @@ static int check_data(const ctr_trainer *t, const struct ctr_st *st)
 {
     char hash[24], images[24];
     const char *was = ctr_st_meta_value(st, "data_hash"), *n = ctr_st_meta_value(st, "images");
-    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->data)->hash);
-    snprintf(images, sizeof images, "%zu", ctr_data_info(t->data)->n);
+    snprintf(hash, sizeof hash, "%016" PRIx64, ctr_data_info(t->pass.data)->hash);
+    snprintf(images, sizeof images, "%zu", ctr_data_info(t->pass.data)->n);
     if (n && strcmp(n, images) != 0)
         return ctr_hint(
             ctr_fail(CTR_E_DATA, "the run began with %s usable images; there are %s", n, images),
@@ -165,7 +165,7 @@ static int check_data(const ctr_trainer *t, const struct ctr_st *st)
     if (was && strcmp(was, hash) == 0)
         return 0;
     return ctr_hint(ctr_fail(CTR_E_DATA, "the images in '%s' are not those this run began with",
-                             ctr_data_info(t->data)->path),
+                             ctr_data_info(t->pass.data)->path),
                     "restore the files, or start a new run");
 }
 

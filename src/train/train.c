@@ -10,47 +10,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
-#include "base/rng.h"
 #include "base/str.h"
 
 #define WORSE_STEPS 20 /* of an epoch; a mean over fewer losses rises and falls by chance */
 #define LOOK_LOGS 10 /* lines of metrics from one look at the projections to the next */
 
-/* Which samples the steps of this epoch take, and their learning rates. */
 static int begin_epoch(ctr_trainer *t)
 {
-    const struct ctr_train_params *p = t->params;
     uint64_t epoch = t->done / t->steps_per_epoch, at = t->done % t->steps_per_epoch;
-    size_t rows = t->steps_per_epoch * p->batch;
-    struct ctr_rng rng;
-    ctr_rng_init(&rng, p->seed, CTR_RNG_SHUFFLE, (uint32_t)epoch, 0);
-    ctr_rng_permutation(&rng, t->order, (uint32_t)ctr_data_info(t->data)->n);
     for (uint64_t i = 0; i < t->steps_per_epoch; i++)
-        t->rates[i] = (float)ctr_schedule_rate(&t->schedule, epoch * t->steps_per_epoch + i);
+        t->pass.rates[i] = (float)ctr_schedule_rate(&t->schedule, epoch * t->steps_per_epoch + i);
     if (at == 0)
         t->epoch_loss = 0;
-    if (!t->images.buf) {
-        ctr_loader_close(&t->loader);
-        int rc = ctr_loader_open(&t->loader, t->data, t->order + at * p->batch,
-                                 rows - at * p->batch, p->batch, 0);
-        if (rc != 0)
-            return rc;
-    }
-    return ctr_batch_begin(&t->batch, (uint32_t)epoch, (uint32_t)at, (uint32_t)t->done,
-                           t->images.buf ? t->order : NULL, t->rates);
-}
-
-int ctr_trainer_feed(struct ctr_loader *loader, const struct ctr_augment_source *source)
-{
-    const uint8_t *pixels;
-    const uint32_t *index;
-    size_t n;
-    int rc = ctr_loader_next(loader, &pixels, &index, &n);
-    if (rc == 0)
-        rc = ctr_tensor_write(source->images, pixels, source->images->bytes);
-    if (rc == 0)
-        rc = ctr_tensor_write(source->index, index, source->index->bytes);
-    return rc;
+    return ctr_pass_begin(&t->pass, (uint32_t)epoch, at, t->done);
 }
 
 static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
@@ -62,11 +34,11 @@ static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
         .epochs = (t->total_steps + t->steps_per_epoch - 1) / t->steps_per_epoch,
         .step = t->done,
         .steps = t->total_steps,
-        .loss = t->loss,
+        .loss = t->last.loss,
         .chance = t->chance,
         .learning_rate = ctr_schedule_rate(&t->schedule, last),
-        .positive_top1 = t->positive_top1,
-        .pairs_right = t->pairs_right,
+        .positive_top1 = t->last.positive_top1,
+        .pairs_right = t->last.pairs_right,
         .images_per_s = t->rate * (double)t->params->batch,
         .health = t->health,
         .validation = t->validated,
@@ -82,11 +54,11 @@ static int log_row(ctr_trainer *t, uint64_t step)
     progress_now(t, &p);
     const struct ctr_json_field fields[] = {
         ctr_json_int("epoch", (long long)((step - 1) / t->steps_per_epoch + 1)),
-        ctr_json_num("loss", t->loss),
-        ctr_json_num("loss_of_chance", t->chance > 0 ? t->loss / t->chance : NAN),
-        ctr_json_num("positive_top1", t->positive_top1),
-        ctr_json_num("positive_similarity", t->positive_similarity),
-        ctr_json_num("pairs_right", t->pairs_right),
+        ctr_json_num("loss", t->last.loss),
+        ctr_json_num("loss_of_chance", t->chance > 0 ? t->last.loss / t->chance : NAN),
+        ctr_json_num("positive_top1", t->last.positive_top1),
+        ctr_json_num("positive_similarity", t->last.positive_similarity),
+        ctr_json_num("pairs_right", t->last.pairs_right),
         ctr_json_num("alignment", t->health_at == step ? t->health.alignment : NAN),
         ctr_json_num("uniformity", t->health_at == step ? t->health.uniformity : NAN),
         ctr_json_num("effective_rank", t->health_at == step ? t->health.rank : NAN),
@@ -121,20 +93,16 @@ out:
 static int fetch(ctr_trainer *t)
 {
     float row[CTR_RING_ROWS][CTR_RING_COLS];
-    int rc = ctr_tensor_read(row, t->ring, sizeof row);
+    int rc = ctr_tensor_read(row, t->pass.ring, sizeof row);
     if (rc != 0)
         return rc;
     double now = ctr_now();
     if (now > t->started)
         t->rate = (double)(t->done - t->started_at) / (now - t->started);
     for (; rc == 0 && t->fetched < t->done; t->fetched++) {
-        const float *r = row[t->fetched % CTR_RING_ROWS];
-        t->loss = r[0];
-        t->positive_top1 = t->has_top1 ? r[1] : NAN;
-        t->positive_similarity = t->has_similarity ? r[2] : NAN;
-        t->pairs_right = t->has_right ? r[3] : NAN;
-        t->epoch_loss += t->loss;
-        if (!isfinite(t->loss))
+        t->last = ctr_pass_row(&t->pass, row[t->fetched % CTR_RING_ROWS]);
+        t->epoch_loss += t->last.loss;
+        if (!isfinite(t->last.loss))
             return ctr_hint(ctr_fail(CTR_E_DIVERGED,
                                      "the loss is not finite at step %llu (learning "
                                      "rate %g); checkpoints before it are kept",
@@ -149,7 +117,7 @@ static int fetch(ctr_trainer *t)
 /* The time it takes is none of training's. */
 static int validate(ctr_trainer *t)
 {
-    struct ctr_validation_scores *v = &t->validated;
+    struct ctr_train_figures *v = &t->validated;
     double began = ctr_now();
     if (!t->validation)
         return 0;
@@ -191,7 +159,7 @@ static void end_epoch(ctr_trainer *t)
     char line[200], validation[100] = "";
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
-    p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->positive_top1,
+    p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->last.positive_top1,
                                  1 / (t->views * ((double)t->params->batch - 1) + 1));
     if (p.verdict == CTR_VERDICT_WORSE && t->steps_per_epoch < WORSE_STEPS)
         p.verdict = CTR_VERDICT_LEARNS;
@@ -232,9 +200,7 @@ int ctr_trainer_step(ctr_trainer *t)
     int rc = 0;
     if (t->done == t->started_at || t->done % t->steps_per_epoch == 0)
         CTR_TRY(begin_epoch(t));
-    if (t->loader)
-        CTR_TRY(ctr_trainer_feed(t->loader, &t->source));
-    CTR_TRY(ctr_graph_replay(t->g));
+    CTR_TRY(ctr_pass_step(&t->pass));
     t->done++;
 out:
     return rc;

@@ -77,9 +77,8 @@ struct ctr_train_params {
     const char *config;       /* text of a new run's config.toml */
 };
 
-/* Means over the held-out images, in batches as in training but by the running statistics, without
- * update; the same views each time. NaN: not measured, or the method has no such figure. */
-struct ctr_validation_scores {
+/* NaN: not measured, or the method has no such figure. */
+struct ctr_train_figures {
     double loss, positive_top1, positive_similarity, pairs_right;
 };
 
@@ -91,7 +90,9 @@ struct ctr_train_progress {
     double pairs_right;                  /* share of pairs, or triplets, on the right side, or NaN */
     double images_per_s, eta_s;
     struct ctr_health health; /* of the last time it was measured; NaN: never */
-    struct ctr_validation_scores validation;
+    /* means over the held-out images, in batches as in training but by the running statistics, without
+     * update; the same views each time */
+    struct ctr_train_figures validation;
     enum ctr_verdict verdict; /* of an epoch that has ended, otherwise CTR_VERDICT_EARLY */
 };
 

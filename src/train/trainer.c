@@ -133,67 +133,22 @@ static void build_progress(void *user, unsigned done, unsigned total, const char
         t->events.prepare(t->events.user, "building kernels", done, total);
 }
 
-int ctr_trainer_check_labels(const ctr_trainer *t, const struct ctr_data *data)
-{
-    const struct ctr_data_info *info = ctr_data_info(data);
-    size_t n = 0;
-    while (n < info->n && info->n_classes > 0 && info->labels[n] >= 0)
-        n++;
-    if (!t->needs_labels || n == info->n)
-        return 0;
-    return ctr_hint(ctr_fail(CTR_E_DATA, "the method %s needs labels; the images in '%s' have none",
-                             t->method->name, info->path),
-                    "put the images into a sub-folder per class, or use another --method");
-}
-
-/* A method that sees labels must not see those that the evaluation of data without a test split of their
- * own tests on (evaluate.h). */
-int ctr_trainer_open_data(struct ctr_data **out, ctr_trainer *t, int validation)
-{
-    const struct ctr_train_params *p = t->params;
-    struct ctr_data_params params = {.path = p->data,
-                                     .image_size = (unsigned)p->image_size,
-                                     .channels = (unsigned)p->channels,
-                                     .bits = (unsigned)p->bits,
-                                     .threads = (unsigned)p->threads,
-                                     .max_bad = 0.5,
-                                     .part = t->held_out ? CTR_DATA_KEPT : CTR_DATA_WHOLE,
-                                     .limit = p->limit,
-                                     .validation_share = p->validation,
-                                     .validation = validation,
-                                     .few_seed = p->seed};
-    if (!validation)
-        params.few = p->labels;
-    int rc = ctr_data_open(out, &params);
-    if (rc != 0 || t->held_out || !t->needs_labels || ctr_data_info(*out)->has_test)
-        return rc;
-    ctr_data_close(out);
-    t->held_out = 1;
-    return ctr_trainer_open_data(out, t, validation);
-}
-
 static int open_data(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
-    int rc = ctr_trainer_open_data(&t->data, t, 0);
+    int rc = ctr_pass_open(&t->pass, t, 0, prepare_progress);
     if (rc != 0)
         return rc;
-    rc = ctr_images_open(&t->images, t->dev, t->data, p->stream ? 1 : 0, prepare_progress, t);
-    if (rc != 0)
-        return rc;
-    if ((rc = ctr_trainer_check_labels(t, t->data)) != 0)
-        return rc;
-    size_t n = ctr_data_info(t->data)->n;
-    t->image_size = t->images.height;
+    t->image_size = t->pass.images.height;
     if ((rc = resolve_view_size(t)) != 0 || (rc = resolve_views(t)) != 0 ||
         (rc = resolve_local(t)) != 0)
         return rc;
-    t->steps_per_epoch = n / p->batch;
+    t->steps_per_epoch = t->pass.batch.steps;
     if (t->steps_per_epoch == 0)
         return ctr_hint(ctr_fail(CTR_E_USAGE,
                                  "a batch of %llu is more than the %zu images there are",
-                                 (unsigned long long)p->batch, n),
-                        "use --batch %zu or less", n);
+                                 (unsigned long long)p->batch, ctr_data_info(t->pass.data)->n),
+                        "use --batch %zu or less", ctr_data_info(t->pass.data)->n);
     t->total_steps = t->steps_per_epoch * p->epochs;
     if (p->max_steps && p->max_steps < t->total_steps)
         t->total_steps = p->max_steps;
@@ -203,16 +158,14 @@ static int open_data(ctr_trainer *t)
         .warmup = (uint64_t)(p->warmup_epochs * (double)t->steps_per_epoch),
         .total = t->total_steps,
     };
-    t->order = ctr_alloc(n, sizeof *t->order);
-    t->rates = ctr_alloc(t->steps_per_epoch, sizeof *t->rates);
-    return t->order && t->rates ? 0 : CTR_E_FAIL;
+    return 0;
 }
 
 /* Gradients, the optimiser, what the method does after it. Gradients stored as fp16 would vanish below 6e-8: the loss is scaled. */
 static int record_update(ctr_trainer *t, struct ctr_method_io *io)
 {
-    ctr_graph *g = t->g;
-    ctr_tensor *scalars = t->batch.scalars, *scale = NULL, *seed = NULL;
+    ctr_graph *g = t->pass.g;
+    ctr_tensor *scalars = t->pass.batch.scalars, *scale = NULL, *seed = NULL;
     if (t->params->precision == CTR_F16) {
         scale = ctr_loss_scale(g);
         seed = ctr_loss_scale_seed(g, scale, io->loss);
@@ -225,103 +178,19 @@ static int record_update(ctr_trainer *t, struct ctr_method_io *io)
     return rc != 0 || !t->method->after_update ? rc : t->method->after_update(io);
 }
 
-struct ctr_method_io ctr_trainer_io(const ctr_trainer *t, ctr_graph *g, int training)
-{
-    const struct ctr_train_params *p = t->params;
-    return (struct ctr_method_io){
-        .g = g,
-        .N = p->batch,
-        .V = t->views,
-        .encoder = t->encoder,
-        .encoder_params = {.stem = ctr_stem_for(p->stem, t->image_size), /* as evaluation has it */
-                           .width = p->width,
-                           .training = training,
-                           .storage = p->precision},
-        .head = {.layers = (unsigned)p->head_layers,
-                 .hidden = p->head_hidden,
-                 .out = p->head_out,
-                 .bn = p->head_bn,
-                 .training = training},
-        .option = p->method_option,
-        .steps = t->total_steps,
-    };
-}
-
-static ctr_tensor *views_of(const struct ctr_view_source *from, ctr_graph *g,
-                            struct ctr_augment_source source)
-{
-    const ctr_trainer *t = from->trainer;
-    return ctr_augment(g, source, from->step, t->views, t->view_size, t->view_size,
-                       &t->params->augment);
-}
-
-/* Those of a micro-batch. Since draws depend on the image, they are the same as the whole batch's. */
-static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
-{
-    const struct ctr_view_source *from = user;
-    const struct ctr_train_params *p = from->trainer->params;
-    size_t turns = p->batch / p->micro_batch;
-    struct ctr_augment_source source = from->source;
-    source.index = ctr_turn_take(g, source.index, turn, turns, 1);
-    if (source.stream)
-        source.images = ctr_turn_take(g, source.images, turn, turns, 1);
-    return views_of(from, g, source);
-}
-
-/* Local views go on counting, so as to have draws of their own. */
-static void record_local(struct ctr_method_io *io, const struct ctr_view_source *from)
-{
-    const ctr_trainer *t = from->trainer;
-    struct ctr_augment_params line = t->params->augment_local;
-    line.first_view = io->V;
-    io->L = (unsigned)t->params->local_views;
-    io->local =
-        ctr_augment(io->g, from->source, from->step, io->L, t->local_size, t->local_size, &line);
-}
-
-void ctr_trainer_views(struct ctr_method_io *io, struct ctr_view_source *from)
-{
-    const struct ctr_train_params *p = from->trainer->params;
-    io->step = from->step;
-    if (p->micro_batch && p->micro_batch < p->batch)
-        io->micro =
-            (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = from};
-    else
-        io->views = views_of(from, io->g, from->source);
-    if (p->local_views)
-        record_local(io, from);
-}
-
 /* The whole step as a graph. */
 static int record(ctr_trainer *t)
 {
-    const struct ctr_train_params *p = t->params;
-    ctr_graph *g = t->g;
-    int fed = !t->images.buf;
-    struct ctr_method_io io = ctr_trainer_io(t, g, 1);
-    ctr_batch_record(&t->batch, g, t->steps_per_epoch, p->batch, p->seed, fed);
-    t->source = ctr_images_source(&t->images, g, p->batch, t->batch.index);
-    struct ctr_view_source from = {t, t->source, t->batch.step};
-    ctr_trainer_views(&io, &from);
-    if (t->needs_labels) {
-        t->labels = ctr_graph_input(g, "labels", CTR_I32, 1, &ctr_data_info(t->data)->n);
-        io.label = ctr_batch_labels(g, t->labels, t->source.index);
-        io.classes = ctr_data_info(t->data)->n_classes;
-    }
-    int rc = ctr_graph_status(g);
-    if (rc == 0)
-        rc = t->method->build(&io);
-    if (rc == 0)
-        rc = record_update(t, &io);
-    t->ring = ctr_ring_record(g, t->batch.step,
-                              (ctr_tensor *[]){io.loss, io.top1, io.similarity, io.right});
+    int rc = 0;
+    struct ctr_method_io io;
+    CTR_TRY(ctr_pass_record(&t->pass, &io, 1));
+    CTR_TRY(record_update(t, &io));
+    CTR_TRY(ctr_pass_figures(&t->pass, &io));
     t->z = io.z;
     t->health = (struct ctr_health){NAN, NAN, NAN, NAN, NAN};
     ctr_graph_keep(t->z);
-    t->has_top1 = io.top1 != NULL;
-    t->has_similarity = io.similarity != NULL;
-    t->has_right = io.right != NULL;
-    return rc != 0 ? rc : ctr_graph_status(g);
+out:
+    return rc;
 }
 
 static int assemble(ctr_trainer *t)
@@ -335,7 +204,6 @@ static int assemble(ctr_trainer *t)
     CTR_TRY(open_data(t));
     CTR_TRY(ctr_store_create(&t->store, t->dev));
     ctr_store_moments(t->store, t->optim->moments);
-    CTR_TRY(ctr_graph_create(&t->g, t->dev, t->store));
     CTR_TRY(record(t));
     if (t->params->validation > 0)
         CTR_TRY(ctr_validation_create(&t->validation, t, prepare_progress));
@@ -349,18 +217,17 @@ static int build(ctr_trainer *t)
     char *tuned = NULL;
     struct ctr_store_drawing *drawing = NULL;
     CTR_TRY(ctr_trainer_choices(&tuned, t));
-    CTR_TRY(ctr_graph_plan(t->g, &(struct ctr_plan_params){.kernels = t->params->kernels,
-                                                           .tuned = tuned,
-                                                           .recompute = t->params->recompute}));
+    CTR_TRY(
+        ctr_graph_plan(t->pass.g, &(struct ctr_plan_params){.kernels = t->params->kernels,
+                                                            .tuned = tuned,
+                                                            .recompute = t->params->recompute}));
     CTR_TRY(ctr_store_init_begin(&drawing, t->store, t->params->seed));
     CTR_TRY(ctr_trainer_keep_choices(t));
-    CTR_TRY(ctr_graph_lower(t->g));
+    CTR_TRY(ctr_graph_lower(t->pass.g));
     if (t->validation)
         CTR_TRY(ctr_validation_plan(t->validation, t));
     CTR_TRY(ctr_dev_build(t->dev, 1, build_progress, t));
     CTR_TRY(ctr_store_init_end(&drawing, 1));
-    if (t->labels)
-        CTR_TRY(ctr_tensor_write(t->labels, ctr_data_info(t->data)->labels, t->labels->bytes));
 out:
     ctr_store_init_end(&drawing, 0);
     free(tuned);
@@ -371,14 +238,15 @@ out:
 static void log_start(const ctr_trainer *t)
 {
     const struct ctr_caps *caps = ctr_dev_caps(t->dev);
-    const struct ctr_data_info *d = ctr_data_info(t->data);
+    const struct ctr_data_info *d = ctr_data_info(t->pass.data);
     char line[1024], local[64] = "";
     snprintf(line, sizeof line, "clcontrast " CTR_VERSION " on %s (%s, driver %s)", caps->name,
              caps->platform, caps->driver);
     ctr_run_log(t->run, CTR_LOG_INFO, line);
-    snprintf(line, sizeof line, "%s: %zu images of %ux%ux%u, %u bits%s, %zu skipped, %s", d->path, d->n,
-             d->width, d->height, d->channels, 8 * d->sample_bytes, t->held_out ? " (others held out by name)" : "",
-             ctr_data_n_skipped(t->data), t->images.buf ? "on the device" : "streamed");
+    snprintf(line, sizeof line, "%s: %zu images of %ux%ux%u, %u bits%s, %zu skipped, %s", d->path,
+             d->n, d->width, d->height, d->channels, 8 * d->sample_bytes,
+             t->held_out ? " (others held out by name)" : "", ctr_data_n_skipped(t->pass.data),
+             t->pass.images.buf ? "on the device" : "streamed");
     ctr_run_log(t->run, CTR_LOG_INFO, line);
     if (t->params->local_views)
         snprintf(local, sizeof local, " and %llu of %zu pixels",
@@ -405,7 +273,7 @@ static int new_trainer(ctr_trainer **out, const struct ctr_train_params *params,
     if (!t)
         return CTR_E_FAIL;
     t->params = params;
-    t->validated = (struct ctr_validation_scores){NAN, NAN, NAN, NAN};
+    t->validated = (struct ctr_train_figures){NAN, NAN, NAN, NAN};
     if (events)
         t->events = *events;
     *out = t;
@@ -450,7 +318,7 @@ int ctr_train_tune(struct ctr_tune_report *report, const struct ctr_train_params
     CTR_TRY(new_trainer(&t, params, events));
     CTR_TRY(assemble(t));
     CTR_TRY(ctr_tuned_open(&tuned, t->dev));
-    CTR_TRY(ctr_tune(report, tuned, t->g, tune));
+    CTR_TRY(ctr_tune(report, tuned, t->pass.g, tune));
 out:
     ctr_tuned_close(&tuned);
     ctr_trainer_destroy(&t);
@@ -462,17 +330,12 @@ void ctr_trainer_destroy(ctr_trainer **trainer)
     ctr_trainer *t = *trainer;
     if (!t)
         return;
-    ctr_loader_close(&t->loader);
-    ctr_graph_destroy(&t->g);
+    ctr_pass_close(&t->pass);
     ctr_validation_destroy(&t->validation);
     ctr_store_destroy(&t->store);
-    ctr_images_close(&t->images);
-    ctr_data_close(&t->data);
     ctr_dev_destroy(&t->dev);
     ctr_run_close(&t->run);
     ctr_str_free(&t->start);
-    free(t->order);
-    free(t->rates);
     free(t);
     *trainer = NULL;
 }
@@ -484,12 +347,12 @@ ctr_dev *ctr_trainer_dev(const ctr_trainer *t)
 
 const ctr_graph *ctr_trainer_graph(const ctr_trainer *t)
 {
-    return t->g;
+    return t->pass.g;
 }
 
 struct ctr_data *ctr_trainer_data(const ctr_trainer *t)
 {
-    return t->data;
+    return t->pass.data;
 }
 
 const char *ctr_trainer_start(const ctr_trainer *t)
@@ -504,14 +367,14 @@ int ctr_trainer_held_out(const ctr_trainer *t)
 
 size_t ctr_trainer_n_skipped(const ctr_trainer *t)
 {
-    return ctr_data_n_skipped(t->data) +
+    return ctr_data_n_skipped(t->pass.data) +
            (t->validation ? ctr_validation_n_skipped(t->validation) : 0);
 }
 
 struct ctr_data_skip ctr_trainer_skip(const ctr_trainer *t, size_t i)
 {
-    size_t n = ctr_data_n_skipped(t->data);
-    return i < n ? ctr_data_skip(t->data, i) : ctr_validation_skip(t->validation, i - n);
+    size_t n = ctr_data_n_skipped(t->pass.data);
+    return i < n ? ctr_data_skip(t->pass.data, i) : ctr_validation_skip(t->validation, i - n);
 }
 
 size_t ctr_trainer_n_validation(const ctr_trainer *t)
@@ -547,11 +410,11 @@ struct ctr_train_settled ctr_trainer_settled(const ctr_trainer *t)
         .view_size = t->view_size,
         .local_size = t->local_size,
         .steps_per_epoch = t->steps_per_epoch,
-        .augment = ctr_augment_settled(&t->params->augment, t->view_size, t->images.channels),
+        .augment = ctr_augment_settled(&t->params->augment, t->view_size, t->pass.images.channels),
     };
 }
 
 uint64_t ctr_trainer_resident_bytes(const ctr_trainer *t)
 {
-    return t->images.buf ? ctr_buf_bytes(t->images.buf) : 0;
+    return t->pass.images.buf ? ctr_buf_bytes(t->pass.images.buf) : 0;
 }

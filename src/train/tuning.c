@@ -41,7 +41,7 @@ static int search(ctr_trainer *t, ctr_tuned *tuned)
     struct ctr_tune_params params = {.budget_s = seconds(t), .user = t, .progress = progress};
     if (params.budget_s <= 0)
         return 0;
-    int rc = ctr_tune(&r, tuned, t->g, &params);
+    int rc = ctr_tune(&r, tuned, t->pass.g, &params);
     if (rc == CTR_E_DEVICE)
         return rc;
     if (rc != 0) {
@@ -113,7 +113,7 @@ int ctr_trainer_keep_choices(ctr_trainer *t)
         return 0;
     char *path = file_of(t);
     head(&s, t);
-    ctr_str_addf(&s, "%s", ctr_graph_choices(t->g, 0));
+    ctr_str_addf(&s, "%s", ctr_graph_choices(t->pass.g, 0));
     int rc = path && !s.failed ? ctr_file_write(path, s.s, s.n) : CTR_E_FAIL;
     ctr_str_free(&s);
     free(path);
@@ -122,7 +122,7 @@ int ctr_trainer_keep_choices(ctr_trainer *t)
 
 void ctr_trainer_log_choices(const ctr_trainer *t)
 {
-    const char *line = ctr_graph_choices(t->g, 1);
+    const char *line = ctr_graph_choices(t->pass.g, 1);
     while (*line) {
         char text[512];
         size_t n = strcspn(line, "\n");

@@ -18,7 +18,7 @@ int ctr_validation_create(struct ctr_validation **out, ctr_trainer *t,
 void ctr_validation_destroy(struct ctr_validation **v);
 int ctr_validation_plan(struct ctr_validation *v, const ctr_trainer *t);
 /* Waits for the device. */
-int ctr_validation_run(struct ctr_validation_scores *scores, struct ctr_validation *v);
+int ctr_validation_run(struct ctr_train_figures *figures, struct ctr_validation *v);
 
 /* Images that are used: a multiple of the batch. */
 size_t ctr_validation_n(const struct ctr_validation *v);

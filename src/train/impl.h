@@ -53,7 +53,8 @@ int ctr_trainer_keep_choices(ctr_trainer *t);
 /* Those that the ops would not have taken by themselves go into train.log. */
 void ctr_trainer_log_choices(const ctr_trainer *t);
 
-/* start.c: weights of params->init. */
+/* start.c: weights of params->init: whether they fit, once the graph is recorded; then taken. */
+int ctr_trainer_start_check(ctr_trainer *t);
 int ctr_trainer_start_from(ctr_trainer *t);
 
 /* state.c: the trainer's state as a checkpoint of its run, and back from the newest one. */

@@ -123,14 +123,19 @@ static int take(struct start *s, size_t i)
     return rc;
 }
 
-static int take_encoder(struct start *s)
+/* Whether the whole encoder is there in its shapes; with `taking` it goes into the store. */
+static int go_through_encoder(struct start *s, int taking)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < ctr_store_entries(s->t->store); i++) {
         const struct ctr_store_entry *e = ctr_store_entry(s->t->store, i);
         const struct ctr_st_tensor *tensor = ctr_st_find(s->st, e->name);
-        if (is_of_encoder(s, e))
-            rc = tensor && ctr_state_same(e, tensor) ? take(s, i) : does_not_fit(s, e);
+        if (!is_of_encoder(s, e))
+            continue;
+        if (!tensor || !ctr_state_same(e, tensor))
+            rc = does_not_fit(s, e);
+        else if (taking)
+            rc = take(s, i);
     }
     return rc;
 }
@@ -173,6 +178,25 @@ static void list_unused(struct ctr_str *unused, const struct start *s)
     }
 }
 
+static void finish(struct start *s)
+{
+    ctr_store_destroy(&s->encoder);
+    ctr_st_close(&s->st);
+    free(s->path);
+}
+
+int ctr_trainer_start_check(ctr_trainer *t)
+{
+    int rc = 0;
+    struct start s = {.t = t};
+    CTR_TRY(open_weights(&s));
+    CTR_TRY(list_encoder(&s));
+    CTR_TRY(go_through_encoder(&s, 0));
+out:
+    finish(&s);
+    return rc;
+}
+
 int ctr_trainer_start_from(ctr_trainer *t)
 {
     int rc = 0;
@@ -180,7 +204,7 @@ int ctr_trainer_start_from(ctr_trainer *t)
     struct ctr_str taken = {0}, anew = {0}, unused = {0};
     CTR_TRY(open_weights(&s));
     CTR_TRY(list_encoder(&s));
-    CTR_TRY(take_encoder(&s));
+    CTR_TRY(go_through_encoder(&s, 1));
     CTR_TRY(take_heads(&taken, &anew, &s));
     list_unused(&unused, &s);
     ctr_str_addf(&t->start, "from '%s': taken the encoder%s%s, %zu tensors", s.path,
@@ -193,8 +217,6 @@ out:
     ctr_str_free(&taken);
     ctr_str_free(&anew);
     ctr_str_free(&unused);
-    ctr_store_destroy(&s.encoder);
-    ctr_st_close(&s.st);
-    free(s.path);
+    finish(&s);
     return rc;
 }

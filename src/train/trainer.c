@@ -290,6 +290,8 @@ int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
         CTR_TRY(params->resume ? ctr_run_open(&t->run, params->out)
                                : ctr_run_create(&t->run, params->out, params->config));
     CTR_TRY(assemble(t));
+    if (params->init && !params->resume)
+        CTR_TRY(ctr_trainer_start_check(t)); /* before kernels are waited for */
     CTR_TRY(build(t));
     if (params->resume)
         CTR_TRY(ctr_state_load(t));

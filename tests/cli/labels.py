@@ -178,6 +178,7 @@ class Labels(Runs):
                 (["--labels", "0"], 2, "--labels: '0' is no number")):
             done = self.train(*SMALL, *args, "--out", self.path("run"), code=code)
             self.assertIn(words, done.err)
+            self.assertNotIn("building kernels", done.err)
             self.assertFalse(os.path.exists(self.path("run")))
 
     def test_own_classifier(self):

@@ -154,15 +154,15 @@ out:
 
 /* ---- verdict ---- */
 
-static int stuck(double loss, double chance, double top1, double top1_chance)
+static int stuck(double loss, double chance, double top1)
 {
-    double most = STUCK_TOP1 * top1_chance;
+    double most = STUCK_TOP1 * exp(-chance);
     return chance > 0 && loss > STUCK_LOSS * chance &&
            !(top1 > (most > STUCK_TOP1_MIN ? most : STUCK_TOP1_MIN));
 }
 
 enum ctr_verdict ctr_health_judge(struct ctr_health_watch *watch, const struct ctr_health *health,
-                                  double loss, double chance, double top1, double top1_chance)
+                                  double loss, double chance, double top1)
 {
     watch->epochs++;
     if (watch->epochs == 1 || loss < watch->best)
@@ -170,7 +170,7 @@ enum ctr_verdict ctr_health_judge(struct ctr_health_watch *watch, const struct c
     watch->worse = loss > watch->best + WORSE_BY * fabs(watch->best) ? watch->worse + 1 : 0;
     if (health->std < COLLAPSE_STD)
         return CTR_VERDICT_COLLAPSE;
-    if (stuck(loss, chance, top1, top1_chance))
+    if (stuck(loss, chance, top1))
         return watch->epochs > 1 ? CTR_VERDICT_STUCK : CTR_VERDICT_EARLY;
     if (health->rank < NARROW_RANK && health->rank_max >= NARROW_OF)
         return CTR_VERDICT_NARROW;
@@ -183,8 +183,8 @@ const char *ctr_verdict_text(enum ctr_verdict verdict)
 {
     static const char *const text[] = {
         [CTR_VERDICT_STUCK] =
-            "stuck at chance: the two views of an image are not told from others; try another "
-            "--learning-rate, and look at the views with `clcontrast augment`",
+            "stuck at chance: the network does no better than guessing; try another --learning-rate, "
+            "and look at the views with `clcontrast augment`",
         [CTR_VERDICT_COLLAPSE] =
             "collapsed: all images get nearly the same projection; use a smaller --learning-rate, "
             "or a method with negatives",

@@ -42,9 +42,9 @@ struct ctr_health_watch {
     unsigned epochs, worse;
 };
 /* What a finished epoch shows. loss: its mean; chance: of guessing, 0: unknown; top1: share of rows
- * whose positive is nearest, NaN: unknown; top1_chance: of guessing. */
+ * whose positive is nearest, NaN: unknown; of guessing it is e^-chance. */
 enum ctr_verdict ctr_health_judge(struct ctr_health_watch *watch, const struct ctr_health *health,
-                                  double loss, double chance, double top1, double top1_chance);
+                                  double loss, double chance, double top1);
 /* "stuck at chance: ..." with what may help; NULL for the first two. */
 const char *ctr_verdict_text(enum ctr_verdict verdict);
 

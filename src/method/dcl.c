@@ -40,9 +40,9 @@ static int build_weighted(struct ctr_method_io *io)
                                             .sigma = (float)io->option[SIGMA]});
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log((double)V * (double)(N - 1));
+    return log((double)(io->V * (io->N - 1)));
 }
 
 extern const struct ctr_method ctr_method_dcl, ctr_method_dclw;

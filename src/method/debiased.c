@@ -31,9 +31,9 @@ static int build(struct ctr_method_io *io)
 }
 
 /* With all similarities equal N_g is n, whatever tau is. */
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log((double)V * (double)(N - 1) + 1.0);
+    return log((double)(io->V * (io->N - 1) + 1));
 }
 
 extern const struct ctr_method ctr_method_debiased;

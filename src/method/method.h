@@ -62,9 +62,9 @@ struct ctr_method {
     /* Records what follows the optimiser's update: a shadow moves, a queue takes rows. May be NULL.
      */
     int (*after_update)(struct ctr_method_io *io);
-    /* The loss of a network that has learnt nothing, for V views of N images; NULL when there is no
-     * such figure. */
-    double (*chance_loss)(size_t N, unsigned V, const double *option);
+    /* The loss of a network that has learnt nothing and guesses among e^loss; NULL when there is no such
+     * figure. */
+    double (*chance_loss)(const struct ctr_method_io *io);
 };
 /* Ends with NULL. */
 extern const struct ctr_method *const ctr_methods[];

@@ -52,9 +52,9 @@ static int after_update(struct ctr_method_io *io)
     return rc != 0 ? rc : ctr_ema(io->g, io->step, io->option[MOMENTUM], 0);
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log(option[QUEUE] + 1.0);
+    return log(io->option[QUEUE] + 1.0);
 }
 
 extern const struct ctr_method ctr_method_moco;

@@ -59,9 +59,9 @@ static int after_update(struct ctr_method_io *io)
     return ctr_queue_put(io->g, io->left[RING], io->left[KEYS], io->step);
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log((double)N);
+    return log((double)io->N);
 }
 
 extern const struct ctr_method ctr_method_nnclr;

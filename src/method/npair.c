@@ -33,9 +33,9 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log((double)N);
+    return log((double)io->N);
 }
 
 extern const struct ctr_method ctr_method_npair;

@@ -41,9 +41,9 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log((double)V * (double)N - 1.0);
+    return log((double)(io->V * io->N - 1));
 }
 
 extern const struct ctr_method ctr_method_simclr;

@@ -6,6 +6,8 @@
  * without labels, and, from the weights of such a run, fine-tuning. */
 #include "method/method.h"
 
+#include <math.h>
+
 enum { SMOOTHING };
 
 static const struct ctr_option options[] = {
@@ -34,6 +36,11 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
+static double chance_loss(const struct ctr_method_io *io)
+{
+    return log(io->classes);
+}
+
 extern const struct ctr_method ctr_method_supervised;
 const struct ctr_method ctr_method_supervised = {
     .name = "supervised",
@@ -43,4 +50,5 @@ const struct ctr_method ctr_method_supervised = {
     .needs_labels = needs_labels,
     .options = options,
     .build = build,
+    .chance_loss = chance_loss,
 };

@@ -43,9 +43,9 @@ static int build(struct ctr_method_io *io)
     return ctr_graph_status(g);
 }
 
-static double chance_loss(size_t N, unsigned V, const double *option)
+static double chance_loss(const struct ctr_method_io *io)
 {
-    return log(option[PROTOTYPES]);
+    return log(io->option[PROTOTYPES]);
 }
 
 extern const struct ctr_method ctr_method_swav;

@@ -159,8 +159,7 @@ static void end_epoch(ctr_trainer *t)
     char line[200], validation[100] = "";
     progress_now(t, &p);
     p.loss = t->epoch_loss / (double)t->steps_per_epoch;
-    p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->last.positive_top1,
-                                 1 / (t->views * ((double)t->params->batch - 1) + 1));
+    p.verdict = ctr_health_judge(&t->watch, &t->health, p.loss, t->chance, t->last.positive_top1);
     if (p.verdict == CTR_VERDICT_WORSE && t->steps_per_epoch < WORSE_STEPS)
         p.verdict = CTR_VERDICT_LEARNS;
     if (t->events.epoch)

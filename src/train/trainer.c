@@ -76,8 +76,6 @@ static int resolve_views(ctr_trainer *t)
                           m->views, m->or_more ? "or more " : "", m->views == 1 ? "" : "s", t->views);
         return m->or_more ? rc : other_methods(rc, 0);
     }
-    if (m->chance_loss)
-        t->chance = m->chance_loss(t->params->batch, t->views, t->params->method_option);
     return 0;
 }
 
@@ -186,6 +184,8 @@ static int record(ctr_trainer *t)
     CTR_TRY(ctr_pass_record(&t->pass, &io, 1));
     CTR_TRY(record_update(t, &io));
     CTR_TRY(ctr_pass_figures(&t->pass, &io));
+    if (t->method->chance_loss)
+        t->chance = t->method->chance_loss(&io);
     t->z = io.z;
     t->health = (struct ctr_health){NAN, NAN, NAN, NAN, NAN};
     ctr_graph_keep(t->z);

@@ -118,6 +118,10 @@ class Labels(Runs):
                    "960", "--log-steps", "1", "--out", self.path("run"))
         right = [line["positive_top1"] for line in self.metrics("run")]
         self.assertGreater(sum(right[-10:]), 2 * sum(right[:10]))
+        done = self.train("--method", "supervised", "--batch", "64", "--epochs", "2", "--augment", "flip", "--limit",
+                          "512", "--learning-rate", "1e-9", "--out", self.path("idle"))
+        self.assertIn("stuck at chance", done.err)
+        self.assertTrue(0.99 < self.metrics("idle")[-1]["loss_of_chance"] < 1.2)
         for args, code, words in ((["--augment", "flip | none"], 2, "supervised takes 1 view of an image, not 2"),
                                   (["--label-smoothing", "1.1"], 2, "--label-smoothing"),
                                   (["--data", self.folder_of_images("one")], 7, "of one class only")):

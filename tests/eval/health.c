@@ -75,7 +75,7 @@ static enum ctr_verdict judge(struct ctr_health_watch *w, double std, double ran
                               double top1)
 {
     const struct ctr_health h = {.std = std, .rank = rank, .rank_max = 128};
-    return ctr_health_judge(w, &h, loss, 5.0, top1, 0.01);
+    return ctr_health_judge(w, &h, loss, 5.0, top1);
 }
 
 static void test_verdicts(void **state)
@@ -92,6 +92,9 @@ static void test_verdicts(void **state)
     assert_int_equal(judge(&w, 0.8, 40, 3.5, 0.4), CTR_VERDICT_LEARNS);
     assert_int_equal(judge(&w, 0.8, 40, 3.5, 0.4), CTR_VERDICT_WORSE);
     assert_int_equal(judge(&w, 0.8, 40, 2.9, 0.4), CTR_VERDICT_LEARNS);
+    const struct ctr_health none = {NAN, NAN, NAN, NAN, NAN}; /* guessing among ten */
+    assert_int_equal(ctr_health_judge(&w, &none, 2.3, log(10), 0.25), CTR_VERDICT_STUCK);
+    assert_int_equal(ctr_health_judge(&w, &none, 2.3, log(10), 0.35), CTR_VERDICT_LEARNS);
     assert_null(ctr_verdict_text(CTR_VERDICT_LEARNS));
     for (int v = CTR_VERDICT_STUCK; v <= CTR_VERDICT_WORSE; v++)
         assert_non_null(ctr_verdict_text((enum ctr_verdict)v));

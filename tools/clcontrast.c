@@ -11,32 +11,14 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "complete.h"
+#include "help.h"
 #include "term.h"
 
 const struct cmd *const cmd_table[] = {
-    &cmd_ablate, &cmd_augment, &cmd_bench, &cmd_devices, &cmd_eval,
-    &cmd_plot,   &cmd_recipes, &cmd_train, &cmd_tune,    NULL,
+    &cmd_ablate, &cmd_augment, &cmd_bench,   &cmd_completion, &cmd_devices, &cmd_eval,
+    &cmd_help,   &cmd_plot,    &cmd_recipes, &cmd_train,      &cmd_tune,    NULL,
 };
-
-static const struct cmd *find_command(const char *name)
-{
-    for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
-        if (strcmp((*cmd)->name, name) == 0)
-            return *cmd;
-    return NULL;
-}
-
-static void print_usage(FILE *to)
-{
-    fputs("usage: clcontrast COMMAND [options]\n\n"
-          "Learns image representations without labels, on any OpenCL device.\n\nCommands:\n",
-          to);
-    for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
-        fprintf(to, "  %-12s %s\n", (*cmd)->name, (*cmd)->summary);
-    fputs("  help         how to use a command: clcontrast help COMMAND\n"
-          "  version      the version (also --version)\n",
-          to);
-}
 
 static int unknown_command(const char *name)
 {
@@ -44,7 +26,6 @@ static int unknown_command(const char *name)
     int dash = name[0] == '-';
     for (const struct cmd *const *cmd = cmd_table; *cmd; cmd++)
         opt_near_offer(&near, name, (*cmd)->name);
-    opt_near_offer(&near, name, "help");
     opt_near_offer(&near, name, "version");
     opt_near_offer(&near, name, "--help");
     opt_near_offer(&near, name, "--version");
@@ -61,27 +42,20 @@ static int is(const char *arg, const char *word, const char *flag, const char *l
     return strcmp(arg, word) == 0 || strcmp(arg, flag) == 0 || strcmp(arg, letter) == 0;
 }
 
-static int help(int argc, char **argv)
-{
-    if (argc < 3) {
-        print_usage(stdout);
-        return 0;
-    }
-    const struct cmd *cmd = find_command(argv[2]);
-    char full[] = "--help", *args[] = {full, NULL};
-    return cmd ? cmd->run(1, args) : unknown_command(argv[2]);
-}
-
 static int dispatch(int argc, char **argv)
 {
+    const struct cmd *cmd = cmd_find(argv[1]);
+    if (cmd)
+        return cmd->run(argc - 2, argv + 2);
     if (is(argv[1], "help", "--help", "-h"))
-        return help(argc, argv);
+        return cmd_help.run(argc - 2, argv + 2);
     if (is(argv[1], "version", "--version", "-V")) {
         puts("clcontrast " CTR_VERSION);
         return 0;
     }
-    const struct cmd *cmd = find_command(argv[1]);
-    return cmd ? cmd->run(argc - 2, argv + 2) : unknown_command(argv[1]);
+    if (strcmp(argv[1], "complete") == 0)
+        return complete(argc - 2, argv + 2);
+    return unknown_command(argv[1]);
 }
 
 static int reader_is_gone(void)
@@ -127,7 +101,7 @@ int main(int argc, char **argv)
     watch_signals();
     term_init();
     if (argc < 2) {
-        print_usage(stderr);
+        help_usage(stderr);
         return CTR_E_USAGE;
     }
     int rc = dispatch(argc, argv);

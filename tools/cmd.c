@@ -5,7 +5,45 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "complete.h"
+#include "man.h"
 #include "term.h"
+
+const struct cmd_exit cmd_exits[] = {
+    {CTR_OK, "done"},
+    {CTR_E_FAIL, "a failure without a code of its own"},
+    {CTR_E_USAGE, "wrong argument, option or configuration"},
+    {CTR_E_PARTIAL, "done, but some inputs were skipped"},
+    {CTR_E_NODEVICE, "no usable OpenCL device"},
+    {CTR_E_DEVMEM, "device memory exhausted"},
+    {CTR_E_DEVICE, "device, driver or kernel build failed"},
+    {CTR_E_DATA, "the data set is missing or malformed"},
+    {CTR_E_MODEL, "a model or checkpoint is missing, malformed or does not fit"},
+    {CTR_E_DIVERGED, "the loss is no longer finite"},
+    {CTR_E_IO, "a file cannot be written or read"},
+    {130, "interrupted (SIGINT); a run that had begun was saved first"},
+    {143, "terminated (SIGTERM); likewise"},
+    {0, NULL},
+};
+
+static const char *name_of(size_t i, const char **text)
+{
+    *text = cmd_table[i] ? cmd_table[i]->summary : NULL;
+    return cmd_table[i] ? cmd_table[i]->name : NULL;
+}
+
+const struct opt_names cmd_names = {.what = "command",
+                                    .title = "Commands",
+                                    .see = "'clcontrast help' lists the commands",
+                                    .get = name_of};
+
+const struct cmd *cmd_find(const char *name)
+{
+    const struct cmd *const *cmd = cmd_table;
+    while (*cmd && strcmp((*cmd)->name, name) != 0)
+        cmd++;
+    return *cmd;
+}
 
 struct common {
     int help, brief, quiet, verbose, color;
@@ -63,10 +101,10 @@ static int print_help(const struct opt_set *set, const struct cmd *cmd, int full
     usage_line(&out, cmd);
     ctr_str_add(&out, "\n", 1);
     opt_wrap(&out, full && *cmd->about ? cmd->about : cmd->summary, 0, 0, width);
-    if (full && cmd->lists)
-        cmd->lists(&out, width);
     if (full && cmd->examples)
         examples(&out, cmd->examples, width);
+    if (full && cmd->lists)
+        opt_list(&out, cmd->lists, width);
     opt_help(&out, set, width);
     if (out.s && !out.failed)
         fputs(out.s, stdout);
@@ -81,7 +119,28 @@ static int check_args(const struct opt_set *set, const struct cmd *cmd)
         rc = ctr_fail(CTR_E_USAGE, "unexpected argument '%s'", set->args[cmd->max_args]);
     else if (set->n_args < cmd->min_args)
         rc = ctr_fail(CTR_E_USAGE, "'%s' needs %s", cmd->name, cmd->args);
-    return rc ? ctr_hint(rc, "see 'clcontrast %s --help'", cmd->name) : 0;
+    if (rc)
+        return ctr_hint(rc, "see 'clcontrast %s --help'", cmd->name);
+    for (size_t i = 0; rc == 0 && cmd->arg_names && i < set->n_args; i++)
+        rc = opt_check_name(cmd->arg_names, set->args[i]);
+    return rc;
+}
+
+/* What a program asks of a command's tables; 0: nothing. */
+static int answer(const struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
+{
+    struct ctr_str out = {0};
+    if (argc > 0 && strcmp(argv[0], CMD_MAN) == 0)
+        man_command(&out, set, cmd);
+    else if (argc > 1 && strcmp(argv[0], CMD_COMPLETE) == 0)
+        complete_command(&out, set, cmd, argc - 1, argv + 1);
+    else
+        return 0;
+    int rc = out.failed ? ctr_fail(CTR_E_FAIL, "out of memory") : CMD_DONE;
+    if (out.s && rc == CMD_DONE)
+        fputs(out.s, stdout);
+    ctr_str_free(&out);
+    return rc;
 }
 
 int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
@@ -90,6 +149,7 @@ int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
     int rc = opt_add(set, "Common options", common_rows, &common);
     if (rc)
         return rc;
+    CTR_TRY(answer(set, cmd, argc, argv));
     if (asks_help(argc, argv))
         CTR_TRY(print_help(set, cmd, asks_help(argc, argv) == 1));
     rc = opt_parse(set, argc, argv);

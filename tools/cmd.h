@@ -2,8 +2,8 @@
  *
  * To add one: write tools/cmd_NAME.c, which ends in a `const struct cmd cmd_NAME`; declare it at
  * the end of this file; add `&cmd_NAME` to the table in clcontrast.c and 'cmd_NAME' to `tools` in
- * meson.build. Flags, defaults, help and examples are data: help is made
- * from them. cmd_devices.c is the example to copy. */
+ * meson.build. Flags, defaults, help and examples are data: help, man pages and the completion of
+ * shells are made from them. cmd_devices.c is the example to copy. */
 #ifndef CTR_TOOLS_CMD_H
 #define CTR_TOOLS_CMD_H
 
@@ -19,7 +19,8 @@ struct cmd {
     const char *args;    /* what follows the options in the usage line: "RUN"; "" for none */
     unsigned min_args, max_args;
     const char *about;                  /* a paragraph or two for --help, may be "" */
-    void (*lists)(struct ctr_str *out, int width); /* more of it, made from tables; may be NULL */
+    const struct opt_names *lists;      /* printed below it; may be NULL */
+    const struct opt_names *arg_names;  /* what each argument is one of; may be NULL */
     const struct cmd_example *examples; /* end with a NULL line; may be NULL */
     const struct opt *options;          /* end with a NULL name; may be NULL */
     /* argv without program and command. Returns 0 or a CTR_E_* whose text is recorded; it is the
@@ -37,14 +38,30 @@ int cmd_options(struct opt_set *set, const struct cmd *cmd, void *options);
  * --color, prints --help, counts arguments. The caller ends the set with opt_finish in any case. */
 int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv);
 
-/* All commands, ended by NULL. */
+/* First arguments that make cmd_parse print, instead of parsing: the man page; the ways of going on
+ * with the last argument, one a line as complete.h tells. */
+#define CMD_MAN      "--help=man"
+#define CMD_COMPLETE "--help=complete"
+
+/* All commands in the order of help, ended by NULL, and their names. */
 extern const struct cmd *const cmd_table[];
+extern const struct opt_names cmd_names;
+/* NULL: there is none. */
+const struct cmd *cmd_find(const char *name);
+/* What exit codes mean; ends with a NULL text. */
+struct cmd_exit {
+    int code;
+    const char *text;
+};
+extern const struct cmd_exit cmd_exits[];
 
 extern const struct cmd cmd_ablate;
 extern const struct cmd cmd_augment;
 extern const struct cmd cmd_bench;
+extern const struct cmd cmd_completion;
 extern const struct cmd cmd_devices;
 extern const struct cmd cmd_eval;
+extern const struct cmd cmd_help;
 extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;
 extern const struct cmd cmd_train;

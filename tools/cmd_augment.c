@@ -13,6 +13,7 @@
 #include "data/data.h"
 #include "data/image.h"
 #include "io/png.h"
+#include "names.h"
 #include "opt_augment.h"
 #include "term.h"
 
@@ -48,7 +49,7 @@ static const struct opt rows[] = {
     OPT_ROW(U64, struct options, epoch, .name = "epoch", .metavar = "N", .init = "0",
             .max = UINT32_MAX, .help = "show the views of this epoch"),
     OPT_ROW(STR, struct options, device, .name = "device", .metavar = "DEV",
-            .shown = "the best one", .help = "number, type or part of the name, see devices"),
+            .shown = "the best one", .names = &names_devices, .help = "number, type or part of the name, see devices"),
     {.name = NULL},
 };
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "nn/nn.h"
+#include "names.h"
 #include "opt_train.h"
 #include "term.h"
 
@@ -20,8 +21,9 @@
 
 static const struct opt rows[] = {
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+        .names = &names_devices, .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .shown = "cnn and resnet18",
+        .names = &names_encoders,
         .help = "whose training step is timed"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "0",
         .shown = "each case's own", .max = 1e6,
@@ -127,24 +129,12 @@ static int add_step(struct bench *b, const char *encoder, size_t pairs, int full
     return to ? 0 : CTR_E_FAIL;
 }
 
-static int no_encoder(const char *name)
-{
-    struct opt_near near = {0};
-    for (const struct ctr_encoder *e = ctr_encoders; e->name; e++)
-        opt_near_offer(&near, name, e->name);
-    int rc = ctr_fail(CTR_E_USAGE, "there is no encoder '%s'", name);
-    return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best)
-                     : ctr_hint(rc, "`clcontrast bench --list step` names them");
-}
-
 /* Small networks are timed with 256 pairs, others with 64; all but the two most used only when
  * asked for. */
 static int add_steps(struct bench *b)
 {
     int rc = 0;
     const char *only = b->o.encoder;
-    if (only && !ctr_encoder_find(only))
-        return no_encoder(only);
     for (const struct ctr_encoder *e = ctr_encoders; rc == 0 && e->name; e++) {
         int small = strcmp(e->name, "cnn") == 0, usual = small || strcmp(e->name, "resnet18") == 0;
         if (!only || strcmp(only, e->name) == 0)

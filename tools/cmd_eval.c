@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "cmd.h"
 #include "eval_print.h"
+#include "names.h"
 #include "term.h"
 
 struct eval_options {
@@ -23,7 +24,7 @@ static const struct opt rows[] = {
         .shown = "what the run was trained on",
         .help = "labelled images; without a test split, a fifth of them is held out to test on"),
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+        .names = &names_devices, .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use at most so many images of each split"),
     ROW(STR, knn, .name = "knn", .metavar = "LIST", .init = "10,200@0.1",

@@ -13,10 +13,8 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_parse(&set, &cmd_recipes, argc, argv));
     if (set.n_args == 0)
         recipe_list(&text, width);
-    for (size_t i = 0; i < set.n_args; i++) {
-        CTR_TRY(recipe_check(set.args[i]));
+    for (size_t i = 0; i < set.n_args; i++)
         recipe_show(&text, set.args[i], width);
-    }
     if (text.failed || !text.s)
         CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
     fputs(text.s, stdout);
@@ -39,6 +37,7 @@ const struct cmd cmd_recipes = {
     .summary = "list the recipes of publications that train can follow",
     .args = "[NAME...]",
     .max_args = 64,
+    .arg_names = &recipe_names,
     .about =
         "A recipe is a set of values for options of `clcontrast train`, from a publication or a "
         "program that reports scores for them. Scores are the source's, with its own evaluation, at "

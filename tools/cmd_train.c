@@ -13,7 +13,7 @@
 #include "data/data.h"
 #include "dry_run.h"
 #include "interrupt.h"
-#include "method/method.h"
+#include "names.h"
 #include "opt_train.h"
 #include "profile.h"
 #include "term.h"
@@ -363,15 +363,6 @@ out:
     return rc;
 }
 
-static void list_methods(struct ctr_str *out, int width)
-{
-    ctr_str_addf(out, "\nMethods:\n");
-    for (const struct ctr_method *const *m = ctr_methods; *m; m++) {
-        ctr_str_addf(out, "  %-11s", (*m)->name);
-        opt_wrap(out, (*m)->text, 13, 13, width);
-    }
-}
-
 static const struct cmd_example examples[] = {
     {"clcontrast train", "learn from the built-in shapes, on the first GPU or else the CPU"},
     {"clcontrast train --data photos --out runs/photos", "learn from a folder of images"},
@@ -397,7 +388,7 @@ const struct cmd cmd_train = {
         "config.toml, "
         "metrics.jsonl, event files for TensorBoard, train.log and checkpoints; SIGINT and "
         "SIGTERM finish the step and save. `clcontrast eval RUN` tells what was learnt.",
-    .lists = list_methods,
+    .lists = &names_methods,
     .examples = examples,
     .options = run_rows,
     .run = run,

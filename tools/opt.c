@@ -31,8 +31,8 @@ static int swapped(const char *a, const char *b)
 
 void opt_near_offer(struct opt_near *near, const char *typed, const char *word)
 {
-    /* Two edits turn any two-letter word into any other: short words get fewer. */
-    size_t limit = strlen(typed) < 4 ? 1 : 2;
+    /* Two edits turn a short word into any other: those get fewer. */
+    size_t limit = strlen(typed) < 5 ? 1 : 2;
     size_t distance = swapped(typed, word) ? 1 : ctr_str_distance(typed, word, limit);
     size_t n = strlen(typed);
     if (distance > limit && n >= 3 && strncmp(typed, word, n) == 0)
@@ -88,20 +88,12 @@ static int unknown(const struct opt_set *set, const char *dashes, const char *ty
 
 /* ---- values ---- */
 
-static void add_bounds(struct ctr_str *out, const struct opt *row)
-{
-    if (isinf(row->max))
-        ctr_str_addf(out, "at least %.10g", row->min);
-    else
-        ctr_str_addf(out, "from %.10g to %.10g", row->min, row->max);
-}
-
 static int check_bounds(const struct opt *row, const char *text, double value)
 {
     if ((row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max))
         return 0;
     struct ctr_str range = {0};
-    add_bounds(&range, row);
+    opt_bounds(&range, row);
     int rc = ctr_fail(CTR_E_USAGE, "--%s must be %s, not %s", row->name,
                       range.failed ? "within its bounds" : range.s, text);
     ctr_str_free(&range);
@@ -156,6 +148,22 @@ static int set_choice(int *out, const struct opt *row, const char *text)
     return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best) : rc;
 }
 
+int opt_check_name(const struct opt_names *names, const char *text)
+{
+    struct opt_near near = {0};
+    const char *name, *about;
+    for (size_t i = 0; (name = names->get(i, &about)) != NULL; i++) {
+        if (strcmp(name, text) == 0)
+            return 0;
+        opt_near_offer(&near, text, name);
+    }
+    if (!names->see)
+        return 0;
+    int rc = ctr_fail(CTR_E_USAGE, "there is no %s '%s'", names->what, text);
+    return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best)
+                     : ctr_hint(rc, "%s", names->see);
+}
+
 static int set_flag(int *out, const struct opt *row, const char *text)
 {
     static const char *const words[] = {"false", "no", "0", "true", "yes", "1"};
@@ -179,6 +187,8 @@ static int store(const struct place *at, const char *text)
 {
     void *to = slot(at);
     struct opt_list *list = to;
+    if (at->row->names && *text && opt_check_name(at->row->names, text) != 0)
+        return CTR_E_USAGE;
     switch (at->row->kind) {
     case OPT_FLAG:
         return set_flag(to, at->row, text);
@@ -405,90 +415,4 @@ void opt_finish(struct opt_set *set)
             }
     free(set->args);
     *set = (struct opt_set){0};
-}
-
-/* ---- help ---- */
-
-static void spaces(struct ctr_str *out, int n)
-{
-    if (n > 0)
-        ctr_str_addf(out, "%*s", n, "");
-}
-
-void opt_wrap(struct ctr_str *out, const char *text, int indent, int at, int width)
-{
-    for (int first = 1; *text; first = 0) {
-        int n = (int)strcspn(text, " ");
-        if (!first && at + 1 + n > width) {
-            ctr_str_add(out, "\n", 1);
-            spaces(out, at = indent);
-        } else if (!first) {
-            ctr_str_add(out, " ", 1);
-            at++;
-        }
-        ctr_str_add(out, text, (size_t)n);
-        at += n;
-        text += n;
-        text += strspn(text, " ");
-    }
-    ctr_str_add(out, "\n", 1);
-}
-
-/* "-o, --out DIR"; a flag that is on by default is shown as the one that turns it off. */
-static void row_flags(struct ctr_str *out, const struct opt *row)
-{
-    int on = row->kind == OPT_FLAG && row->init && strcmp(row->init, "1") == 0;
-    if (row->letter)
-        ctr_str_addf(out, "-%c, ", row->letter);
-    ctr_str_addf(out, "--%s%s", on ? "no-" : "", row->name);
-    if (row->metavar)
-        ctr_str_addf(out, " %s", row->metavar);
-}
-
-static void row_text(struct ctr_str *out, const struct opt *row)
-{
-    ctr_str_addf(out, "%s", row->help);
-    if (row->kind == OPT_CHOICE) {
-        ctr_str_addf(out, ": ");
-        for (const char *p = row->choices; *p; p++)
-            ctr_str_add(out, *p == '|' ? ", " : p, *p == '|' ? 2 : 1);
-    }
-    int bounds = row->min != 0 || row->max != 0, flag = row->kind == OPT_FLAG;
-    const char *shown = row->shown ? row->shown : flag ? NULL : row->init;
-    ctr_str_addf(out, "%s", bounds || shown ? " (" : "");
-    if (bounds)
-        add_bounds(out, row);
-    if (shown)
-        ctr_str_addf(out, "%sdefault: %s", bounds ? "; " : "", shown);
-    ctr_str_addf(out, "%s", bounds || shown ? ")" : "");
-}
-
-static void help_row(struct ctr_str *out, const struct opt *row, int column, int width)
-{
-    struct ctr_str flags = {0}, text = {0};
-    row_flags(&flags, row);
-    row_text(&text, row);
-    if (!flags.failed && !text.failed) {
-        ctr_str_addf(out, "  %s", flags.s);
-        int at = 2 + (int)flags.n;
-        if (at + 2 > column) {
-            ctr_str_add(out, "\n", 1);
-            at = 0;
-        }
-        spaces(out, column - at);
-        opt_wrap(out, text.s, column, column, width);
-    }
-    ctr_str_free(&flags);
-    ctr_str_free(&text);
-}
-
-void opt_help(struct ctr_str *out, const struct opt_set *set, int width)
-{
-    int column = width < 60 ? 6 : 24;
-    for (unsigned g = 0; g < set->n_groups; g++) {
-        if (set->groups[g].rows->name)
-            ctr_str_addf(out, "\n%s:\n", set->groups[g].title);
-        for (const struct opt *row = set->groups[g].rows; row->name; row++)
-            help_row(out, row, column, width);
-    }
 }

@@ -21,6 +21,17 @@ struct opt_list {
     size_t n, cap;
 };
 
+/* Words that have a list: methods, encoders. Where a text must be one of them the nearest is told;
+ * help, man pages and completion list them. */
+struct opt_names {
+    const char *what;  /* one of them: "method" */
+    const char *title; /* all of them: "Methods" */
+    int few;           /* the help of an option has room for them */
+    const char *see; /* "`clcontrast train --help` lists them"; NULL where other texts do as well */
+    /* The i-th, NULL behind the last; *text becomes a line about it. */
+    const char *(*get)(size_t i, const char **text);
+};
+
 struct opt {
     const char *name;   /* "weight-decay": --weight-decay; the last row's is NULL */
     char letter;        /* 'o': -o; 0: none */
@@ -31,9 +42,10 @@ struct opt {
     const char *shown;   /* default in words where init cannot say it: "as much as fits" */
     const char *choices; /* OPT_CHOICE: "cnn|resnet18" */
     double min, max;     /* inclusive bounds of a number, max may be INFINITY; both 0: none */
+    const struct opt_names *names;  /* OPT_STR, OPT_LIST: what the text is one of; may be NULL */
     int (*check)(const char *text); /* OPT_STR: 0, or CTR_E_USAGE recorded; NULL: any text */
-    int flag_only;       /* 1: no configuration key, since it speaks of this call (--config) */
-    const char *help;    /* begins with a small letter, no full stop */
+    int flag_only;    /* 1: no configuration key, since it speaks of this call (--config) */
+    const char *help; /* begins with a small letter, no full stop */
 };
 
 /* One row: OPT_ROW(U64, struct options, batch, .name = "batch", .metavar = "N", .help = "..."). The
@@ -72,8 +84,8 @@ struct opt_set {
     unsigned n_groups;
     const char **args; /* what is not an option, in order */
     size_t n_args, args_cap;
-    /* Says of a name that the set has not where it went or where it belongs; 0: nothing to say. May be
-     * NULL. */
+    /* Says of a name that the set has not where it went or where it belongs; 0: nothing to say. May
+     * be NULL. */
     int (*elsewhere)(struct ctr_str *hint, const char *name);
 };
 
@@ -84,8 +96,8 @@ int opt_parse(struct opt_set *set, int argc, char **argv);
 /* Sets one option by name, as a configuration file does. Flags take true/false/yes/no/1/0. A value
  * set by a higher source stays; twice from the same source is a failure (lists grow instead). */
 int opt_assign(struct opt_set *set, const char *name, const char *text, enum opt_source source);
-/* Adds a hint to the failure `rc` of an unknown name: what `elsewhere` says, or the nearest name, with
- * `dashes` before it; `keys`: among those that are keys of a configuration. Returns rc. */
+/* Adds a hint to the failure `rc` of an unknown name: what `elsewhere` says, or the nearest name,
+ * with `dashes` before it; `keys`: among those that are keys of a configuration. Returns rc. */
 int opt_unknown_hint(int rc, const struct opt_set *set, const char *name, const char *dashes,
                      int keys);
 /* The row of a name, or NULL. */
@@ -99,6 +111,19 @@ void opt_value(struct ctr_str *out, const struct opt_group *group, const struct 
 /* Frees what the set and the lists of its tables hold. */
 void opt_finish(struct opt_set *set);
 
+/* CTR_E_USAGE, with the nearest name as the hint, for a text that must be one of the names and is
+ * not. */
+int opt_check_name(const struct opt_names *names, const char *text);
+
+/* opt_help.c -- the tables as text. */
+
+/* Appends "-o, --out", and what the option does, with choices, bounds and default. */
+void opt_row_flags(struct ctr_str *out, const struct opt *row);
+void opt_row_text(struct ctr_str *out, const struct opt *row);
+/* Appends "at least 1" or "from 1 to 4". */
+void opt_bounds(struct ctr_str *out, const struct opt *row);
+/* Appends the names and their texts: two columns, wrapped to `width`. */
+void opt_list(struct ctr_str *out, const struct opt_names *names, int width);
 /* Appends every table: two columns, wrapped to `width`; defaults and bounds shown. */
 void opt_help(struct ctr_str *out, const struct opt_set *set, int width);
 /* Appends words wrapped to `width`, each new line indented; `at` is the column of the first word.

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "names.h"
+
 static int check_line(const char *text)
 {
     struct ctr_augment_params params;
@@ -13,7 +15,8 @@ static int check_line(const char *text)
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
 const struct opt augment_rows[] = {
-    ROW(STR, line, .name = "augment", .metavar = "LINE", .check = check_line,
+    ROW(STR, line, .name = "augment", .metavar = "LINE", .names = &names_lines,
+        .check = check_line,
         .shown = "small up to 96 pixels, else large; -any unless RGB",
         .help =
             "what is done to each view, as in 'crop(0.2,1) flip jitter(.4,.4,.4,.1;.8) gray(.1)'; "

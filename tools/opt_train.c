@@ -9,48 +9,16 @@
 #include "base/os.h"
 #include "config.h"
 #include "method/method.h"
+#include "names.h"
 #include "recipe.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
-
-/* ---- words that must be names ---- */
-
-static int no_such(const char *what, const char *name, const struct opt_near *near)
-{
-    int rc = ctr_fail(CTR_E_USAGE, "there is no %s '%s'", what, name);
-    return near->best ? ctr_hint(rc, "did you mean '%s'?", near->best)
-                      : ctr_hint(rc, "`clcontrast train --help` lists them");
-}
 
 static int check_local(const char *line)
 {
     struct ctr_augment_params params;
     int rc = ctr_augment_parse(&params, line);
     return rc ? ctr_fail_in(rc, "--local-augment") : 0;
-}
-
-static int check_encoder(const char *name)
-{
-    struct opt_near near = {0};
-    for (const struct ctr_encoder *e = ctr_encoders; e->name; e++)
-        opt_near_offer(&near, name, e->name);
-    return ctr_encoder_find(name) ? 0 : no_such("encoder", name, &near);
-}
-
-static int check_method(const char *name)
-{
-    struct opt_near near = {0};
-    for (const struct ctr_method *const *m = ctr_methods; *m; m++)
-        opt_near_offer(&near, name, (*m)->name);
-    return ctr_method_find(name) ? 0 : no_such("method", name, &near);
-}
-
-static int check_optimizer(const char *name)
-{
-    struct opt_near near = {0};
-    for (const struct ctr_optim *const *o = ctr_optims; *o; o++)
-        opt_near_offer(&near, name, (*o)->name);
-    return ctr_optim_find(name) ? 0 : no_such("optimizer", name, &near);
 }
 
 /* ---- tables ---- */
@@ -64,9 +32,10 @@ static const struct opt input_rows[] = {
         .help =
             "folder of images, or of CIFAR, IDX (MNIST) or STL-10 files; DRIVER:PATH forces one"),
     ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
+        .names = &names_devices,
         .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
-        .shown = "shapes without --data, else simclr", .check = recipe_check,
+        .shown = "shapes without --data, else simclr", .names = &recipe_names,
         .help = "values for options given neither here nor in --config, as a publication has them; "
                 "`clcontrast recipes` lists them"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 2,
@@ -114,8 +83,8 @@ static const struct opt input_rows[] = {
 };
 
 static const struct opt network_rows[] = {
-    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn", .check = check_encoder,
-        .help = "cnn, resnet10, resnet18, resnet34, resnet50 or resnext50_32x4d"),
+    ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .init = "cnn",
+        .names = &names_encoders, .help = "the network"),
     ROW(DOUBLE, width, .name = "width", .metavar = "X", .init = "1", .min = 0.01,
         .max = CTR_WIDTH_MAX,
         .help = "times the encoder's channels and features, in multiples of 8"),
@@ -126,8 +95,9 @@ static const struct opt network_rows[] = {
             "is cifar up to 64 pixels, else imagenet"),
     OPT_PRECISION(struct train_options),
     OPT_MATH(struct train_options),
-    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr", .check = check_method,
-        .help = "learning method, one of those above"),
+    ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
+        .names = &names_methods,
+        .help = "learning method; `clcontrast train --help` tells about each"),
     ROW(U64, head_layers, .name = "head-layers", .metavar = "N", .init = "2", .max = 4,
         .help = "layers of the projection head; 0: the loss compares the encoder's features"),
     ROW(U64, head_hidden, .name = "head-hidden", .metavar = "N", .init = "0",
@@ -138,7 +108,7 @@ static const struct opt network_rows[] = {
     ROW(FLAG, head_bn, .name = "head-bn", .init = "1",
         .help = "leave batch-norm out of the projection head"),
     ROW(STR, optimizer, .name = "optimizer", .metavar = "NAME", .shown = "the encoder's",
-        .check = check_optimizer, .help = "sgd, adamw or lars"),
+        .names = &names_optimizers, .help = "what makes steps of gradients"),
     ROW(DOUBLE, learning_rate, .name = "learning-rate", .metavar = "X", .init = "0",
         .shown = "the encoder's, times batch / 256", .max = 1e6, .help = "at its highest"),
     ROW(DOUBLE, weight_decay, .name = "weight-decay", .metavar = "X", .init = "-1",

@@ -234,22 +234,19 @@ static const struct recipe *find(const char *name)
     return r->name ? r : NULL;
 }
 
-int recipe_check(const char *name)
+static const char *name_of(size_t i, const char **text)
 {
-    struct opt_near near = {0};
-    if (find(name))
-        return 0;
-    for (const struct recipe *r = recipes; r->name; r++)
-        opt_near_offer(&near, name, r->name);
-    int rc = ctr_fail(CTR_E_USAGE, "there is no recipe '%s'", name);
-    return near.best ? ctr_hint(rc, "did you mean '%s'?", near.best)
-                     : ctr_hint(rc, "`clcontrast recipes` lists them");
+    *text = recipes[i].text;
+    return recipes[i].name;
 }
+
+const struct opt_names recipe_names = {
+    .what = "recipe", .title = "Recipes", .see = "`clcontrast recipes` lists them", .get = name_of};
 
 int recipe_apply(struct opt_set *set, const char *name)
 {
     const struct recipe *r = find(name);
-    int rc = r ? 0 : recipe_check(name);
+    int rc = opt_check_name(&recipe_names, name);
     for (size_t i = 0; rc == 0 && r->values[i].option; i++)
         if (opt_find(set, r->values[i].option)) /* not those of a method that another has replaced */
             rc = opt_assign(set, r->values[i].option, r->values[i].value, OPT_RECIPE);

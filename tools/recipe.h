@@ -8,8 +8,7 @@
 /* The recipe for a data set when none is named: drawings are not photographs. It chooses neither
  * encoder nor method nor optimiser. */
 const char *recipe_default(const char *data);
-/* CTR_E_USAGE for a name that is no recipe's. */
-int recipe_check(const char *name);
+extern const struct opt_names recipe_names;
 /* Gives the recipe's values to options that the set has and that have not been given. */
 int recipe_apply(struct opt_set *set, const char *name);
 /* Appends what all are, with source and score. */

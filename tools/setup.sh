@@ -30,6 +30,7 @@ libcmocka-dev                        # unit tests
 '
 # Used when there, installed when the release has them.
 extra_test_packages='
+mandoc                               # finds mistakes in manual pages
 oclgrind                             # finds races and out-of-bounds accesses in kernels
 '
 

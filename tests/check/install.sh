@@ -36,6 +36,10 @@ echo "an outside program compiles, links and runs"
 program=$(find "$stage" -path '*/bin/clcontrast')
 [ "$("$program" --version)" = "clcontrast $(pkg-config --modversion clcontrast)" ] ||
     fail "program and pkg-config file differ in version"
+for file in man/man1/clcontrast.1 man/man1/clcontrast-train.1 bash-completion/completions/clcontrast \
+    zsh/site-functions/_clcontrast fish/vendor_completions.d/clcontrast.fish; do
+    [ -s "$(find "$stage" -path "*/share/$file")" ] || fail "no $file"
+done
 readelf -d "$lib" | grep -q 'SONAME.*\[libclcontrast\.so\.0\]' || fail "soname"
 
 # mangle_path is gcov's, in builds that count lines

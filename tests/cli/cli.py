@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -55,9 +56,9 @@ def on_terminal(*args, term="xterm", columns=80, **env):
 
 def commands():
     """Every command that the program names in its own help."""
-    listed = run("help").out.split("Commands:\n")[1]
-    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
-    return [name for name in names if name not in ("help", "version")]
+    listed = run("help").out.split("Commands:\n")[1].split("\n\n")[0]
+    names = [line.split()[0] for line in listed.splitlines() if re.match(r"  \S", line)]
+    return [name for name in names if name != "version"]
 
 
 class Program(unittest.TestCase):

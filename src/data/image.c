@@ -3,6 +3,7 @@
  * PNM after netpbm's ppm(5), BMP after the BITMAPINFOHEADER layout. */
 #include "data/image.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -305,4 +306,27 @@ int ctr_image_decode(struct ctr_image *out, const void *bytes, size_t n, unsigne
     default:
         return pnm_decode(out, bytes, n);
     }
+}
+
+int ctr_image_read(struct ctr_image *out, const char *path, unsigned size, unsigned channels,
+                   unsigned bytes)
+{
+    struct ctr_image image = {0};
+    void *file = NULL;
+    size_t n = 0;
+    int rc = ctr_file_read(&file, &n, path, CTR_IMAGE_MAX_FILE);
+    if (rc != 0)
+        return rc;
+    rc = ctr_image_decode(&image, file, n, size);
+    if (rc == 0)
+        rc = ctr_image_fit(&image, size);
+    if (rc == 0)
+        rc = ctr_image_convert(&image, channels, bytes);
+    free(file);
+    if (rc != 0) {
+        ctr_image_free(&image);
+        return ctr_fail_in(rc, "cannot read '%s' as an image", path);
+    }
+    *out = image;
+    return 0;
 }

@@ -43,6 +43,11 @@ int ctr_pixel_converts(struct ctr_pixel from, unsigned channels);
 /* Makes it so, with values of so many bytes. CTR_E_DATA where it is not clear. */
 int ctr_image_convert(struct ctr_image *image, unsigned channels, unsigned bytes);
 
+/* A file as one image of a data set: decoded, fitted to `size` and converted. CTR_E_IO, CTR_E_DATA name
+ * the file. */
+int ctr_image_read(struct ctr_image *out, const char *path, unsigned size, unsigned channels,
+                   unsigned bytes);
+
 /* Shorter side to `size` (PIL's antialiased bilinear filter; torchvision's rounding of the longer
  * side), then the centre size x size. Pixels stay exactly where no scaling is due. */
 int ctr_image_fit(struct ctr_image *image, unsigned size);

@@ -1,5 +1,5 @@
-/* embed.c -- the encoder over a data set, a batch at a time; the last batch is filled up with its
- * first image and the surplus dropped. */
+/* embed.c -- the encoder over a data set, a batch at a time; what fills up the last batch is dropped.
+ * Images that are streamed are decoded ahead while the device is at work. */
 #include "eval/embed.h"
 
 #include <math.h>
@@ -14,28 +14,48 @@ struct ctr_embedder {
     ctr_graph *g;
     struct ctr_augment_source source;
     ctr_tensor *h;
+    uint32_t *index; /* [batch] */
+    float *row;      /* [batch][dim] */
 };
 
+static int record(ctr_embedder *e, ctr_dev *dev, ctr_store *store,
+                  const struct ctr_embedder_params *p)
+{
+    int rc = 0;
+    struct ctr_encoder_params encoder = p->encoder_params;
+    encoder.training = 0;
+    CTR_TRY(ctr_graph_create(&e->g, dev, store));
+    e->source = ctr_images_source(e->images, e->g, e->batch, NULL);
+    e->h = p->encoder->build(
+        e->g, ctr_augment_plain(e->g, e->source, p->image_size, p->image_size, 0), &encoder);
+    if (p->head) {
+        struct ctr_head_params head = *p->head;
+        head.training = 0;
+        e->h = ctr_head(e->g, "projection_head", e->h, &head);
+    }
+    CTR_TRY(ctr_graph_status(e->g));
+    ctr_graph_keep(e->h);
+    e->dim = e->h->count / e->batch;
+    CTR_TRY(ctr_graph_plan(e->g, NULL));
+    CTR_TRY(ctr_graph_lower(e->g));
+out:
+    return rc;
+}
+
 int ctr_embedder_create(ctr_embedder **out, ctr_dev *dev, ctr_store *store,
-                        const struct ctr_images *images, const struct ctr_encoder *encoder,
-                        struct ctr_encoder_params params, size_t image_size, size_t batch)
+                        const struct ctr_images *images, const struct ctr_embedder_params *params)
 {
     int rc = 0;
     ctr_embedder *e = ctr_alloc(1, sizeof *e);
     if (!e)
         return CTR_E_FAIL;
-    params.training = 0;
     e->images = images;
-    e->batch = batch;
-    CTR_TRY(ctr_graph_create(&e->g, dev, store));
-    e->source = ctr_images_source(images, e->g, batch, NULL);
-    e->h = encoder->build(e->g, ctr_augment_plain(e->g, e->source, image_size, image_size, 0),
-                          &params);
-    CTR_TRY(ctr_graph_status(e->g));
-    ctr_graph_keep(e->h);
-    e->dim = e->h->count / batch;
-    CTR_TRY(ctr_graph_plan(e->g, NULL));
-    CTR_TRY(ctr_graph_lower(e->g));
+    e->batch = params->batch;
+    CTR_TRY(record(e, dev, store, params));
+    e->index = ctr_alloc(e->batch, sizeof *e->index);
+    e->row = ctr_alloc(e->batch * e->dim, sizeof *e->row);
+    if (!e->index || !e->row)
+        CTR_TRY(CTR_E_FAIL);
     *out = e;
     e = NULL;
 out:
@@ -45,31 +65,19 @@ out:
 
 void ctr_embedder_destroy(ctr_embedder **embedder)
 {
-    if (!*embedder)
+    ctr_embedder *e = *embedder;
+    if (!e)
         return;
-    ctr_graph_destroy(&(*embedder)->g);
-    free(*embedder);
+    ctr_graph_destroy(&e->g);
+    free(e->index);
+    free(e->row);
+    free(e);
     *embedder = NULL;
 }
 
 size_t ctr_embedder_dim(const ctr_embedder *embedder)
 {
     return embedder->dim;
-}
-
-/* Brings images [at, at + n) to the device; index[i] tells which one stands in row i. */
-static int feed(ctr_embedder *e, uint32_t *index, uint8_t *pixels, size_t at, size_t n)
-{
-    for (size_t i = 0; i < e->batch; i++)
-        index[i] = (uint32_t)(at + (i < n ? i : 0));
-    if (e->source.stream) {
-        int rc = ctr_data_read(e->images->data, pixels, index, index, e->batch);
-        if (rc == 0)
-            rc = ctr_tensor_write(e->source.images, pixels, e->source.images->bytes);
-        if (rc != 0)
-            return rc;
-    }
-    return ctr_tensor_write(e->source.index, index, e->source.index->bytes);
 }
 
 static int all_finite(const float *x, size_t n)
@@ -80,29 +88,58 @@ static int all_finite(const float *x, size_t n)
     return 1;
 }
 
-int ctr_embedder_run(float *features, int32_t *labels, ctr_embedder *e)
+/* n rows, of the images [at, at + n) where they are resident, else of `pixels`. */
+static int forward(float *features, ctr_embedder *e, const uint8_t *pixels, size_t at, size_t n)
 {
     int rc = 0;
-    const struct ctr_data_info *info = ctr_data_info(e->images->data);
-    uint32_t *index = ctr_alloc(e->batch, sizeof *index);
-    float *h = ctr_alloc(e->batch * e->dim, sizeof *h);
-    uint8_t *pixels = e->source.stream ? ctr_alloc(e->source.images->bytes, 1) : NULL;
-    if (!index || !h || (e->source.stream && !pixels))
-        CTR_TRY(CTR_E_FAIL);
-    for (size_t at = 0; at < info->n; at += e->batch) {
-        size_t n = info->n - at < e->batch ? info->n - at : e->batch;
-        CTR_TRY(feed(e, index, pixels, at, n));
-        CTR_TRY(ctr_graph_replay(e->g));
-        CTR_TRY(ctr_tensor_read(h, e->h, e->h->bytes));
-        memcpy(features + at * e->dim, h, n * e->dim * sizeof *h);
-        if (!all_finite(h, n * e->dim))
-            CTR_TRY(ctr_fail(CTR_E_MODEL, "the encoder's features are not finite"));
-        for (size_t i = 0; labels && i < n; i++) /* what stands in for a bad image does not count */
-            labels[at + i] = index[i] == at + i ? info->labels[at + i] : -1;
+    for (size_t i = 0; i < e->batch; i++)
+        e->index[i] = (uint32_t)(at + (i < n ? i : 0));
+    CTR_TRY(ctr_tensor_write(e->source.index, e->index, e->source.index->bytes));
+    if (e->source.stream)
+        CTR_TRY(ctr_buf_write(e->source.images->buf, 0, pixels,
+                              e->source.images->bytes / e->batch * n));
+    CTR_TRY(ctr_graph_replay(e->g));
+    CTR_TRY(ctr_tensor_read(e->row, e->h, e->h->bytes));
+    if (!all_finite(e->row, n * e->dim))
+        CTR_TRY(ctr_fail(CTR_E_MODEL, "the encoder's features are not finite"));
+    memcpy(features, e->row, n * e->dim * sizeof *e->row);
+out:
+    return rc;
+}
+
+int ctr_embedder_batch(float *features, ctr_embedder *e, const uint8_t *pixels, size_t n)
+{
+    return forward(features, e, pixels, 0, n);
+}
+
+/* The order 0, 1, ... n - 1 for a loader; `used` is its memory. */
+static int open_loader(struct ctr_loader **loader, uint32_t *used, const ctr_embedder *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        used[i] = (uint32_t)i;
+    return e->source.stream ? ctr_loader_open(loader, e->images->data, used, n, e->batch, 0) : 0;
+}
+
+int ctr_embedder_run(float *features, uint32_t *used, ctr_embedder *e,
+                     ctr_data_progress_fn *progress, void *user)
+{
+    int rc = 0;
+    struct ctr_loader *loader = NULL;
+    size_t n = ctr_data_info(e->images->data)->n;
+    CTR_TRY(open_loader(&loader, used, e, n));
+    for (size_t at = 0, m; at < n; at += m) {
+        const uint8_t *pixels = NULL;
+        const uint32_t *index = NULL;
+        m = n - at < e->batch ? n - at : e->batch;
+        if (loader) {
+            CTR_TRY(ctr_loader_next(loader, &pixels, &index, &m));
+            memcpy(used + at, index, m * sizeof *used);
+        }
+        CTR_TRY(forward(features + at * e->dim, e, pixels, at, m));
+        if (progress)
+            CTR_TRY(progress(user, at + m, n));
     }
 out:
-    free(pixels);
-    free(h);
-    free(index);
+    ctr_loader_close(&loader);
     return rc;
 }

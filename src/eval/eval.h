@@ -30,6 +30,9 @@ int ctr_features_rows(struct ctr_features *out, const struct ctr_features *f, co
 int ctr_features_few(struct ctr_features *out, const struct ctr_features *f, unsigned classes,
                      size_t per_class, uint64_t seed);
 
+/* Rows of x[n][D] brought to length one in y (which may be x); rows of zeros stay. */
+void ctr_rows_unit(float *y, const float *x, size_t n, size_t D);
+
 /* Share of right guesses. */
 double ctr_accuracy(const int32_t *guess, const int32_t *label, size_t n);
 

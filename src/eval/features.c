@@ -1,10 +1,12 @@
 /* features.c -- feature sets: labelled rows, a part to choose on, few labels, right guesses. */
 #include "eval/eval.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "data/few.h"
 
 void ctr_features_drop_unlabelled(struct ctr_features *f)
@@ -85,4 +87,36 @@ double ctr_accuracy(const int32_t *guess, const int32_t *label, size_t n)
     for (size_t i = 0; i < n; i++)
         right += guess[i] == label[i];
     return (double)right / (double)n;
+}
+
+/* ---- length one ---- */
+
+enum { UNIT_ROWS = 4096 }; /* of a part that one thread does */
+
+struct unit {
+    float *y;
+    const float *x;
+    size_t n, D;
+};
+
+static void unit_part(void *ctx, size_t part)
+{
+    const struct unit *u = ctx;
+    size_t end = (part + 1) * UNIT_ROWS < u->n ? (part + 1) * UNIT_ROWS : u->n;
+    for (size_t i = part * UNIT_ROWS; i < end; i++) {
+        const float *x = u->x + i * u->D;
+        float *y = u->y + i * u->D;
+        double sum = 0;
+        for (size_t d = 0; d < u->D; d++)
+            sum += (double)x[d] * (double)x[d];
+        float scale = (float)(1.0 / sqrt(sum > 1e-24 ? sum : 1.0));
+        for (size_t d = 0; d < u->D; d++)
+            y[d] = x[d] * scale;
+    }
+}
+
+void ctr_rows_unit(float *y, const float *x, size_t n, size_t D)
+{
+    struct unit u = {y, x, n, D};
+    ctr_parallel(n > UNIT_ROWS ? 0 : 1, (n + UNIT_ROWS - 1) / UNIT_ROWS, unit_part, &u);
 }

@@ -97,19 +97,6 @@ static void vote_one(void *ctx, size_t i)
     }
 }
 
-/* Rows of unit length; rows of zeros stay. */
-static void normalise(float *y, const float *x, size_t n, size_t D)
-{
-    for (size_t i = 0; i < n; i++, x += D, y += D) {
-        double sum = 0;
-        for (size_t d = 0; d < D; d++)
-            sum += (double)x[d] * (double)x[d];
-        float scale = (float)(1.0 / sqrt(sum > 1e-24 ? sum : 1.0));
-        for (size_t d = 0; d < D; d++)
-            y[d] = x[d] * scale;
-    }
-}
-
 static int record(ctr_graph **g, ctr_tensor **query, ctr_tensor **bank, ctr_tensor **similarity,
                   ctr_dev *dev, size_t n, size_t D)
 {
@@ -160,11 +147,11 @@ int ctr_knn(int32_t *guess, ctr_dev *dev, const struct ctr_features *bank,
     if (!tmp)
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(room(&v));
-    normalise(tmp, bank->x, bank->n, D);
+    ctr_rows_unit(tmp, bank->x, bank->n, D);
     CTR_TRY(ctr_tensor_write(keys, tmp, keys->bytes));
     for (size_t at = 0; at < test->n; at += BLOCK) {
         size_t n = test->n - at < BLOCK ? test->n - at : BLOCK;
-        normalise(tmp, test->x + at * D, n, D);
+        ctr_rows_unit(tmp, test->x + at * D, n, D);
         CTR_TRY(ctr_tensor_write(query, tmp, query->bytes));
         CTR_TRY(ctr_graph_replay(g));
         CTR_TRY(ctr_tensor_read(v.similarity, similarity, similarity->bytes));

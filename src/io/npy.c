@@ -63,6 +63,11 @@ int ctr_npy_write_f32(const char *path, const float *data, const uint64_t *dims,
     return npy_write(path, "<f4", data, dims, rank, sizeof *data);
 }
 
+int ctr_npy_write_i32(const char *path, const int32_t *data, const uint64_t *dims, unsigned rank)
+{
+    return npy_write(path, "<i4", data, dims, rank, sizeof *data);
+}
+
 int ctr_npy_write_i64(const char *path, const int64_t *data, const uint64_t *dims, unsigned rank)
 {
     return npy_write(path, "<i8", data, dims, rank, sizeof *data);

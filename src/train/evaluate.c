@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os.h"
-#include "base/str.h"
 #include "eval/embed.h"
-#include "train/checkpoint.h"
 #include "train/classifier.h"
 #include "train/impl.h"
 #include "train/state.h"
+#include "train/weights.h"
 
 enum { TRAIN, TEST, SPLITS };
 
@@ -22,7 +20,7 @@ struct evaluation {
     struct ctr_evaluation *out;
     void (*stage)(void *user, const char *what);
     void *user;
-    struct ctr_st *checkpoint; /* NULL: a trainer's encoder */
+    struct ctr_weights weights; /* zeros: a trainer's encoder */
     const char *path;          /* of the data */
     uint64_t seed;
     size_t image_size;
@@ -44,42 +42,21 @@ static void say(const struct evaluation *e, const char *what)
         e->stage(e->user, what);
 }
 
-static const char *meta(const struct evaluation *e, const char *key)
-{
-    const char *value = ctr_st_meta_value(e->checkpoint, key);
-    return value ? value : "";
-}
-
 /* What the newest checkpoint says of itself. */
 static int open_run(struct evaluation *e)
 {
-    unsigned long long size = 0, seed = 0, channels = 3, bits = 8;
-    double width = 1; /* checkpoints of 0.1.0 tell neither it nor the images' channels */
-    char *dir = ctr_path_join(e->params->run, "checkpoints");
-    if (!dir)
-        return CTR_E_FAIL;
-    int rc = ctr_checkpoint_open_newest(&e->checkpoint, &e->out->step, dir);
-    free(dir);
+    struct ctr_weights *w = &e->weights;
+    int rc = ctr_weights_open(w, e->params->run);
     if (rc != 0)
         return rc;
-    e->encoder = ctr_encoder_find(meta(e, "encoder"));
-    int known = (!*meta(e, "width") || ctr_parse_double(meta(e, "width"), &width) == 0) &&
-                (!*meta(e, "channels") || ctr_parse_u64(meta(e, "channels"), &channels) == 0) &&
-                (!*meta(e, "bits") || ctr_parse_u64(meta(e, "bits"), &bits) == 0);
-    e->encoder_params.width = width;
-    for (unsigned i = 0; i < CTR_STEMS; i++)
-        if (strcmp(meta(e, "stem"), ctr_stem_names[i]) == 0)
-            e->encoder_params.stem = (enum ctr_stem)i;
-    if (!e->encoder || !known || !(width > 0 && width <= CTR_WIDTH_MAX) || channels < 1 ||
-        channels > CTR_CHANNELS_MAX || (bits != 8 && bits != 16) ||
-        ctr_parse_u64(meta(e, "image_size"), &size) != 0 || size == 0 || size > 4096 || ctr_parse_u64(meta(e, "seed"), &seed) != 0)
-        return ctr_fail(CTR_E_MODEL, "the checkpoint in '%s' does not say what encoder it holds",
-                        e->params->run);
-    e->path = meta(e, "data");
-    e->image_size = (size_t)size;
-    e->channels = (unsigned)channels;
-    e->bits = (unsigned)bits;
-    e->seed = e->out->seed = seed;
+    e->encoder = w->encoder;
+    e->encoder_params = w->params;
+    e->path = w->data;
+    e->image_size = w->image_size;
+    e->channels = w->channels;
+    e->bits = w->bits;
+    e->seed = e->out->seed = w->seed;
+    e->out->step = w->step;
     snprintf(e->out->encoder, sizeof e->out->encoder, "%s", e->encoder->name);
     return 0;
 }
@@ -139,9 +116,12 @@ out:
 static int build(struct evaluation *e)
 {
     int rc = 0;
+    const struct ctr_embedder_params params = {.encoder = e->encoder,
+                                               .encoder_params = e->encoder_params,
+                                               .image_size = e->image_size,
+                                               .batch = e->params->batch};
     for (int s = 0; s < SPLITS; s++)
-        CTR_TRY(ctr_embedder_create(&e->embedder[s], e->dev, e->store, &e->images[s], e->encoder,
-                                    e->encoder_params, e->image_size, e->params->batch));
+        CTR_TRY(ctr_embedder_create(&e->embedder[s], e->dev, e->store, &e->images[s], &params));
     CTR_TRY(ctr_dev_build(e->dev, 1, NULL, NULL));
 out:
     return rc;
@@ -162,11 +142,24 @@ static int make_room(struct evaluation *e, size_t D)
     return 0;
 }
 
+/* What stands in for a bad image does not count. */
+static int embed_split(struct evaluation *e, int split)
+{
+    struct ctr_features *f = &e->features[split];
+    const int32_t *labels = ctr_data_info(e->data[split])->labels;
+    uint32_t *used = ctr_alloc(f->n, sizeof *used);
+    int rc = used ? ctr_embedder_run(f->x, used, e->embedder[split], NULL, NULL) : CTR_E_FAIL;
+    for (size_t i = 0; rc == 0 && i < f->n; i++)
+        f->label[i] = used[i] == i ? labels[i] : -1;
+    free(used);
+    return rc;
+}
+
 static int embed(struct evaluation *e)
 {
     int rc = make_room(e, ctr_embedder_dim(e->embedder[TRAIN]));
     for (int s = 0; rc == 0 && s < SPLITS; s++)
-        rc = ctr_embedder_run(e->features[s].x, e->features[s].label, e->embedder[s]);
+        rc = embed_split(e, s);
     return rc;
 }
 
@@ -240,13 +233,14 @@ static int score_all(struct evaluation *e)
     int rc = 0;
     say(e, "trained encoder");
     CTR_TRY(ctr_store_init(e->store, e->seed));
-    CTR_TRY(ctr_state_restore(e->store, e->checkpoint, 0));
+    CTR_TRY(ctr_state_restore(e->store, e->weights.st, 0));
     CTR_TRY(embed(e));
     e->out->dim = e->features[TRAIN].D;
     CTR_TRY(score_trained(e));
-    CTR_TRY(ctr_classifier_score(&e->out->trained.own.mean, e->checkpoint, &e->features[TEST],
+    CTR_TRY(ctr_classifier_score(&e->out->trained.own.mean, e->weights.st, &e->features[TEST],
                                  ctr_data_info(e->data[TEST])));
-    e->out->n_learnt_from = (size_t)strtoull(meta(e, "images"), NULL, 10);
+    const char *images = ctr_st_meta_value(e->weights.st, "images");
+    e->out->n_learnt_from = images ? (size_t)strtoull(images, NULL, 10) : 0;
     if (e->params->no_baselines)
         return 0;
     say(e, "untrained encoder");
@@ -296,7 +290,7 @@ int ctr_evaluate(struct ctr_evaluation *out, const struct ctr_evaluate_params *p
 out:
     close_splits(&e);
     ctr_store_destroy(&e.store);
-    ctr_st_close(&e.checkpoint);
+    ctr_weights_close(&e.weights);
     ctr_dev_destroy(&e.dev);
     return rc;
 }

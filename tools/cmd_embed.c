@@ -205,8 +205,8 @@ const struct cmd cmd_embed = {
     .about =
         "Sends images through the encoder of MODEL, a run's directory (its newest checkpoint) or a "
         "checkpoint's file, and writes what it makes of each: its features, the values before the "
-        "projection head. Beside FILE.npy lie FILE.paths.txt, a line for each row; where there are "
-        "classes, FILE.labels.npy and FILE.classes.txt; and FILE.json, which tells `search` where the "
+        "projection head. Beside emb.npy lie emb.paths.txt, a line for each row; where there are "
+        "classes, emb.labels.npy and emb.classes.txt; and emb.json, which tells `search` where the "
         "vectors come from. Images that cannot be read are left out, listed, and make the exit code "
         "3. docs/SEARCH.md describes the files.",
     .examples = examples,

@@ -3,14 +3,12 @@
  * shadows; a line that says what was taken. Moments, queues and running statistics of heads begin anew. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
-#include "base/os.h"
 #include "base/str.h"
-#include "train/checkpoint.h"
 #include "train/impl.h"
 #include "train/state.h"
+#include "train/weights.h"
 
 struct start {
     ctr_trainer *t;
@@ -19,21 +17,6 @@ struct start {
     char *path;         /* of the file */
     size_t n_taken;
 };
-
-static int open_weights(struct start *s)
-{
-    const char *init = s->t->params->init;
-    struct stat is;
-    if (stat(init, &is) != 0 || !S_ISDIR(is.st_mode))
-        return (s->path = ctr_strdup(init)) ? ctr_st_open(&s->st, init, 0) : CTR_E_FAIL;
-    uint64_t step;
-    char *dir = ctr_path_join(init, "checkpoints");
-    int rc = dir ? ctr_checkpoint_open_newest(&s->st, &step, dir) : CTR_E_FAIL;
-    if (rc == 0 && !(s->path = ctr_checkpoint_path(dir, step)))
-        rc = CTR_E_FAIL;
-    free(dir);
-    return rc;
-}
 
 static int list_encoder(struct start *s)
 {
@@ -189,7 +172,7 @@ int ctr_trainer_start_check(ctr_trainer *t)
 {
     int rc = 0;
     struct start s = {.t = t};
-    CTR_TRY(open_weights(&s));
+    CTR_TRY(ctr_weights_file(&s.st, &s.path, NULL, t->params->init));
     CTR_TRY(list_encoder(&s));
     CTR_TRY(go_through_encoder(&s, 0));
 out:
@@ -202,7 +185,7 @@ int ctr_trainer_start_from(ctr_trainer *t)
     int rc = 0;
     struct start s = {.t = t};
     struct ctr_str taken = {0}, anew = {0}, unused = {0};
-    CTR_TRY(open_weights(&s));
+    CTR_TRY(ctr_weights_file(&s.st, &s.path, NULL, t->params->init));
     CTR_TRY(list_encoder(&s));
     CTR_TRY(go_through_encoder(&s, 1));
     CTR_TRY(take_heads(&taken, &anew, &s));

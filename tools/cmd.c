@@ -106,6 +106,8 @@ static int print_help(const struct opt_set *set, const struct cmd *cmd, int full
     if (full && cmd->lists)
         opt_list(&out, cmd->lists, width);
     opt_help(&out, set, width);
+    if (full)
+        ctr_str_addf(&out, "\nExit codes: see `clcontrast help`.\n");
     if (out.s && !out.failed)
         fputs(out.s, stdout);
     ctr_str_free(&out);

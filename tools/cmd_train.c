@@ -17,6 +17,7 @@
 #include "opt_train.h"
 #include "profile.h"
 #include "term.h"
+#include "train_json.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
@@ -55,6 +56,8 @@ static const struct opt run_rows[] = {
     ROW(FLAG, print_config, .name = "print-config", .flag_only = 1,
         .help =
             "print all options of the run as a file for --config, each with who set it, and stop"),
+    ROW(FLAG, json, .name = "json", .flag_only = 1,
+        .help = "a JSON object a line: each epoch, the end of the run; or what --dry-run tells"),
     ROW(FLAG, profile, .name = "profile",
         .help = "time every kernel and print a table at the end (slower)"),
     {.name = NULL},
@@ -117,19 +120,26 @@ static void progress(void *user, const struct ctr_train_progress *p)
     ctr_str_free(&s);
 }
 
+struct listener {
+    enum ctr_verdict said; /* each once, and again at the end */
+    int json;
+};
+
 static void epoch(void *user, const struct ctr_train_progress *p)
 {
     struct ctr_str s = {0};
     char eta[24];
+    struct listener *to = user;
+    if (to->json)
+        train_json_epoch(p);
     line(&s, p);
     validation(&s, &p->validation);
     health(&s, &p->health);
     if (s.s)
         term_note("%s  %.0f images/s  ETA %s", s.s, p->images_per_s, term_duration(eta, p->eta_s));
-    enum ctr_verdict *said = user;
-    if (p->verdict != *said && ctr_verdict_text(p->verdict))
+    if (p->verdict != to->said && ctr_verdict_text(p->verdict))
         term_warn("%s", ctr_verdict_text(p->verdict));
-    *said = p->verdict;
+    to->said = p->verdict;
     ctr_str_free(&s);
 }
 
@@ -204,7 +214,7 @@ static int tell_skipped(ctr_trainer *t, const char *list)
 }
 
 static int train(ctr_trainer *t, const struct train_command *c, const struct ctr_peaks *peaks,
-                 const enum ctr_verdict *said, double start)
+                 const struct listener *listener, double start)
 {
     char took[24];
     ctr_dev_set_peaks(ctr_trainer_dev(t), peaks);
@@ -219,17 +229,19 @@ static int train(ctr_trainer *t, const struct train_command *c, const struct ctr
     term_note("%s after %llu of %llu steps, %s; in %s", interrupt_caught() ? "stopped" : "done",
               (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
               term_duration(took, ctr_now() - start), c->o.out);
-    if (ctr_verdict_text(*said))
-        term_warn("it ended %s", ctr_verdict_text(*said));
+    if (ctr_verdict_text(listener->said))
+        term_warn("it ended %s", ctr_verdict_text(listener->said));
+    if (c->o.json)
+        train_json_end(t, c, ctr_verdict_text(listener->said), ctr_now() - start);
     return tell_skipped(t, c->o.out);
 }
 
 static int run_training(const struct train_command *c)
 {
     struct ctr_train_params params;
-    enum ctr_verdict said = CTR_VERDICT_EARLY; /* each once, and again at the end */
+    struct listener listener = {.said = CTR_VERDICT_EARLY, .json = c->o.json};
     const struct ctr_train_events events = {
-        .user = &said, .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
+        .user = &listener, .prepare = prepare, .progress = progress, .epoch = epoch, .stop = stop};
     ctr_trainer *t = NULL;
     struct ctr_peaks peaks = {0};
     double start = ctr_now();
@@ -246,10 +258,13 @@ static int run_training(const struct train_command *c)
         rc = 0;
     } else if (rc == 0 && c->o.dry_run) {
         say_skipped(t);
-        rc = dry_run_print(t, c);
+        if (c->o.json)
+            train_json_plan(t, c);
+        else
+            rc = dry_run_print(t, c);
         rc = rc ? rc : tell_skipped(t, NULL);
     } else if (rc == 0) {
-        rc = train(t, c, &peaks, &said, start);
+        rc = train(t, c, &peaks, &listener, start);
     }
     ctr_trainer_destroy(&t);
     return rc;
@@ -271,7 +286,7 @@ static int check_resume(struct train_command *c)
 {
     static const char *const may_change[] = {
         "device", "threads", "profile", "sync",      "stream", "kernel",       "quirk",
-        "resume", "keep",    "dry-run", "recompute", "tune",   "print-config", NULL};
+        "resume", "keep",    "dry-run", "json", "recompute", "tune",   "print-config", NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
@@ -347,6 +362,8 @@ static int run(int argc, char **argv)
     CTR_TRY(
         train_tables(c, &cmd_train, argc, argv, config ? config : opt_peek(argc, argv, "config")));
     CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
+    if (c->o.json && c->o.profile)
+        CTR_TRY(ctr_fail(CTR_E_USAGE, "--profile prints a table, which is no JSON"));
     CTR_TRY(c->o.resume ? settle_resumed(c, config) : train_settle(c, NULL));
     CTR_TRY(keep_config(c));
     if (c->o.print_config)

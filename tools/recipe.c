@@ -275,6 +275,36 @@ void recipe_list(struct ctr_str *out, int width)
         head(out, r, width);
 }
 
+static void member(struct ctr_str *out, const char *key, const char *text)
+{
+    ctr_str_json(out, key);
+    ctr_str_add(out, ":", 1);
+    if (text)
+        ctr_str_json(out, text);
+    else
+        ctr_str_addf(out, "null");
+}
+
+void recipe_json(struct ctr_str *out, const char *name)
+{
+    const struct recipe *r = find(name);
+    if (!r)
+        return;
+    const char *const parts[][2] = {
+        {"name", r->name}, {"text", r->text}, {"source", r->source}, {"score", r->score},
+        {"notes", r->notes}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        ctr_str_addf(out, i ? "," : "{");
+        member(out, parts[i][0], parts[i][1]);
+    }
+    ctr_str_addf(out, ",\"values\":{");
+    for (size_t i = 0; r->values[i].option; i++) {
+        ctr_str_addf(out, i ? "," : "");
+        member(out, r->values[i].option, r->values[i].value);
+    }
+    ctr_str_addf(out, "}}");
+}
+
 void recipe_show(struct ctr_str *out, const char *name, int width)
 {
     const struct recipe *r = find(name);

@@ -13,6 +13,8 @@ extern const struct opt_names recipe_names;
 int recipe_apply(struct opt_set *set, const char *name);
 /* Appends what all are, with source and score. */
 void recipe_list(struct ctr_str *out, int width);
+/* Appends one as a JSON object, its values being options of train; nothing for an unknown name. */
+void recipe_json(struct ctr_str *out, const char *name);
 /* Appends that of one, with its values and what differs here; nothing for an unknown name. */
 void recipe_show(struct ctr_str *out, const char *name, int width);
 

@@ -145,6 +145,14 @@ class Setup(unittest.TestCase):
             if name in ("simclr", "shapes"): # they come with the data, when the tables are made already
                 self.assertFalse({"encoder", "method", "optimizer"} & said.keys())
 
+    def test_recipes_as_json(self):
+        every = json.loads(run("recipes", "--json").out)["recipes"]
+        self.assertEqual([r["name"] + "\n" for r in every],
+                         re.findall(r"(?m)^\S+\n", run("recipes").out))
+        one = json.loads(run("recipes", "--json", "moco-cifar10").out)["recipes"]
+        self.assertEqual(one, [r for r in every if r["name"] == "moco-cifar10"])
+        self.assertEqual(one[0]["values"]["method"], "moco")
+
     def test_recipes_train(self):
         few = ["--limit", "32", "--batch", "16", "--epochs", "1", "--warmup-epochs", "0", "--encoder", "cnn",
                "--validation", "0"]
@@ -181,6 +189,13 @@ class Setup(unittest.TestCase):
         self.assertIn("1 file was skipped", done.err)
         self.assertIn("bad.jpg", done.err)
         self.assertEqual(sorted(os.walk(self.folder.name)), before)
+
+    def test_a_dry_run_as_json(self):
+        done = run("train", *SMALL, "--dry-run", "--json", "--out", self.path("run"))
+        plan = json.loads(done.out)
+        self.assertEqual((done.returncode, plan["type"], plan["method"]), (0, "plan", "simclr"))
+        self.assertEqual(plan["images"] // plan["batch"], plan["steps_per_epoch"])
+        self.assertEqual(run("train", "--json", "--profile").returncode, 2)
 
     def test_a_dry_run_finds_what_a_run_would(self):
         os.makedirs(self.path("full"))

@@ -32,6 +32,15 @@ class Train(Runs):
         self.train(*SMALL, "--seed", "2", "--out", self.path("other"))
         self.assertNotEqual(self.checkpoint("other", 10), state)
 
+    def test_lines_of_json(self):
+        done = run("train", *SMALL, "--json", "--quiet", "--out", self.path("json"))
+        self.assertEqual((done.returncode, done.err), (0, ""))
+        *epochs, end = [json.loads(line) for line in done.out.splitlines()]
+        self.assertEqual([(e["type"], e["epoch"]) for e in epochs], [("epoch", 1)])  # the second is not whole
+        self.assertEqual((end["type"], end["run"], end["step"]), ("end", self.path("json"), 10))
+        self.assertFalse(end["stopped"])
+        self.assertEqual(epochs[0]["step"], 6)
+
     def test_streamed_equals_resident(self):
         self.train(*SMALL, "--stream", "--out", self.path("streamed"))
         self.assertEqual(self.checkpoint("streamed", 10), self.whole()[0])

@@ -17,8 +17,8 @@
 
 const struct cmd *const cmd_table[] = {
     &cmd_ablate, &cmd_augment, &cmd_bench, &cmd_completion, &cmd_devices, &cmd_embed,
-    &cmd_eval,   &cmd_help,    &cmd_plot,  &cmd_recipes,    &cmd_train,   &cmd_tune,
-    NULL,
+    &cmd_eval,   &cmd_export,  &cmd_help,  &cmd_info,       &cmd_plot,    &cmd_recipes,
+    &cmd_train,  &cmd_tune,    NULL,
 };
 
 static int unknown_command(const char *name)

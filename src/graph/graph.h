@@ -27,6 +27,7 @@ typedef struct ctr_graph ctr_graph;
 typedef struct ctr_store ctr_store;
 typedef struct ctr_tensor ctr_tensor;
 typedef struct ctr_node ctr_node;
+struct ctr_form;
 
 enum ctr_role {
     CTR_ROLE_TEMP,  /* made by a node, lives from there to its last reader */
@@ -102,6 +103,8 @@ struct ctr_op {
     /* Optional: whether an output may be stored over an input of as many bytes: no launch reads
      * there what it or an earlier one has overwritten. Asked when the input dies at this node. */
     int (*in_place)(const ctr_node *node, unsigned out, unsigned in);
+    /* Optional: what its first output is in inference (op/form.h). 0, or -1 where that can't be said. */
+    int (*form)(struct ctr_form *out, const ctr_node *node);
     /* In order of preference, ended by a row without a name; the last real row is general. */
     const struct ctr_variant *variants;
     /* Inputs of whole numbers may be made up below this, to time the op (tune.h). 0: they mean

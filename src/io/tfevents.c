@@ -1,7 +1,7 @@
-/* tfevents.c -- TensorBoard event files, encoded by hand.
+/* tfevents.c -- TensorBoard event files.
  *
  * In: tags, steps, values. Out: records {u64 length, masked crc32c of it, Event, masked crc32c of
- * that}, Event and Summary in protobuf wire format. Invariant: the file always ends with a whole
+ * that}, Event and Summary being messages of protobuf. Invariant: the file always ends with a whole
  * record. References: tensorflow/docs python_io.md (record format), tensorflow/tensorboard
  * compat/proto/{event,summary}.proto (field numbers). */
 #include "io/tfevents.h"
@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "io/append.h"
+#include "io/protobuf.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,43 +53,11 @@ static uint32_t masked(uint32_t crc)
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-static void add_varint(struct ctr_str *s, uint64_t v)
-{
-    char out[10];
-    size_t n = 0;
-    for (; v >= 0x80; v >>= 7)
-        out[n++] = (char)(v | 0x80);
-    out[n++] = (char)v;
-    ctr_str_add(s, out, n);
-}
-
-enum wire { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
-
-static void add_key(struct ctr_str *s, unsigned field, enum wire wire)
-{
-    add_varint(s, field << 3 | (unsigned)wire);
-}
-
-static void add_uint(struct ctr_str *s, unsigned field, uint64_t v)
-{
-    add_key(s, field, VARINT);
-    add_varint(s, v);
-}
-
-static void add_bytes(struct ctr_str *s, unsigned field, const void *data, size_t n)
-{
-    add_key(s, field, BYTES);
-    add_varint(s, n);
-    ctr_str_add(s, data, n);
-}
-
 /* What every Event begins with: wall_time and step. */
 static void begin_event(struct ctr_str *s, uint64_t step)
 {
-    double now = ctr_wall_time();
-    add_key(s, 1, FIXED64);
-    ctr_str_add(s, (const char *)&now, sizeof now);
-    add_uint(s, 2, step);
+    ctr_pb_double(s, 1, ctr_wall_time());
+    ctr_pb_uint(s, 2, step);
 }
 
 static int add_record(struct ctr_tfevents *ev, const struct ctr_str *event)
@@ -133,13 +102,13 @@ static int write_start(struct ctr_tfevents *ev, uint64_t from_step)
 {
     struct ctr_str s = {0};
     begin_event(&s, 0);
-    add_bytes(&s, 3, "brain.Event:2", 13); /* file_version */
+    ctr_pb_text(&s, 3, "brain.Event:2"); /* file_version */
     int rc = add_record(ev, &s);
     ctr_str_free(&s);
     if (rc != 0 || from_step == 0)
         return rc;
     begin_event(&s, from_step);
-    add_bytes(&s, 7, "\x08\x01", 2); /* session_log {status: START}: hides later steps */
+    ctr_pb_bytes(&s, 7, "\x08\x01", 2); /* session_log {status: START}: hides later steps */
     rc = add_record(ev, &s);
     ctr_str_free(&s);
     return rc;
@@ -164,23 +133,14 @@ int ctr_tfevents_open(struct ctr_tfevents **out, const char *dir, uint64_t from_
     return 0;
 }
 
-/* Event{5: Summary{1: Value{1: tag, ...}}}, `value` being the rest of Value. */
-static int add_value(struct ctr_tfevents *ev, const char *tag, uint64_t step,
-                     const struct ctr_str *value)
+/* Event{5: Summary{1: Value}}; frees the value. */
+static int add_value(struct ctr_tfevents *ev, uint64_t step, struct ctr_str *value)
 {
-    struct ctr_str inner = {0}, summary = {0}, event = {0};
-    add_bytes(&inner, 1, tag, strlen(tag));
-    if (!value->failed)
-        ctr_str_add(&inner, value->s, value->n);
-    if (!inner.failed)
-        add_bytes(&summary, 1, inner.s, inner.n);
+    struct ctr_str summary = {0}, event = {0};
+    ctr_pb_message(&summary, 1, value);
     begin_event(&event, step);
-    if (!summary.failed)
-        add_bytes(&event, 5, summary.s, summary.n);
-    event.failed |= value->failed | inner.failed | summary.failed;
+    ctr_pb_message(&event, 5, &summary);
     int rc = add_record(ev, &event);
-    ctr_str_free(&inner);
-    ctr_str_free(&summary);
     ctr_str_free(&event);
     return rc;
 }
@@ -188,28 +148,22 @@ static int add_value(struct ctr_tfevents *ev, const char *tag, uint64_t step,
 int ctr_tfevents_scalar(struct ctr_tfevents *ev, const char *tag, uint64_t step, float value)
 {
     struct ctr_str s = {0};
-    add_key(&s, 2, FIXED32); /* simple_value */
-    ctr_str_add(&s, (const char *)&value, sizeof value);
-    int rc = add_value(ev, tag, step, &s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_pb_text(&s, 1, tag);
+    ctr_pb_float(&s, 2, value); /* simple_value */
+    return add_value(ev, step, &s);
 }
 
 int ctr_tfevents_image(struct ctr_tfevents *ev, const char *tag, uint64_t step, const void *png,
                        unsigned width, unsigned height, unsigned channels, size_t png_bytes)
 {
     struct ctr_str image = {0}, s = {0};
-    add_uint(&image, 1, height);
-    add_uint(&image, 2, width);
-    add_uint(&image, 3, channels); /* 1 grey, 3 RGB: as in the proto */
-    add_bytes(&image, 4, png, png_bytes);
-    if (!image.failed)
-        add_bytes(&s, 4, image.s, image.n);
-    s.failed |= image.failed;
-    int rc = add_value(ev, tag, step, &s);
-    ctr_str_free(&image);
-    ctr_str_free(&s);
-    return rc;
+    ctr_pb_text(&s, 1, tag);
+    ctr_pb_uint(&image, 1, height);
+    ctr_pb_uint(&image, 2, width);
+    ctr_pb_uint(&image, 3, channels); /* 1 grey, 3 RGB: as in the proto */
+    ctr_pb_bytes(&image, 4, png, png_bytes);
+    ctr_pb_message(&s, 4, &image);
+    return add_value(ev, step, &s);
 }
 
 int ctr_tfevents_flush(struct ctr_tfevents *ev)

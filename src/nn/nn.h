@@ -38,12 +38,25 @@ struct ctr_encoder {
     const char *name, *text, *source;
     ctr_tensor *(*build)(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
     int one_size; /* its parameters' shapes follow from the size of x */
+    const char *torch; /* Python that makes torchvision's, of width 1 with the stem for ImageNet; or NULL */
     const char *optimizer;            /* what it is trained with unless told otherwise */
     double learning_rate, weight_decay; /* learning rate for 256 pairs a batch */
 };
 /* Ends with a row without a name. */
 extern const struct ctr_encoder ctr_encoders[];
 const struct ctr_encoder *ctr_encoder_find(const char *name);
+
+/* An encoder recorded for one image where nothing is computed, in inference: its names, shapes and ops. */
+struct ctr_sketch {
+    ctr_dev *dev;
+    ctr_store *store;
+    ctr_graph *g;
+    ctr_tensor *x, *h; /* x[1,size,size,channels] -> h[1,D] */
+};
+/* CTR_E_USAGE when the image is too small for it. *out is zeroed on failure. */
+int ctr_sketch_create(struct ctr_sketch *out, const struct ctr_encoder *encoder,
+                      const struct ctr_encoder_params *params, size_t image_size, size_t channels);
+void ctr_sketch_destroy(struct ctr_sketch *sketch);
 
 /* z[N,out] = MLP(h[N,D]): dense-hidden, batch-norm (when bn), ReLU, as often as there are layers before
  * the last, then dense-out; h itself without layers; parameters below "NAME." with the numbers of a torch.nn.Sequential. The

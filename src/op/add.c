@@ -1,5 +1,6 @@
 /* add.c -- y = a + b, or max(a + b, 0) with relu, for equal shapes;  da = db = dy, with relu where
  * y > 0. One tensor then serves as both gradients. */
+#include "op/form.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -61,11 +62,18 @@ static int add_grad(ctr_graph *g, ctr_node *node)
     return ctr_graph_status(g);
 }
 
+static int add_form(struct ctr_form *out, const ctr_node *node)
+{
+    *out = (struct ctr_form){.kind = CTR_FORM_ADD, .relu = ((const struct attr *)node->attr)->relu};
+    return 0;
+}
+
 static const struct ctr_op add = {
     .name = "add",
     .grad = add_grad,
     .again = ctr_node_again,
     .in_place = ctr_element_wise,
+    .form = add_form,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };

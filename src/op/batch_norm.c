@@ -5,6 +5,7 @@
  * Forward reads x twice and writes y once. Backward finds the ReLU's mask by normalising x again,
  * so that y is not read; with a residual it is taken from y, and the masked dy is written once: it
  * is the residual's gradient. Ioffe and Szegedy, arXiv:1502.03167. */
+#include "op/form.h"
 #include "op/op.h"
 #include "op/rows.h"
 
@@ -274,11 +275,21 @@ static int fwd_prepare(ctr_graph *g, ctr_node *node)
     return ((const struct attr *)node->attr)->training ? prepare(g, node) : 0;
 }
 
+static int batch_norm_form(struct ctr_form *out, const ctr_node *node)
+{
+    const struct attr *a = node->attr;
+    if (a->training)
+        return -1;
+    *out = (struct ctr_form){.kind = CTR_FORM_NORM, .eps = a->eps, .relu = a->relu};
+    return 0;
+}
+
 static const struct ctr_op batch_norm = {
     .name = "batch_norm",
     .grad = batch_norm_grad,
     .again = batch_norm_once_more,
     .in_place = fwd_in_place,
+    .form = batch_norm_form,
     .variants =
         (const struct ctr_variant[]){
             {.name = "general", .prepare = fwd_prepare, .lower = fwd_lower, .half = 1}, {0}},

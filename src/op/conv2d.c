@@ -6,6 +6,7 @@
  * Weights are repacked on the device in each step, into scratch of the node that reads them.
  * Gradients are gathers and sums in a fixed order: no atomics, same bits each time. */
 #include "op/conv2d.h"
+#include "op/form.h"
 #include "op/tile.h"
 
 #include <limits.h>
@@ -264,11 +265,24 @@ ctr_node *conv2d_again(ctr_graph *g, ctr_node *node)
     return c->C / c->groups * c->R * c->S <= 128 && !c->pool ? ctr_node_again(g, node) : NULL;
 }
 
+int conv2d_form(struct ctr_form *out, const ctr_node *node)
+{
+    const struct conv2d *c = conv2d_of(node);
+    *out = (struct ctr_form){.kind = CTR_FORM_CONV,
+                             .stride = (size_t)c->stride,
+                             .pad = (size_t)c->pad,
+                             .groups = (size_t)c->groups,
+                             .relu = c->relu,
+                             .pool = c->pool};
+    return 0;
+}
+
 static const struct ctr_op conv2d = {
     .name = "conv2d",
     .grad = conv2d_grad,
     .again = conv2d_again,
     .again_dear = 1,
+    .form = conv2d_form,
     .variants =
         (const struct ctr_variant[]){
             CONFIGURED("winograd", conv2d_winograd_fwd, .half = 1),

@@ -108,9 +108,10 @@ static inline ctr_tensor *conv2d_last_scratch(const ctr_node *node)
     return node->scratch;
 }
 
-/* Of conv2d and the grouped ops: gradients, and how y is made again where that is worth it. */
+/* Of conv2d and the grouped ops: gradients, how y is made again where that is worth it, and its form. */
 int conv2d_grad(ctr_graph *g, ctr_node *node);
 ctr_node *conv2d_again(ctr_graph *g, ctr_node *node);
+int conv2d_form(struct ctr_form *out, const ctr_node *node);
 /* The same three ops with groups > 1. Their kernels know no pooling. */
 extern const struct ctr_op conv2d_grouped, conv2d_grouped_bwd_dx, conv2d_grouped_bwd_dw;
 

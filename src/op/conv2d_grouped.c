@@ -215,4 +215,5 @@ const struct ctr_op conv2d_grouped = {.name = "conv2d_grouped",
                                       .grad = conv2d_grad,
                                       .again = conv2d_again,
                                       .again_dear = 1,
+                                      .form = conv2d_form,
                                       .variants = VARIANTS(fwd)};

@@ -3,6 +3,7 @@
  * Variants: our register tiles on CPUs, shared tiles on GPUs, where permitted by matrix units
  * (gemm.h), else the BLAS with bias and ReLU in one more pass.
  */
+#include "op/form.h"
 #include "op/gemm.h"
 #include "op/op.h"
 #include "op/rows.h"
@@ -281,9 +282,16 @@ static int dense_grad(ctr_graph *g, ctr_node *node)
     return ctr_graph_status(g);
 }
 
+static int dense_form(struct ctr_form *out, const ctr_node *node)
+{
+    *out = (struct ctr_form){.kind = CTR_FORM_DENSE, .relu = ((const struct attr *)node->attr)->relu};
+    return 0;
+}
+
 static const struct ctr_op dense = {
     .name = "dense",
     .grad = dense_grad,
+    .form = dense_form,
     .variants =
         (const struct ctr_variant[]){
             {.name = "tiles",

@@ -1,5 +1,6 @@
 /* l2norm.c -- y = x / sqrt(sum x^2 + eps) for each row of x[N,D];  dx = r (dy - y (y.dy)) with
  * r = 1 / sqrt(sum x^2 + eps). eps keeps rows of zeros finite: y = 0, dx = dy / sqrt(eps). */
+#include "op/form.h"
 #include "op/rowgroup.h"
 
 #define EPS 1e-12f
@@ -76,9 +77,16 @@ static int l2norm_grad(ctr_graph *g, ctr_node *node)
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, CTR_F32, x->rank, x->dim));
 }
 
+static int l2norm_form(struct ctr_form *out, const ctr_node *node)
+{
+    *out = (struct ctr_form){.kind = CTR_FORM_UNIT, .eps = EPS};
+    return 0;
+}
+
 static const struct ctr_op l2norm = {
     .name = "l2norm",
     .grad = l2norm_grad,
+    .form = l2norm_form,
     .variants =
         (const struct ctr_variant[]){
             {.name = "row", .usable = ctr_rowgroup_single, .lower = fwd_row},

@@ -3,6 +3,7 @@
  * which is fp32 however x is stored.
  * max keeps in one byte where each maximum lay; its gradient gathers, so no atomics are needed and
  * runs repeat to the bit. Ties go to the first, a NaN wins, as in PyTorch. */
+#include "op/form.h"
 #include "op/op.h"
 #include "op/rows.h"
 
@@ -111,9 +112,22 @@ static int max_pool_grad(ctr_graph *g, ctr_node *node)
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
+static int window_form(struct ctr_form *out, const ctr_node *node, enum ctr_form_kind kind)
+{
+    const struct window *w = node->attr;
+    *out = (struct ctr_form){.kind = kind, .size = w->size, .stride = w->stride, .pad = w->pad};
+    return 0;
+}
+
+static int max_pool_form(struct ctr_form *out, const ctr_node *node)
+{
+    return window_form(out, node, CTR_FORM_MAX_POOL);
+}
+
 static const struct ctr_op max_pool = {
     .name = "max_pool",
     .grad = max_pool_grad,
+    .form = max_pool_form,
     .variants =
         (const struct ctr_variant[]){{.name = "2x2", .usable = is_2x2, .lower = max_fwd_2x2, .half = 1},
                                      {.name = "general", .lower = max_fwd_general, .half = 1},
@@ -161,9 +175,15 @@ static int avg_pool_grad(ctr_graph *g, ctr_node *node)
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
+static int avg_pool_form(struct ctr_form *out, const ctr_node *node)
+{
+    return window_form(out, node, CTR_FORM_AVG_POOL);
+}
+
 static const struct ctr_op avg_pool = {
     .name = "avg_pool",
     .grad = avg_pool_grad,
+    .form = avg_pool_form,
     .variants = (const struct ctr_variant[]){{.name = "general", .lower = avg_fwd, .half = 1}, {0}},
 };
 
@@ -209,9 +229,16 @@ static int global_avg_pool_grad(ctr_graph *g, ctr_node *node)
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, 4, x->dim));
 }
 
+static int global_avg_pool_form(struct ctr_form *out, const ctr_node *node)
+{
+    *out = (struct ctr_form){.kind = CTR_FORM_MEAN};
+    return 0;
+}
+
 static const struct ctr_op global_avg_pool = {
     .name = "global_avg_pool",
     .grad = global_avg_pool_grad,
+    .form = global_avg_pool_form,
     .variants = (const struct ctr_variant[]){{.name = "general", .lower = global_fwd, .half = 1}, {0}},
 };
 

@@ -1,5 +1,6 @@
 /* relu.c -- y = max(x, 0);  dx = dy where y > 0, else 0.  Any shape. The template for other ops:
  * shape rule, gradient rule, lowering, and the const description that ties them together. */
+#include "op/form.h"
 #include "op/op.h"
 
 static int fwd_lower(ctr_graph *g, ctr_node *node)
@@ -47,11 +48,18 @@ static int relu_grad(ctr_graph *g, ctr_node *node)
     return ctr_grad_add(g, x, ctr_node_out(g, bwd, x->dtype, x->rank, x->dim));
 }
 
+static int relu_form(struct ctr_form *out, const ctr_node *node)
+{
+    *out = (struct ctr_form){.kind = CTR_FORM_RELU, .relu = 1};
+    return 0;
+}
+
 static const struct ctr_op relu = {
     .name = "relu",
     .grad = relu_grad,
     .again = ctr_node_again,
     .in_place = ctr_element_wise,
+    .form = relu_form,
     .variants =
         (const struct ctr_variant[]){{.name = "general", .lower = fwd_lower, .half = 1}, {0}},
 };

@@ -13,33 +13,23 @@
 struct start {
     ctr_trainer *t;
     struct ctr_st *st;
-    ctr_store *encoder; /* its names and shapes, no more */
+    struct ctr_sketch encoder; /* its names and shapes */
     char *path;         /* of the file */
     size_t n_taken;
 };
 
 static int list_encoder(struct start *s)
 {
-    ctr_trainer *t = s->t;
-    ctr_graph *g = NULL;
-    const size_t dim[] = {1, t->view_size, t->view_size, t->pass.images.channels};
+    const ctr_trainer *t = s->t;
     const struct ctr_encoder_params params = {
         .stem = ctr_stem_for(t->params->stem, t->image_size), .width = t->params->width};
-    int rc = ctr_store_create(&s->encoder, t->dev);
-    if (rc == 0)
-        rc = ctr_graph_create(&g, t->dev, s->encoder);
-    if (rc == 0) {
-        t->encoder->build(g, ctr_graph_input(g, "view", CTR_F32, 4, dim), &params);
-        rc = ctr_graph_status(g);
-    }
-    ctr_graph_destroy(&g);
-    return rc;
+    return ctr_sketch_create(&s->encoder, t->encoder, &params, t->view_size, t->pass.images.channels);
 }
 
 static int is_of_encoder(const struct start *s, const struct ctr_store_entry *e)
 {
-    for (size_t i = 0; i < ctr_store_entries(s->encoder); i++)
-        if (strcmp(ctr_store_entry(s->encoder, i)->name, e->name) == 0)
+    for (size_t i = 0; i < ctr_store_entries(s->encoder.store); i++)
+        if (strcmp(ctr_store_entry(s->encoder.store, i)->name, e->name) == 0)
             return 1;
     return 0;
 }
@@ -163,7 +153,7 @@ static void list_unused(struct ctr_str *unused, const struct start *s)
 
 static void finish(struct start *s)
 {
-    ctr_store_destroy(&s->encoder);
+    ctr_sketch_destroy(&s->encoder);
     ctr_st_close(&s->st);
     free(s->path);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks who includes whom: layers.py ROOT. Exit 1 with one line a breach.
 
-    base <- dev <- graph <- op <- {nn, optim, data} <- {method, eval} <- train <- tools
+    base <- dev <- graph <- op <- {nn, optim, data} <- {method, eval, export} <- train <- tools
 io needs only base and may be used from {nn, optim, data} upwards. Directories of one level do not
 include each other. OpenCL's headers stay in src/dev/cl*, the BLAS's and the image decoder's in one
 file each; kernels include only cl/lib; tools never reach around the library's headers."""
@@ -10,7 +10,7 @@ import re
 import sys
 
 LEVELS = {"base": 0, "dev": 1, "graph": 2, "op": 3, "nn": 4, "optim": 4, "data": 4, "method": 5,
-          "eval": 5, "train": 6, "tools": 7}
+          "eval": 5, "export": 5, "train": 6, "tools": 7}
 IO_FROM = 4
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 SUFFIXES = (".c", ".h", ".cl", ".clh")

@@ -260,12 +260,15 @@ static int no_device(const struct ctr_device_list *list)
     if (list->n_devices)
         return ctr_hint(
             ctr_fail(CTR_E_NODEVICE, "no OpenCL device here works"),
-            "the probe lines say why; for the CPU: apt install pocl-opencl-icd binutils");
+            "the probe lines say why, `clcontrast doctor` how to mend it; for the CPU: apt install "
+            "pocl-opencl-icd binutils");
     if (list->n_platforms)
         return ctr_hint(ctr_fail(CTR_E_NODEVICE, "the OpenCL platforms here have no devices"),
-                        "for the CPU: apt install pocl-opencl-icd");
-    return ctr_hint(ctr_fail(CTR_E_NODEVICE, "no OpenCL platform found"),
-                    "for the CPU: apt install pocl-opencl-icd; for a GPU, its vendor's driver");
+                        "`clcontrast doctor` says why; for the CPU: apt install pocl-opencl-icd");
+    return ctr_hint(
+        ctr_fail(CTR_E_NODEVICE, "no OpenCL platform found"),
+        "for the CPU: apt install pocl-opencl-icd binutils; for a GPU, its vendor's driver; "
+        "`clcontrast doctor` says more");
 }
 
 static int run(int argc, char **argv)

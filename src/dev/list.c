@@ -6,179 +6,22 @@
  * themselves there. The calling process must not have used OpenCL before: drivers do not survive a
  * fork. */
 #include "dev/impl.h"
-#include "base/mem.h"
-#include "base/os.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define TIME_LIMIT_S   60.0
-#define MAX_LIST_BYTES ((size_t)16 << 20)
+#include "base/child.h"
+#include "base/mem.h"
 
-/* ---- a child and what it says ---- */
+#define TIME_LIMIT_S 60.0
 
-struct child {
-    pid_t pid;
-    int result, errors; /* pipes we read; -1 when closed */
-    unsigned char *data;
-    size_t n, cap;
-    char last_line[128]; /* of its standard error */
-    int status;          /* as by waitpid */
-    int timed_out;
-};
-
-static int write_all(int fd, const void *data, size_t bytes)
+/* Why a driver's child gave no result. */
+static void tell_end(char *out, size_t size, const struct ctr_child *c)
 {
-    const unsigned char *p = data;
-    while (bytes) {
-        ssize_t n = write(fd, p, bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        p += n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
-/* Keeps the last line that is not empty, of what may arrive in pieces. */
-static void keep_last_line(struct child *c, const char *text, size_t n)
-{
-    size_t used = strlen(c->last_line);
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\n' || text[i] == '\r') {
-            if (used && c->last_line[used - 1] != '\n' && used + 1 < sizeof c->last_line) {
-                c->last_line[used++] = '\n';
-                c->last_line[used] = '\0';
-            }
-            continue;
-        }
-        if (used && c->last_line[used - 1] == '\n')
-            used = 0;
-        if (used + 2 < sizeof c->last_line) {
-            c->last_line[used++] = text[i];
-            c->last_line[used] = '\0';
-        }
-    }
-}
-
-/* Starts a child that runs fn(ctx, fd) with fd its result pipe and is gone afterwards. */
-static int start(struct child *c, void (*fn)(void *ctx, int fd), void *ctx)
-{
-    int result[2], errors[2];
-    *c = (struct child){.result = -1, .errors = -1};
-    if (pipe2(result, O_CLOEXEC) != 0)
-        return ctr_fail(CTR_E_FAIL, "cannot make a pipe: %s", strerror(errno));
-    if (pipe2(errors, O_CLOEXEC) != 0) {
-        close(result[0]);
-        close(result[1]);
-        return ctr_fail(CTR_E_FAIL, "cannot make a pipe: %s", strerror(errno));
-    }
-    c->pid = fork();
-    if (c->pid == 0) {
-        close(result[0]);
-        close(errors[0]);
-        dup2(errors[1], STDOUT_FILENO);
-        dup2(errors[1], STDERR_FILENO);
-        fn(ctx, result[1]);
-        _exit(0);
-    }
-    int why = errno;
-    close(result[1]);
-    close(errors[1]);
-    c->result = result[0];
-    c->errors = errors[0];
-    if (c->pid > 0)
-        return 0;
-    close(c->result);
-    close(c->errors);
-    return ctr_fail(CTR_E_FAIL, "cannot start a process to look for devices: %s", strerror(why));
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static void read_result(struct child *c)
-{
-    if (c->n >= MAX_LIST_BYTES || ctr_grow((void **)&c->data, &c->cap, c->n + 65536, 1) != 0) {
-        close_fd(&c->result);
-        return;
-    }
-    ssize_t n = read(c->result, c->data + c->n, c->cap - c->n);
-    if (n > 0)
-        c->n += (size_t)n;
-    else if (n == 0 || errno != EINTR)
-        close_fd(&c->result);
-}
-
-static void read_errors(struct child *c)
-{
-    char text[4096];
-    ssize_t n = read(c->errors, text, sizeof text);
-    if (n > 0)
-        keep_last_line(c, text, (size_t)n);
-    else if (n == 0 || errno != EINTR)
-        close_fd(&c->errors);
-}
-
-/* Reads until the child closed its result pipe or time is up, then makes sure that it is gone. Its
- * standard error is read only as long: a helper that a driver started may keep it open. */
-static void await(struct child *c)
-{
-    double end = ctr_now() + TIME_LIMIT_S;
-    while (c->result >= 0) {
-        double left = end - ctr_now();
-        struct pollfd fds[2] = {{.fd = c->result, .events = POLLIN},
-                                {.fd = c->errors, .events = POLLIN}};
-        if (left <= 0.0) {
-            c->timed_out = 1;
-            break;
-        }
-        if (poll(fds, 2, (int)(left * 1000.0) + 1) < 0 && errno != EINTR)
-            break;
-        if (fds[1].revents)
-            read_errors(c);
-        if (fds[0].revents)
-            read_result(c);
-    }
-    struct pollfd rest = {.fd = c->errors, .events = POLLIN};
-    while (c->errors >= 0 && poll(&rest, 1, 0) > 0)
-        read_errors(c);
-    /* A complete result is worth more than a clean exit: drivers crash in their destructors too. */
-    kill(c->pid, c->timed_out || c->result >= 0 ? SIGKILL : 0);
-    while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
-        ;
-    close_fd(&c->result);
-    close_fd(&c->errors);
-    c->last_line[strcspn(c->last_line, "\n")] = '\0';
-}
-
-/* Why there is no result, in words. */
-static void tell_end(char *out, size_t size, const struct child *c)
-{
-    const char *sep = c->last_line[0] ? ": " : "";
-    const char *tip = strstr(c->last_line, "linking") ? " (is ld of binutils in PATH?)" : "";
-    if (c->timed_out)
-        snprintf(out, size, "driver hung (no answer in %.0f s)%s%s", TIME_LIMIT_S, sep,
-                 c->last_line);
-    else if (WIFSIGNALED(c->status))
-        snprintf(out, size, "driver aborted (signal %d)%s%s%s", WTERMSIG(c->status), sep,
-                 c->last_line, tip);
-    else
-        snprintf(out, size, "driver ended the process (status %d)%s%s", WEXITSTATUS(c->status), sep,
-                 c->last_line);
+    ctr_child_tell(out, size, c, "driver");
+    if (strstr(c->last_line, "linking") && strlen(out) + 40 < size)
+        strcat(out, " (is ld of binutils in PATH?)");
 }
 
 /* ---- discovery ---- */
@@ -200,13 +43,13 @@ static void discover(void *ctx, int fd)
         head.n_platforms = list->n_platforms;
         head.n_devices = list->n_devices;
     }
-    if (write_all(fd, &head, sizeof head) == 0 && list &&
-        write_all(fd, list->platforms, head.n_platforms * sizeof *list->platforms) == 0)
-        (void)write_all(fd, list->devices, head.n_devices * sizeof *list->devices);
+    if (ctr_child_write(fd, &head, sizeof head) == 0 && list &&
+        ctr_child_write(fd, list->platforms, head.n_platforms * sizeof *list->platforms) == 0)
+        (void)ctr_child_write(fd, list->devices, head.n_devices * sizeof *list->devices);
 }
 
 /* The list out of the child's bytes; they come from a process that a driver may have damaged. */
-static int unpack(struct ctr_device_list **out, const struct child *c)
+static int unpack(struct ctr_device_list **out, const struct ctr_child *c)
 {
     struct found_header head;
     char end[256];
@@ -259,21 +102,20 @@ static void probe(void *ctx, int fd)
     snprintf(selector, sizeof selector, "%u", info->index);
     v.ok = ctr_dev_open(&dev, selector, NULL) == 0;
     snprintf(v.text, sizeof v.text, "%s", v.ok ? "ok" : ctr_error_text());
-    (void)write_all(fd, &v, sizeof v);
+    (void)ctr_child_write(fd, &v, sizeof v);
     /* The verdict stands; the device is not closed, since nothing is learned from that. */
 }
 
 static int probe_one(struct ctr_device_info *info)
 {
-    struct child c;
+    struct ctr_child c;
     if (!info->available) {
         snprintf(info->probe, sizeof info->probe, "device or its compiler is not available");
         return 0;
     }
-    int rc = start(&c, probe, info);
+    int rc = ctr_child_run(&c, probe, info, TIME_LIMIT_S);
     if (rc)
         return rc;
-    await(&c);
     info->probed = 1;
     info->ok = 0;
     if (c.n == sizeof(struct verdict)) {
@@ -291,12 +133,11 @@ static int probe_one(struct ctr_device_info *info)
 int ctr_devices_list(struct ctr_device_list **out, int probe_too)
 {
     int rc = 0;
-    struct child c;
+    struct ctr_child c;
     struct ctr_device_list *list = NULL;
     if (!out)
         return ctr_fail(CTR_E_USAGE, "ctr_devices_list: no place for the list");
-    CTR_TRY(start(&c, discover, NULL));
-    await(&c);
+    CTR_TRY(ctr_child_run(&c, discover, NULL, TIME_LIMIT_S));
     rc = unpack(&list, &c);
     free(c.data);
     if (rc)

@@ -28,7 +28,9 @@ static int nothing_there(const struct ctr_device_list *list)
 {
     if (list->n_platforms == 0) {
         ctr_fail(CTR_E_NODEVICE, "no OpenCL platform is installed");
-        return ctr_hint(CTR_E_NODEVICE, "install a driver: pocl-opencl-icd runs on any processor");
+        return ctr_hint(
+            CTR_E_NODEVICE,
+            "`clcontrast doctor` says why; the driver pocl-opencl-icd runs on any processor");
     }
     ctr_fail(CTR_E_NODEVICE, "no OpenCL device: %u platform(s) without any", list->n_platforms);
     /* The one whose remedy is surest. */

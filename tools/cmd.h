@@ -66,6 +66,7 @@ extern const struct cmd cmd_eval;
 extern const struct cmd cmd_export;
 extern const struct cmd cmd_help;
 extern const struct cmd cmd_info;
+extern const struct cmd cmd_pack;
 extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;
 extern const struct cmd cmd_train;

@@ -139,7 +139,7 @@ out:
 static int read_images(struct set *set, const char *path, const struct options *o)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && !ctr_data_is_file(path))
         return read_file(set, path, o);
     return read_data(set, path, o);
 }

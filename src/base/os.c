@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -144,25 +145,53 @@ out:
     return rc;
 }
 
-int ctr_outfile_open(struct ctr_outfile *file, const char *path)
+static int outfile_names(struct ctr_outfile *file, const char *path, const char *ending)
 {
+    size_t n = strlen(path) + strlen(ending) + 1;
     *file = (struct ctr_outfile){.fd = -1};
-    size_t n = strlen(path) + 32;
     file->path = ctr_strdup(path);
     file->tmp = ctr_alloc(n, 1);
     if (!file->path || !file->tmp) {
         ctr_outfile_abort(file);
         return CTR_E_FAIL;
     }
-    snprintf(file->tmp, n, "%s.tmp-%ld", path, (long)getpid());
+    snprintf(file->tmp, n, "%s%s", path, ending);
+    return 0;
+}
+
+int ctr_outfile_open(struct ctr_outfile *file, const char *path)
+{
+    char ending[32];
+    snprintf(ending, sizeof ending, ".tmp-%ld", (long)getpid());
+    int rc = outfile_names(file, path, ending);
+    if (rc != 0)
+        return rc;
     unlink(file->tmp);
     file->fd = open(file->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->fd < 0) {
-        int rc = ctr_fail(CTR_E_IO, "cannot create '%s': %s", path, strerror(errno));
+        rc = ctr_fail(CTR_E_IO, "cannot create '%s': %s", path, strerror(errno));
         ctr_outfile_abort(file);
-        return rc;
     }
-    return 0;
+    return rc;
+}
+
+int ctr_outfile_resume(struct ctr_outfile *file, const char *path)
+{
+    struct stat st;
+    int rc = outfile_names(file, path, ".part");
+    if (rc != 0)
+        return rc;
+    file->keep = 1;
+    file->fd = open(file->tmp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (file->fd < 0 || fstat(file->fd, &st) != 0)
+        rc = ctr_fail(CTR_E_IO, "cannot open '%s': %s", file->tmp, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        rc = ctr_fail(CTR_E_IO, "'%s' is not a regular file", file->tmp);
+    else if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        rc = ctr_fail(CTR_E_USAGE, "'%s' is being written by another process", file->tmp);
+    if (rc != 0)
+        ctr_outfile_abort(file);
+    return rc;
 }
 
 int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes)
@@ -220,7 +249,7 @@ void ctr_outfile_abort(struct ctr_outfile *file)
 {
     if (file->fd >= 0)
         close(file->fd);
-    if (file->tmp)
+    if (file->tmp && !file->keep)
         unlink(file->tmp);
     free(file->path);
     free(file->tmp);

@@ -31,8 +31,12 @@ int ctr_file_read(void **out, size_t *bytes, const char *path, size_t max_bytes)
 struct ctr_outfile {
     int fd;
     char *path, *tmp;
+    int keep; /* what was written stays when it is aborted */
 };
 int ctr_outfile_open(struct ctr_outfile *file, const char *path);
+/* The same for long work: what an earlier call left is in "path.part", open for reading and writing and
+ * positioned at its beginning; aborting leaves it there again. CTR_E_USAGE while another process has it. */
+int ctr_outfile_resume(struct ctr_outfile *file, const char *path);
 int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes);
 int ctr_outfile_commit(struct ctr_outfile *file);
 void ctr_outfile_abort(struct ctr_outfile *file);

@@ -16,7 +16,6 @@
 
 #include <xxhash.h>
 
-#define MAX_IMAGE_SIZE  4096
 #define DEFAULT_MAX_BAD 0.05
 #define CHUNK_BYTES     ((size_t)8 << 20)
 
@@ -55,15 +54,26 @@ static int choose_items(struct ctr_data *d, const struct ctr_data_params *params
     return 0;
 }
 
+uint64_t ctr_data_file_bytes(const struct ctr_data *d, size_t i)
+{
+    return d->src.sizes[d->item[i]];
+}
+
+const char *ctr_data_made_by(const struct ctr_data *d)
+{
+    return d->src.made_by ? d->src.made_by : d->src.driver->name;
+}
+
 static int hash_items(struct ctr_data *d)
 {
     XXH64_state_t *x = XXH64_createState();
     if (!x)
         return ctr_fail(CTR_E_FAIL, "out of host memory");
     XXH64_reset(x, 0);
-    XXH64_update(x, d->src.driver->name, strlen(d->src.driver->name) + 1);
+    const char *driver = ctr_data_made_by(d);
+    XXH64_update(x, driver, strlen(driver) + 1);
     for (size_t i = 0; i < d->info.n; i++) {
-        uint64_t number[2] = {d->src.sizes[d->item[i]], (uint64_t)(int64_t)d->labels[i]};
+        uint64_t number[2] = {ctr_data_file_bytes(d, i), (uint64_t)(int64_t)d->labels[i]};
         XXH64_update(x, d->names[i], strlen(d->names[i]) + 1);
         XXH64_update(x, number, sizeof number);
     }
@@ -74,7 +84,7 @@ static int hash_items(struct ctr_data *d)
 
 static unsigned default_size(const struct ctr_source *s)
 {
-    if (s->width > 0 && s->width == s->height && s->width <= 256)
+    if (s->width > 0 && s->width == s->height && (s->width <= 256 || s->driver->sealed))
         return s->width;
     unsigned side =
         s->width && s->height ? (s->width < s->height ? s->width : s->height) : s->median_side;
@@ -85,7 +95,9 @@ static int choose_pixels(struct ctr_data_info *info, const struct ctr_source *s,
                          const struct ctr_data_params *params)
 {
     const struct ctr_pixel p = s->pixel;
-    info->channels = params->channels ? params->channels : ctr_pixel_usual(p);
+    info->channels = params->channels    ? params->channels
+                     : s->driver->sealed ? p.channels
+                                         : ctr_pixel_usual(p);
     info->sample_bytes = params->bits ? params->bits / 8 : p.bytes ? p.bytes : 1;
     if (p.channels == 0 || ctr_pixel_converts(p, info->channels))
         return 0;
@@ -97,8 +109,8 @@ static int choose_pixels(struct ctr_data_info *info, const struct ctr_source *s,
 
 static int check_params(const struct ctr_data_params *p)
 {
-    if (p->image_size > MAX_IMAGE_SIZE)
-        return ctr_fail(CTR_E_USAGE, "image size %u is over %d", p->image_size, MAX_IMAGE_SIZE);
+    if (p->image_size > CTR_DATA_MAX_SIDE)
+        return ctr_fail(CTR_E_USAGE, "image size %u is over %d", p->image_size, CTR_DATA_MAX_SIDE);
     if (!(p->max_bad <= 1))
         return ctr_fail(CTR_E_USAGE, "tolerated fraction of bad images %g is over 1", p->max_bad);
     if (!(p->validation_share >= 0 && p->validation_share < 1))
@@ -236,6 +248,12 @@ static int mark_bad(struct ctr_data *d, size_t i)
     return rc;
 }
 
+/* Whether decode() failed for this image alone. */
+static int is_bad_image(const struct ctr_data_driver *driver, int rc)
+{
+    return driver->sealed ? rc == CTR_E_PARTIAL : rc != 0 && rc != CTR_E_FAIL;
+}
+
 /* *good tells whether dst was filled; the return code is 0 for a tolerated bad image. */
 static int decode_one(struct ctr_data *d, uint8_t *dst, int *good, size_t i)
 {
@@ -252,7 +270,7 @@ static int decode_one(struct ctr_data *d, uint8_t *dst, int *good, size_t i)
         memcpy(dst, image.pixels, ctr_image_bytes(&image));
     ctr_image_free(&image);
     *good = rc == 0;
-    return rc == 0 || rc == CTR_E_FAIL ? rc : mark_bad(d, i);
+    return is_bad_image(d->src.driver, rc) ? mark_bad(d, i) : rc;
 }
 
 /* One parallel call: work items, and the first failure of any thread with its text. */
@@ -262,7 +280,7 @@ struct job {
     uint32_t *used;         /* ctr_data_read: where to tell the index, or NULL */
     const uint32_t *index;  /* ctr_data_read; NULL in ctr_data_each */
     uint8_t *good;          /* ctr_data_each: [n] */
-    size_t first;           /* ctr_data_each: index of item 0 */
+    size_t first, pitch;    /* ctr_data_each: index of item 0; bytes from an image to the next */
     const atomic_int *stop; /* or NULL */
     atomic_int rc;
     struct ctr_job_error error;
@@ -303,10 +321,9 @@ static void read_one(void *ctx, size_t i)
 static void try_one(void *ctx, size_t i)
 {
     struct job *job = ctx;
-    size_t image_bytes = ctr_data_image_bytes(&job->data->info);
     int good = 0, rc = 0;
     if (!job_over(job))
-        rc = decode_one(job->data, job->dst + i * image_bytes, &good, job->first + i);
+        rc = decode_one(job->data, job->dst + i * job->pitch, &good, job->first + i);
     job->good[i] = (uint8_t)good;
     if (rc != 0)
         job_failed(job, rc);
@@ -327,6 +344,14 @@ int ctr_data_read(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uin
                   size_t n)
 {
     return ctr_data_read_until(data, dst, used, index, n, NULL);
+}
+
+int ctr_data_try(struct ctr_data *d, uint8_t *dst, uint8_t *good, size_t pitch, size_t first,
+                 size_t n)
+{
+    struct job job = {.data = d, .dst = dst, .good = good, .first = first, .pitch = pitch};
+    ctr_parallel(d->threads, n, try_one, &job);
+    return atomic_load(&job.rc) ? ctr_job_error_raise(&job.error) : 0;
 }
 
 /* Closes the gaps that bad images left in a decoded chunk; number of good ones. */
@@ -369,10 +394,7 @@ int ctr_data_each(struct ctr_data *d, ctr_data_chunk_fn *fn, void *user)
         CTR_TRY(CTR_E_FAIL);
     for (size_t first = 0; first < total; first += chunk) {
         size_t n = total - first < chunk ? total - first : chunk;
-        struct job job = {.data = d, .dst = images, .good = good, .first = first};
-        ctr_parallel(d->threads, n, try_one, &job);
-        if (atomic_load(&job.rc))
-            CTR_TRY(ctr_job_error_raise(&job.error));
+        CTR_TRY(ctr_data_try(d, images, good, image_bytes, first, n));
         n = compact(images, good, image_bytes, n);
         CTR_TRY(fn(user, images, at, n, first + chunk < total ? first + chunk : total, total));
         at += n;

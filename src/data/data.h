@@ -1,7 +1,8 @@
 /* data.h -- image data sets on the host: find, decode, resize, stream.
  *
- * In: where the images are (a folder, CIFAR, IDX or STL-10 binaries, or the built-in shapes).
- * Out: pixels, [n][size][size][channels] of 8 or 16 bits, labels, names. Nothing here knows a device.
+ * In: where the images are (a folder, CIFAR, IDX or STL-10 binaries, a packed set, the built-in
+ * shapes). Out: pixels, [n][size][size][channels] of 8 or 16 bits, labels, names. Nothing here
+ * knows a device.
  *
  *     struct ctr_data *data = NULL;
  *     rc = ctr_data_open(&data, &(struct ctr_data_params){.path = "photos", .split = "train"});
@@ -30,15 +31,17 @@
 struct ctr_data;
 struct ctr_loader;
 
+#define CTR_DATA_MAX_SIDE 4096 /* pixels */
+
 /* Part of a split, for sets that have no test split of their own: about one image in five, told by
  * a hash of its name, is held out. Adding or removing files moves no other image. */
 enum ctr_data_part { CTR_DATA_WHOLE, CTR_DATA_KEPT, CTR_DATA_HELD_OUT };
 
 /* A zeroed field means its default. */
 struct ctr_data_params {
-    const char *path;    /* directory, "driver:directory", or NULL / "shapes": drawn, no files */
+    const char *path;    /* directory, packed set, "driver:path"; NULL or "shapes": drawn, no files */
     const char *split;   /* "train" (NULL), "test" (or "val"), "all"; STL-10 also "unlabeled" */
-    unsigned image_size; /* side in pixels, at most 4096; 0: see ctr_data_open */
+    unsigned image_size; /* side in pixels, at most CTR_DATA_MAX_SIDE; 0: see ctr_data_open */
     unsigned channels, bits; /* of the data set: 1 to 16, and 8 or 16; 0: see ctr_data_open */
     unsigned threads;    /* decoding threads; 0: all processors */
     double max_bad;      /* tolerated fraction of bad images; 0: 0.05, negative: none */
@@ -74,10 +77,11 @@ struct ctr_data_skip {
 
 /* Finds the images; folders are listed, not decoded. Without image_size: the images' own size when
  * (a sample of) them are equal squares of at most 256 pixels, else 32, 96 or 224 by the median of
- * their shorter sides. Without channels: RGB for grey and coloured images, with opacity or not; the
- * number that the first image has for others. Without bits: 16 when (a sample of) the images all
- * have them. A path is tried with each driver's probe; "driver:" in front forces one.
- * CTR_E_USAGE: unknown driver, bad parameter. CTR_E_DATA: nothing found, malformed, no such split.
+ * their shorter sides; a packed set as it is. Without channels: RGB for grey and coloured images,
+ * with opacity or not; the number that the first image has for others. Without bits: 16 when (a
+ * sample of) the images all have them. A path is tried with each driver's probe; "driver:" in front
+ * forces one. CTR_E_USAGE: unknown driver, bad parameter. CTR_E_DATA: nothing found, malformed, no
+ * such split.
  */
 int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params);
 void ctr_data_close(struct ctr_data **data);
@@ -132,6 +136,10 @@ int ctr_loader_next(struct ctr_loader *loader, const uint8_t **images, const uin
 void ctr_loader_close(struct ctr_loader **loader);
 
 /* ---- drivers ---- */
+
+/* Whether the path is that of a file which is a whole data set (`clcontrast pack`), not an image.
+ */
+int ctr_data_is_file(const char *path);
 
 /* Name and one-line text of driver i, NULL past the last, for help texts. */
 const char *ctr_data_driver_name(size_t i);

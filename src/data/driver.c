@@ -9,8 +9,8 @@
 
 /* Probed in this order; folder takes what no other wants. */
 static const struct ctr_data_driver *const drivers[] = {
-    &ctr_driver_folder,   &ctr_driver_shapes, &ctr_driver_cifar10,
-    &ctr_driver_cifar100, &ctr_driver_idx,    &ctr_driver_stl10,
+    &ctr_driver_folder, &ctr_driver_shapes, &ctr_driver_cifar10, &ctr_driver_cifar100,
+    &ctr_driver_idx,    &ctr_driver_stl10,  &ctr_driver_packed,
 };
 #define N_DRIVERS (sizeof drivers / sizeof *drivers)
 
@@ -28,6 +28,14 @@ static const struct ctr_data_driver *driver_named(const char *name, size_t n)
 {
     for (size_t i = 0; i < N_DRIVERS; i++)
         if (strlen(drivers[i]->name) == n && memcmp(drivers[i]->name, name, n) == 0)
+            return drivers[i];
+    return NULL;
+}
+
+static const struct ctr_data_driver *driver_probed(const char *path)
+{
+    for (size_t i = 0; i < N_DRIVERS; i++)
+        if (drivers[i]->probe && drivers[i]->probe(path))
             return drivers[i];
     return NULL;
 }
@@ -72,21 +80,21 @@ static int choose_driver(struct ctr_source *s, const char *path)
             return colon[1] ? ctr_fail(CTR_E_USAGE, "'%s': shapes takes no directory", path) : 0;
         }
         s->path = colon + 1;
-        return need_directory(s->path);
+        return s->driver->sealed ? 0 : need_directory(s->path);
     }
     struct stat st;
     if (colon && !memchr(path, '/', (size_t)(colon - path)) && stat(path, &st) != 0)
         return unknown_driver(path, (size_t)(colon - path));
-    int rc = need_directory(path);
-    if (rc != 0)
-        return rc;
+    if ((s->driver = driver_probed(path)) != NULL)
+        return 0;
     s->driver = &ctr_driver_folder;
-    for (size_t i = 0; i < N_DRIVERS; i++)
-        if (drivers[i]->probe && drivers[i]->probe(path)) {
-            s->driver = drivers[i];
-            break;
-        }
-    return 0;
+    return need_directory(path);
+}
+
+int ctr_data_is_file(const char *path)
+{
+    const struct ctr_data_driver *driver = driver_probed(path);
+    return driver && driver->sealed;
 }
 
 static int choose_split(struct ctr_source *s, const char *name)

@@ -1,4 +1,5 @@
-/* job.h -- what data.c and loader.c share: a read that can be stopped, failures across threads. */
+/* job.h -- what data.c shares with loader.c and pack.c: reads that can be stopped or leave gaps,
+ * failures across threads. */
 #ifndef CTR_DATA_JOB_H
 #define CTR_DATA_JOB_H
 
@@ -10,6 +11,16 @@
 /* ctr_data_read that returns early, with dst incomplete, once *stop is set. */
 int ctr_data_read_until(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uint32_t *index,
                         size_t n, const atomic_int *stop);
+
+/* Decodes [first, first + n), each to its place in dst, `pitch` bytes apart; good[i] = 0 where an
+ * image is bad. */
+int ctr_data_try(struct ctr_data *data, uint8_t *dst, uint8_t *good, size_t pitch, size_t first,
+                 size_t n);
+
+/* What identifies image i beside its name: bytes of its file or record; and the driver that reads
+ * it, or read it when it was packed. */
+uint64_t ctr_data_file_bytes(const struct ctr_data *data, size_t i);
+const char *ctr_data_made_by(const struct ctr_data *data);
 
 /* Texts of failures belong to a thread; this carries one to the thread that reports it. */
 struct ctr_job_error {

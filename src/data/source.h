@@ -35,6 +35,8 @@ struct ctr_source {
     struct ctr_pixel pixel; /* of the first images; `bytes` is the least of them; zero: unknown */
     unsigned median_side;   /* of the shorter sides, when they differ; 0 unknown */
     int has_test;
+    const char
+        *made_by; /* a packed set: the driver that read the images; it counts as that one's */
 
     struct ctr_data_skip *skips;
     size_t n_skips, skips_cap;
@@ -43,16 +45,20 @@ struct ctr_source {
 
 struct ctr_data_driver {
     const char *name, *text;
-    /* 1 when the directory looks like this source; NULL: only by name. */
+    /* The set is one file made for this program: its size and pixels are the defaults as they are,
+     * and where it cannot be read that is a failure of the whole. */
+    int sealed;
+    /* 1 when the directory or file looks like this source; NULL: only by name. */
     int (*probe)(const char *path);
     int (*open)(struct ctr_source *source);
-    /* Pixels as the file has them, `want` as for ctr_image_decode. CTR_E_FAIL is fatal, any other code is a bad image. */
+    /* Pixels as the file has them, `want` as for ctr_image_decode. CTR_E_FAIL is fatal, any other
+     * code is a bad image; of a sealed set only CTR_E_PARTIAL is one. */
     int (*decode)(struct ctr_image *out, const struct ctr_source *source, size_t i, unsigned want);
     void (*close)(struct ctr_source *source);
 };
 
 extern const struct ctr_data_driver ctr_driver_shapes, ctr_driver_cifar10, ctr_driver_cifar100,
-    ctr_driver_idx, ctr_driver_stl10, ctr_driver_folder;
+    ctr_driver_idx, ctr_driver_stl10, ctr_driver_folder, ctr_driver_packed;
 
 /* Fills driver, path and split from what data.h says of both; path is borrowed. CTR_E_USAGE, CTR_E_DATA. */
 int ctr_source_find(struct ctr_source *source, const char *path, const char *split);

@@ -10,6 +10,7 @@
  * sum runs across lanes) and a GPU form (_group: 64 queries x 64 keys in 256 work-items). */
 #include "lib/prelude.clh"
 #include "lib/products.clh"
+#include "lib/products_group.clh"
 
 #define NEG (-1e30f)
 
@@ -235,41 +236,7 @@ kernel void lse_add(global float *dx, const global float *share, const uint spli
 
 /* ---- work-groups: 64 queries x 64 keys, a work-item 4 x 4 of them ---- */
 
-#define GT    64 /* queries, keys of a group's tile */
-#define GD    16 /* columns staged at once */
-#define PITCH 68 /* GT + 4: rows stay aligned for float4, columns spread over the banks */
 #define GCOLS 128 /* columns of dx a group holds */
-
-/* to[GD][PITCH] = the 64 rows from i0 (clamped below M), columns d0.., transposed; zeros past D. */
-static inline void stage(local float *to, const global float *x, int i0, int d0, int D, int M)
-{
-    const int l = get_local_id(0), row = l / 4, c = l % 4 * 4;
-    const global float *from = x + (size_t)min(i0 + row, M - 1) * D;
-    for (int j = c; j < c + 4; j++)
-        to[j * PITCH + row] = d0 + j < D ? from[d0 + j] : 0.0f;
-}
-
-/* s[4] = this work-item's 4 queries x 4 keys of x[i0..] y[k0..]^T * scale. */
-static inline void group_products(float4 s[4], local float *p, local float *r, const global float *x,
-                                  const global float *y, float scale, int i0, int k0, int D, int M,
-                                  int K)
-{
-    const int tq = get_local_id(0) / 16 * 4, tk = get_local_id(0) % 16 * 4;
-    s[0] = s[1] = s[2] = s[3] = (float4)(0.0f);
-    for (int d0 = 0; d0 < D; d0 += GD) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        stage(p, x, i0, d0, D, M);
-        stage(r, y, k0, d0, D, K);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (int d = 0; d < GD; d++) {
-            const float4 q = scale * vload4(0, p + d * PITCH + tq), k = vload4(0, r + d * PITCH + tk);
-            s[0] += q.x * k;
-            s[1] += q.y * k;
-            s[2] += q.z * k;
-            s[3] += q.w * k;
-        }
-    }
-}
 
 /* Whether key k is left out for query i. */
 static inline int left_out(int i, int k, int period)

@@ -147,6 +147,13 @@ ctr_tensor *ctr_decorrelate(ctr_graph *g, ctr_tensor *c, enum ctr_decorrelate_ki
 /* y[M,D]: of each row of s[M,K] the largest's row of keys[K,D], the first among equals. No gradient. */
 ctr_tensor *ctr_take_nearest(ctr_graph *g, ctr_tensor *s, ctr_tensor *keys);
 
+/* score[M,k]: the k largest of s_ij = a_i.b_j + c_j of each row i of a[M,D], in falling order, over the
+ * rows of b[N,D], k <= N; c[N] or NULL. *index (or NULL): CTR_I32 [M,k], their j, the lower first among
+ * equals. Streamed: no s is stored. s that are NaN or -inf are passed over; where fewer than k are left,
+ * -inf and INT32_MAX stand. No gradient. */
+ctr_tensor *ctr_top_k(ctr_graph *g, ctr_tensor *a, ctr_tensor *b, ctr_tensor *c, size_t k,
+                      ctr_tensor **index);
+
 /* q[M,K] from scores s[M,K], N rows at a time: e^(s / eps), then by turns columns to the sum N / K and rows
  * to the sum 1, `rounds` times (Cuturi, arXiv:1306.0895). |s| / eps at most 80. No gradient. */
 ctr_tensor *ctr_sinkhorn(ctr_graph *g, ctr_tensor *s, size_t N, float eps, unsigned rounds);

@@ -96,6 +96,8 @@ void ref_decorrelate_fwd(double *loss, const double *c, int kind, double diagona
 void ref_decorrelate_bwd(double *dc, double dloss, const double *c, int kind, double diagonal, double off,
                          size_t D);
 
+void ref_top_k(double *score, size_t *index, const double *a, const double *b, const double *c, size_t M,
+               size_t N, size_t D, size_t k);
 void ref_take_nearest(double *y, const double *s, const double *keys, size_t M, size_t K, size_t D);
 
 /* s[M,K], `N` rows at a time. */

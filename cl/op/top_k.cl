@@ -45,14 +45,6 @@ inline void clear(global float *s, global int *id, size_t n)
     }
 }
 
-inline int any_lane(int16 x)
-{
-    const int8 a = x.lo | x.hi;
-    const int4 b = a.lo | a.hi;
-    const int2 c = b.lo | b.hi;
-    return c.x | c.y;
-}
-
 /* Keys [k0, end) go into the lists of the 32 queries in q; s, id: the first one's list. */
 static inline void scan(global float *s, global int *id, const local float *q, const global float *b,
                         const global float *c, int k0, int end, int queries, int D, int N, int k)
@@ -75,7 +67,7 @@ static inline void scan(global float *s, global int *id, const local float *q, c
             top0 = t[j][0] > top0 ? t[j][0] : top0;
             top1 = t[j][1] > top1 ? t[j][1] : top1;
         }
-        if (!any_lane((top0 > vload16(0, least)) | (top1 > vload16(1, least))))
+        if (!any((top0 > vload16(0, least)) | (top1 > vload16(1, least))))
             continue;
         vstore16(top0, 0, top);
         vstore16(top1, 1, top);

@@ -33,8 +33,8 @@ int ctr_vectors_write(const char *path, const struct ctr_vectors *v);
 /* One file: path, label (the class's name, or nothing), f0, f1, ... (RFC 4180). */
 int ctr_vectors_write_csv(const char *path, const struct ctr_vectors *v);
 
-/* Any .npy file of floats [n][D], and what lies beside it by these names. CTR_E_DATA when one of them is
- * malformed or does not fit the others, or a value is not finite. */
+/* Any .npy file of floats [n][D] (of 2, 4 or 8 bytes; [D]: one row), and what lies beside it by these
+ * names. CTR_E_DATA when one of them is malformed or does not fit the others; values may be anything. */
 int ctr_vectors_read(struct ctr_vectors *out, const char *path);
 void ctr_vectors_free(struct ctr_vectors *v);
 

@@ -22,7 +22,7 @@ int info_npy(struct info *i, const void *bytes, size_t n, uint64_t size)
     int rc = ctr_npy_parse(&npy, bytes, n);
     i->kind = "npy";
     if (rc != 0)
-        return ctr_fail_in(rc, i->path);
+        return ctr_fail_in(rc, "%s", i->path);
     if (size - npy.data_at != npy.data_bytes)
         return ctr_fail(CTR_E_DATA, "'%s' has %llu bytes of data where its header needs %zu", i->path,
                         (unsigned long long)(size - npy.data_at), npy.data_bytes);
@@ -102,7 +102,7 @@ int info_image(struct info *i, const void *bytes, size_t n)
     int rc = ctr_image_decode(&image, bytes, n, 0);
     i->kind = "image";
     if (rc != 0)
-        return ctr_fail_in(rc, i->path);
+        return ctr_fail_in(rc, "%s", i->path);
     info_text(i, "dimensions", "%u x %u", image.width, image.height);
     info_int(i, "channels", image.pixel.channels);
     info_int(i, "bits", 8 * (long long)image.pixel.bytes);

@@ -227,7 +227,7 @@ static int write_net(struct job *j)
     char word[48];
     int rc = ctr_net_create(&net, &j->sketch, j->w->st, j->p->unit);
     if (rc != 0)
-        return ctr_fail_in(rc, j->w->path);
+        return ctr_fail_in(rc, "%s", j->w->path);
     word_of(word, sizeof word, j->p->path);
     j->values = ctr_net_values(&net);
     rc = j->p->format == CTR_EXPORT_C ? ctr_code_add(&text, &net, word, j->meta, j->n_meta)

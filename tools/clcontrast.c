@@ -15,7 +15,8 @@
 #include "help.h"
 #include "term.h"
 
-/* clang-format off: one a line */
+/* One a line: */
+/* clang-format off */
 const struct cmd *const cmd_table[] = {
     &cmd_ablate, &cmd_augment, &cmd_bench,  &cmd_completion, &cmd_devices, &cmd_doctor,
     &cmd_embed,  &cmd_eval,    &cmd_export, &cmd_help,       &cmd_info,    &cmd_pack,

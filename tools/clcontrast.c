@@ -18,9 +18,24 @@
 /* One a line: */
 /* clang-format off */
 const struct cmd *const cmd_table[] = {
-    &cmd_ablate, &cmd_augment, &cmd_bench,  &cmd_completion, &cmd_devices, &cmd_doctor,
-    &cmd_embed,  &cmd_eval,    &cmd_export, &cmd_help,       &cmd_info,    &cmd_pack,
-    &cmd_plot,   &cmd_recipes, &cmd_train,  &cmd_tune,       NULL,
+    &cmd_ablate,
+    &cmd_augment,
+    &cmd_bench,
+    &cmd_completion,
+    &cmd_devices,
+    &cmd_doctor,
+    &cmd_embed,
+    &cmd_eval,
+    &cmd_export,
+    &cmd_help,
+    &cmd_import,
+    &cmd_info,
+    &cmd_pack,
+    &cmd_plot,
+    &cmd_recipes,
+    &cmd_train,
+    &cmd_tune,
+    NULL,
 };
 /* clang-format on */
 

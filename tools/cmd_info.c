@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "cmd.h"
+#include "data/packed.h"
 #include "info.h"
 #include "term.h"
 
@@ -152,6 +153,8 @@ static int tell_file(struct info *i, uint64_t size)
     int by_parts = start[8] == '{' && got > 8; /* safetensors, of any size */
     if (by_parts || (start[0] == 0x80 && start[1] <= 5))
         return info_safetensors(i);
+    if (memcmp(start, CTR_PACKED_MAGIC, 8) == 0)
+        return info_images(i);
     if (size > WHOLE && memcmp(start, npy, 6) != 0)
         return ctr_fail(CTR_E_DATA, "'%s' is nothing that is known here", i->path);
     int rc = ctr_file_read(&bytes, &n, i->path, WHOLE);
@@ -246,7 +249,8 @@ const struct cmd cmd_info = {
     .min_args = 1,
     .max_args = 4096,
     .about = "Knows runs and their checkpoints, exported and imported models, other safetensors files, ONNX, "
-             ".npy and .npz arrays, images, directories of images and configuration files, by their content. "
+             ".npy and .npz arrays, images, directories and packed sets of them and configuration files, by "
+             "their content. "
              "Files are read to the end and their checksums verified where they have any. The exit code of a "
              "damaged or unknown file is 8 for models, 7 for other data, 10 where it cannot be read.",
     .examples = examples,

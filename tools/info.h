@@ -27,6 +27,7 @@ void info_entry(struct info *i, const char *name, const char *type, const uint64
 /* Each tells of a path of its kind, of which bytes[0..n) are the beginning or all. CTR_E_DATA, CTR_E_MODEL when it
  * is damaged. */
 int info_directory(struct info *i);
+int info_images(struct info *i); /* a directory of them, or a packed set */
 int info_safetensors(struct info *i);
 int info_onnx(struct info *i, const void *bytes, size_t n);
 int info_npy(struct info *i, const void *bytes, size_t n, uint64_t size);

@@ -114,7 +114,7 @@ static int tell_run(struct info *i, const char *checkpoints)
     return 0;
 }
 
-static int tell_data(struct info *i)
+int info_images(struct info *i)
 {
     struct ctr_data *data = NULL;
     int rc = ctr_data_open(&data, &(struct ctr_data_params){.path = i->path, .max_bad = 1});
@@ -148,7 +148,7 @@ int info_directory(struct info *i)
     char *checkpoints = ctr_path_join(i->path, "checkpoints"), *config = ctr_path_join(i->path, "config.toml");
     int rc = CTR_E_FAIL;
     if (checkpoints && config)
-        rc = stat(config, &is) == 0 && stat(checkpoints, &is) == 0 ? tell_run(i, checkpoints) : tell_data(i);
+        rc = stat(config, &is) == 0 && stat(checkpoints, &is) == 0 ? tell_run(i, checkpoints) : info_images(i);
     free(checkpoints);
     free(config);
     return rc;

@@ -11,6 +11,7 @@
 #include "method/method.h"
 #include "names.h"
 #include "recipe.h"
+#include "train/weights.h"
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
@@ -93,6 +94,10 @@ static const struct opt network_rows[] = {
         .help =
             "first layers of a resnet: stride 1 (cifar), 2 (strided) or 4 (imagenet) in all; auto "
             "is cifar up to 64 pixels, else imagenet"),
+    ROW(STR, normalize, .name = "normalize", .metavar = "HOW", .init = "auto",
+        .check = train_normalize_check,
+        .help = "less a mean, divided by a deviation of each channel, images from 0 to 1: none, imagenet or "
+                "M,M,M/S,S,S; auto: as the model of --init, else none"),
     OPT_PRECISION(struct train_options),
     OPT_MATH(struct train_options),
     ROW(STR, method, .name = "method", .metavar = "NAME", .init = "simclr",
@@ -236,6 +241,34 @@ static int absolute(const char **name, struct train_command *c)
     return failed ? CTR_E_FAIL : 0;
 }
 
+int train_normalize_check(const char *text)
+{
+    struct ctr_normalize n;
+    int rc = strcmp(text, "auto") == 0 ? 0 : ctr_normalize_parse(&n, text);
+    return rc ? ctr_fail_in(rc, "--normalize") : 0;
+}
+
+/* auto becomes what the model of --init says, so that a run's configuration tells it. A model that can't be
+ * opened is told of when its weights are taken. */
+static int settle_normalize(struct train_command *c)
+{
+    struct ctr_str text = {0}, std = {0};
+    struct ctr_weights w = {0};
+    if (strcmp(c->o.normalize, "auto") != 0)
+        return 0;
+    c->o.normalize = "none";
+    if (!c->o.init || ctr_weights_open(&w, c->o.init) != 0 || !w.params.normalize.channels)
+        goto out;
+    ctr_normalize_text(&text, &std, &w.params.normalize, w.params.normalize.channels);
+    ctr_str_addf(&text, "/%s", std.s ? std.s : "");
+    c->o.normalize = text.failed || std.failed ? NULL : ctr_arena_strdup(&c->arena, text.s);
+out:
+    ctr_weights_close(&w);
+    ctr_str_free(&text);
+    ctr_str_free(&std);
+    return c->o.normalize ? 0 : CTR_E_FAIL;
+}
+
 const char *train_recipe(const struct train_command *c)
 {
     return c->o.recipe ? c->o.recipe : recipe_default(c->o.data);
@@ -248,6 +281,8 @@ int train_settle(struct train_command *c, const struct opt *others)
         rc = absolute(&c->o.data, c);
     if (rc == 0)
         rc = absolute(&c->o.init, c);
+    if (rc == 0)
+        rc = settle_normalize(c);
     return rc ? rc : recipe_apply(&c->set, train_recipe(c));
 }
 
@@ -341,6 +376,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     int rc = o->labels ? ctr_few_parse(&p->labels, o->labels) : 0;
     if (rc != 0)
         return ctr_fail_in(rc, "--labels");
+    if (strcmp(o->normalize, "auto") != 0 && (rc = ctr_normalize_parse(&p->normalize, o->normalize)) != 0)
+        return ctr_fail_in(rc, "--normalize");
     rc = tune_when(p, o->tune);
     if (rc == 0)
         rc = augment_params(&p->augment, &c->augment);

@@ -14,7 +14,7 @@
 /* What the tables of opt_train.c, cmd_train.c, cmd_tune.c and cmd_ablate.c fill. */
 struct train_options {
     const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
-        *recipe, *config, *tune, *init, *labels, *local_augment;
+        *recipe, *config, *tune, *init, *labels, *local_augment, *normalize;
     uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out,
         epochs, steps, batch, views, seed;
     uint64_t micro_batch, local_views, local_size;
@@ -69,6 +69,8 @@ int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char 
 /* After parsing: gives what is still open the values of --config, then of the recipe, and makes the
  * data's path absolute. others: see config_read. */
 int train_settle(struct train_command *c, const struct opt *others);
+/* The text of --normalize. */
+int train_normalize_check(const char *text);
 /* The word of --tune. */
 int train_tune_check(const char *text);
 /* The recipe that holds: the one named, else the data's. */

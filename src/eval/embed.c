@@ -26,8 +26,8 @@ static int record(ctr_embedder *e, ctr_dev *dev, ctr_store *store,
     encoder.training = 0;
     CTR_TRY(ctr_graph_create(&e->g, dev, store));
     e->source = ctr_images_source(e->images, e->g, e->batch, NULL);
-    e->h = p->encoder->build(
-        e->g, ctr_augment_plain(e->g, e->source, p->image_size, p->image_size, 0), &encoder);
+    e->h = ctr_encode(e->g, p->encoder,
+                      ctr_augment_plain(e->g, e->source, p->image_size, p->image_size, 0), &encoder);
     if (p->head) {
         struct ctr_head_params head = *p->head;
         head.training = 0;

@@ -19,12 +19,27 @@ extern const char *const ctr_stem_names[CTR_STEMS];
 /* What auto is for images of this side; others as they are. */
 enum ctr_stem ctr_stem_for(enum ctr_stem stem, size_t pixels);
 
+/* Images are taken as (x - mean[c]) / std[c], x in [0,1]; 0 channels: as they are. */
+#define CTR_NORMALIZE_MAX 16
+struct ctr_normalize {
+    unsigned channels;
+    float mean[CTR_NORMALIZE_MAX], std[CTR_NORMALIZE_MAX];
+};
+/* "none", "imagenet", or lists "0.5,0.5,0.5/0.2,0.2,0.2"; the two lists by themselves. A mean of 0 with a
+ * deviation of 1 is none. CTR_E_USAGE. */
+int ctr_normalize_parse(struct ctr_normalize *out, const char *text);
+int ctr_normalize_lists(struct ctr_normalize *out, const char *mean, const char *std);
+/* Appends the lists; zeros and ones for none. */
+void ctr_normalize_text(struct ctr_str *mean, struct ctr_str *std, const struct ctr_normalize *n,
+                        unsigned channels);
+
 #define CTR_WIDTH_MAX 32
 struct ctr_encoder_params {
     enum ctr_stem stem;
     double width; /* of all layers, see ctr_width; 0 stands for 1 */
     int training; /* batch-norm takes the batch's statistics; see CTR_TRAIN_AGAIN */
     enum ctr_dtype storage; /* of the activations up to the features, which are fp32; 0 is fp32 */
+    struct ctr_normalize normalize;
 };
 
 /* `training` of a network that sees the same batch once more: running statistics stay as they are. */
@@ -33,9 +48,10 @@ struct ctr_encoder_params {
 /* `channels` times the width: the nearest multiple of 8, 8 at least. */
 size_t ctr_width(const struct ctr_encoder_params *params, size_t channels);
 
-/* x[N,H,W,C] in [0,1] -> h[N,D]. */
+/* x[N,H,W,C] -> h[N,D]. */
 struct ctr_encoder {
     const char *name, *text, *source;
+    /* Behind ctr_encode's normalisation. */
     ctr_tensor *(*build)(ctr_graph *g, ctr_tensor *x, const struct ctr_encoder_params *params);
     int one_size; /* its parameters' shapes follow from the size of x */
     const char *torch; /* Python that makes torchvision's, of width 1 with the stem for ImageNet; or NULL */
@@ -45,6 +61,9 @@ struct ctr_encoder {
 /* Ends with a row without a name. */
 extern const struct ctr_encoder ctr_encoders[];
 const struct ctr_encoder *ctr_encoder_find(const char *name);
+/* Records h of images x in [0,1]. */
+ctr_tensor *ctr_encode(ctr_graph *g, const struct ctr_encoder *encoder, ctr_tensor *x,
+                       const struct ctr_encoder_params *params);
 
 /* An encoder recorded for one image where nothing is computed, in inference: its names, shapes and ops. */
 struct ctr_sketch {

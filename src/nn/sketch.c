@@ -16,7 +16,7 @@ int ctr_sketch_create(struct ctr_sketch *out, const struct ctr_encoder *encoder,
     CTR_TRY(ctr_store_create(&out->store, out->dev));
     CTR_TRY(ctr_graph_create(&out->g, out->dev, out->store));
     out->x = ctr_graph_input(out->g, "image", CTR_F32, 4, dim);
-    out->h = encoder->build(out->g, out->x, &p);
+    out->h = ctr_encode(out->g, encoder, out->x, &p);
     CTR_TRY(ctr_graph_status(out->g));
 out:
     if (rc != 0)

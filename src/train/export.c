@@ -33,6 +33,12 @@ struct job {
     size_t values;
 };
 
+/* Whether it holds a program rather than weights. */
+static int computes(enum ctr_export_format format)
+{
+    return format == CTR_EXPORT_ONNX || format == CTR_EXPORT_C;
+}
+
 /* ---- metadata ---- */
 
 /* A copy of the text in the arena, "" without memory. */
@@ -64,14 +70,6 @@ static void hand_on(struct job *j, const char *key)
         j->meta[j->n_meta++] = (struct ctr_st_meta){key, value};
 }
 
-static const char *repeat(struct job *j, const char *value, unsigned n)
-{
-    struct ctr_str s = {0};
-    for (unsigned i = 0; i < n; i++)
-        ctr_str_addf(&s, "%s%s", i ? "," : "", value);
-    return keep(j, &s);
-}
-
 /* Python that loads the file into torchvision's class. */
 static void tell_torch(struct job *j)
 {
@@ -96,6 +94,9 @@ static void tell_torch(struct job *j)
 static void tell_all(struct job *j)
 {
     const struct ctr_weights *w = j->w;
+    const struct ctr_normalize none = {0};
+    struct ctr_str mean = {0}, std = {0};
+    int inside = computes(j->p->format);
     if (j->p->format == CTR_EXPORT_SAFETENSORS)
         tell(j, "format", "pt"); /* as files of PyTorch's tensors say */
     tell(j, "clcontrast", "%s", CTR_VERSION);
@@ -109,15 +110,16 @@ static void tell_all(struct job *j)
     tell(j, "input", "%s, values divided by %d; shorter side resized to image_size (antialiased, bilinear), "
          "centre cropped", w->channels == 3 ? "RGB" : w->channels == 1 ? "grey" : "channels as in the files",
          w->bits == 8 ? 255 : 65535);
-    tell(j, "mean", "%s", repeat(j, "0", w->channels));
-    tell(j, "std", "%s", repeat(j, "1", w->channels));
+    ctr_normalize_text(&mean, &std, inside ? &none : &w->params.normalize, w->channels);
+    tell(j, "mean", "%s", keep(j, &mean));
+    tell(j, "std", "%s", keep(j, &std));
     hand_on(j, "method");
-    hand_on(j, "seed");
-    hand_on(j, "step");
-    if (j->p->format == CTR_EXPORT_SAFETENSORS || j->p->format == CTR_EXPORT_NPZ)
+    tell(j, "seed", "%llu", (unsigned long long)w->seed);
+    tell(j, "step", "%llu", (unsigned long long)w->step);
+    if (!inside)
         tell_torch(j);
     else
-        tell(j, "normalized", "%s", j->p->unit ? "features have length one" : "no");
+        tell(j, "unit", "%s", j->p->unit ? "features have length one" : "no");
 }
 
 /* ---- named tensors ---- */
@@ -140,15 +142,18 @@ static int is_head(const struct job *j, const char *name)
 static int collect(struct job *j)
 {
     const struct ctr_st *st = j->w->st;
+    char full[384];
     if (!(j->tensors = ctr_alloc(ctr_st_count(st), sizeof *j->tensors)))
         return CTR_E_FAIL;
     for (size_t i = 0; i < ctr_store_entries(j->sketch.store); i++) {
         const struct ctr_store_entry *e = ctr_store_entry(j->sketch.store, i);
-        const struct ctr_st_tensor *t = ctr_st_find(st, e->name);
+        snprintf(full, sizeof full, "%s%s", j->p->prefix ? j->p->prefix : "", e->name);
+        const struct ctr_st_tensor *t = ctr_st_find(st, full);
         if (!t || !ctr_state_same(e, t))
             return ctr_fail(CTR_E_MODEL, t ? "'%s' of '%s' has not the encoder's shape"
-                                           : "there is no '%s' in '%s'", e->name, j->w->path);
+                                           : "there is no '%s' in '%s'", full, j->w->path);
         take(j, t);
+        j->tensors[j->n_tensors - 1].name = e->name;
     }
     for (size_t i = 0; j->p->heads && i < ctr_st_count(st); i++)
         if (is_head(j, ctr_st_at(st, i)->name))
@@ -258,11 +263,10 @@ static int sketch(struct job *j)
 
 static int check(const struct ctr_export_params *p)
 {
-    int computes = p->format == CTR_EXPORT_ONNX || p->format == CTR_EXPORT_C;
     const char *name = ctr_export_names[p->format];
-    if (computes && p->heads)
+    if (computes(p->format) && p->heads)
         return ctr_fail(CTR_E_USAGE, "%s holds the encoder without heads", name);
-    if (!computes && (p->unit || p->image_size))
+    if (!computes(p->format) && (p->unit || p->image_size))
         return ctr_fail(CTR_E_USAGE, "%s holds weights: neither a length of features nor a size of images",
                         name);
     return 0;
@@ -277,7 +281,7 @@ int ctr_export(struct ctr_exported *out, const struct ctr_weights *weights,
     CTR_TRY(check(params));
     CTR_TRY(sketch(&j));
     tell_all(&j);
-    if (params->format == CTR_EXPORT_SAFETENSORS || params->format == CTR_EXPORT_NPZ)
+    if (!computes(params->format))
         CTR_TRY(collect(&j));
     if (params->format == CTR_EXPORT_SAFETENSORS)
         CTR_TRY(ctr_st_write(params->path, j.tensors, j.meta, CTR_ST_PLAIN, j.n_tensors, j.n_meta));

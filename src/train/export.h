@@ -16,6 +16,7 @@ extern const char *const ctr_export_names[CTR_EXPORT_FORMATS];
 struct ctr_export_params {
     const char *path;
     enum ctr_export_format format;
+    const char *prefix; /* of the names in the model's file, left out; NULL: none */
     int heads;         /* safetensors, npz: with the heads */
     int unit;          /* onnx, c: features at length one */
     size_t image_size; /* onnx, c: of the images; 0: the model's. Encoders of one size take no other */

@@ -117,7 +117,8 @@ static struct ctr_method_io method_io(const struct ctr_pass *pass, int training)
         .encoder_params = {.stem = ctr_stem_for(p->stem, t->image_size), /* as evaluation has it */
                            .width = p->width,
                            .training = training,
-                           .storage = p->precision},
+                           .storage = p->precision,
+                           .normalize = p->normalize},
         .head = {.layers = (unsigned)p->head_layers,
                  .hidden = p->head_hidden,
                  .out = p->head_out,

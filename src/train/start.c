@@ -22,7 +22,8 @@ static int list_encoder(struct start *s)
 {
     const ctr_trainer *t = s->t;
     const struct ctr_encoder_params params = {
-        .stem = ctr_stem_for(t->params->stem, t->image_size), .width = t->params->width};
+        .stem = ctr_stem_for(t->params->stem, t->image_size), .width = t->params->width,
+        .normalize = t->params->normalize};
     return ctr_sketch_create(&s->encoder, t->encoder, &params, t->view_size, t->pass.images.channels);
 }
 

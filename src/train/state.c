@@ -67,7 +67,7 @@ int ctr_state_save(ctr_trainer *t)
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
     char loss[32], hash[24], images[24], size[24], seed[24], width[32], channels[24], bits[24];
-    struct ctr_str classes = {0};
+    struct ctr_str classes = {0}, mean = {0}, std = {0};
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
@@ -86,6 +86,7 @@ int ctr_state_save(ctr_trainer *t)
     snprintf(bits, sizeof bits, "%u", 8 * ctr_data_info(t->pass.data)->sample_bytes);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
     snprintf(width, sizeof width, "%.17g", t->params->width);
+    ctr_normalize_text(&mean, &std, &t->params->normalize, ctr_data_info(t->pass.data)->channels);
     const struct ctr_st_meta meta[] = {
         {"format", "pt"},
         {"clcontrast", CTR_VERSION},
@@ -95,6 +96,8 @@ int ctr_state_save(ctr_trainer *t)
         {"image_size", size},
         {"channels", channels},
         {"bits", bits},
+        {"mean", mean.s ? mean.s : ""},
+        {"std", std.s ? std.s : ""},
         {"method", t->method->name},
         {"seed", seed},
         {"data", t->params->data ? t->params->data : "shapes"},
@@ -111,6 +114,8 @@ int ctr_state_save(ctr_trainer *t)
 out:
     free(tensors);
     ctr_str_free(&classes);
+    ctr_str_free(&mean);
+    ctr_str_free(&std);
     ctr_arena_free(&mem);
     return rc;
 }

@@ -44,6 +44,7 @@ struct ctr_train_params {
     const char *encoder, *method, *optimizer; /* optimizer NULL: the encoder's */
     enum ctr_stem stem;
     double width; /* of the encoder, see ctr_encoder_params */
+    struct ctr_normalize normalize;
     enum ctr_dtype precision; /* storage of its activations: CTR_F32, CTR_BF16, or CTR_F16, then with
                                * loss scaling; parameters and arithmetic are fp32 */
     uint64_t head_layers, head_hidden, head_out; /* head_hidden 0: the encoder's dimension */

@@ -73,12 +73,14 @@ static int read_meta(struct ctr_weights *w)
     for (unsigned i = 0; i < CTR_STEMS; i++)
         if (strcmp(meta(w, "stem"), ctr_stem_names[i]) == 0)
             w->params.stem = (enum ctr_stem)i;
+    const char *mean = meta(w, "mean"), *std = meta(w, "std");
     int known = w->encoder && *meta(w, "seed") && number(&size, w, "image_size", 1, 4096) &&
                 number(&seed, w, "seed", 0, UINT64_MAX) &&
                 number(&channels, w, "channels", 1, CTR_CHANNELS_MAX) &&
                 number(&bits, w, "bits", 8, 16) && (bits == 8 || bits == 16) &&
                 (!*meta(w, "width") || ctr_parse_double(meta(w, "width"), &w->params.width) == 0) &&
-                w->params.width > 0 && w->params.width <= CTR_WIDTH_MAX;
+                w->params.width > 0 && w->params.width <= CTR_WIDTH_MAX &&
+                (!*mean || ctr_normalize_lists(&w->params.normalize, mean, std) == 0);
     if (!known)
         return ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' does not say what encoder it holds", w->path),
                         "give a run's directory, or a checkpoint of one");

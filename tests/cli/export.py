@@ -4,139 +4,21 @@ always, by the compiler, and by ONNX Runtime, NumPy and safetensors of PyPI wher
 import json
 import math
 import os
-import shutil
-import struct
-import subprocess
 import unittest
 import zipfile
 
 from cli import run
-from runs import Runs
-
-SIDE = 32
+from models import Models, fields, many, one, optional, read_npy, read_safetensors
 
 
-def optional(name):
-    """A module of PyPI, or None."""
-    try:
-        return __import__(name, fromlist=["*"])
-    except ImportError:
-        return None
-
-
-def read_safetensors(path):
-    """{name: (dtype, shape, bytes)}, metadata."""
-    with open(path, "rb") as file:
-        data = file.read()
-    size = struct.unpack("<Q", data[:8])[0]
-    head, body = json.loads(data[8:8 + size]), data[8 + size:]
-    meta = head.pop("__metadata__", {})
-    return {name: (e["dtype"], e["shape"], body[slice(*e["data_offsets"])]) for name, e in head.items()}, meta
-
-
-def read_npy(data):
-    """Type, shape, bytes of values."""
-    assert data[:8] == b"\x93NUMPY\x01\x00" and (10 + struct.unpack("<H", data[8:10])[0]) % 64 == 0
-    at = 10 + struct.unpack("<H", data[8:10])[0]
-    head = eval(data[10:at])  # a dictionary of literals
-    assert not head["fortran_order"]
-    return head["descr"], head["shape"], data[at:]
-
-
-def fields(data):
-    """The fields of a protobuf message: (number, value), numbers as int, the rest as bytes."""
-    at, found = 0, []
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(data):
-        key = varint()
-        if key & 7 == 0:
-            found.append((key >> 3, varint()))
-            continue
-        size = {1: 8, 5: 4}.get(key & 7) or varint()
-        assert key & 7 in (1, 2, 5) and at + size <= len(data), key
-        found.append((key >> 3, data[at:at + size]))
-        at += size
-    return found
-
-
-def many(message, number):
-    return [value for at, value in fields(message) if at == number]
-
-
-def one(message, number):
-    value, = many(message, number)
-    return value
-
-
-class Exports(Runs):
+class Exports(Models):
     @classmethod
     def setUpClass(cls):
-        """A cnn of two steps serves all tests, and images with its features of them."""
-        cls.made = Runs()
-        cls.made.setUp()
-        cls.root = cls.made.folder.name
-        os.makedirs(os.path.join(cls.root, "images"))
-        cls.pixels = [bytes((x * (i + 3) + y * (i + 1) + c * 80 + x * y) % 256 for y in range(SIDE)
-                            for x in range(SIDE) for c in range(3)) for i in range(8)]
-        for i, pixels in enumerate(cls.pixels):
-            with open(os.path.join(cls.root, "images", "%d.ppm" % i), "wb") as file:
-                file.write(b"P6 %d %d 255\n" % (SIDE, SIDE) + pixels)
+        """A cnn of two steps serves all tests."""
+        super().setUpClass()
         done = run("train", "--data", cls.at("images"), "--batch", "8", "--steps", "2", "--out", cls.at("run"))
         cls.no_device = done.returncode == 4
         assert done.returncode in (0, 4), done.err
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.root, *names)
-
-    def setUp(self):
-        super().setUp()
-        if self.no_device and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
-            self.skipTest("no device")
-
-    def export(self, *args, code=0):
-        done = run("export", *args)
-        self.assertEqual(done.returncode, code, done.err)
-        return done
-
-    def info(self, *args, code=0):
-        done = run("info", *args)
-        self.assertEqual(done.returncode, code, done.err)
-        return done
-
-    def told(self, path, *args):
-        return json.loads(self.info(path, "--json", *args).out)
-
-    def features(self, model, *args):
-        """Rows that `embed` makes of the images."""
-        out = self.path("features.npy")
-        done = run("embed", model, "--data", self.at("images"), "-o", out, "--overwrite", *args)
-        self.assertEqual(done.returncode, 0, done.err)
-        with open(out, "rb") as file:
-            kind, (n, dim), body = read_npy(file.read())
-        self.assertEqual((kind, n), ("<f4", len(self.pixels)))
-        return [struct.unpack_from("<%df" % dim, body, 4 * dim * i) for i in range(n)]
-
-    def assert_close(self, got, want):
-        """Within 1e-5 of the largest."""
-        largest = max(abs(v) for v in want)
-        self.assertEqual(len(got), len(want))
-        self.assertLess(max(abs(a - b) for a, b in zip(got, want)), 1e-5 * largest)
 
     def test_safetensors(self):
         """The encoder as the checkpoint has it, without optimizer; embed takes it as it takes the run."""
@@ -175,22 +57,6 @@ class Exports(Runs):
         if optional("numpy"):
             self.assertEqual(optional("numpy").load(out)["conv1.weight"].shape, (32, 3, 3, 3))
 
-    def c_features(self, model, *args):
-        """Rows that the exported C file's program prints."""
-        compiler = os.environ.get("CC", "cc").split()
-        if not shutil.which(compiler[0]):
-            self.skipTest("no C compiler")
-        self.export(model, "-o", self.path("my-net.c"), "--overwrite", *args)
-        subprocess.run([*compiler, "-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", "-DMY_NET_MAIN",
-                        self.path("my-net.c"), "-o", self.path("net"), "-lm"], check=True)
-        rows = []
-        for pixels in self.pixels:
-            done = subprocess.run([self.path("net")], input=pixels, capture_output=True, check=True)
-            rows.append([float(line) for line in done.stdout.split()])
-        short = subprocess.run([self.path("net")], input=pixels[:100], capture_output=True)
-        self.assertEqual((short.returncode, short.stderr), (1, b"100 bytes, not 3072\n"))
-        return rows
-
     def test_c(self):
         for got, want in zip(self.c_features(self.at("run")), self.features(self.at("run"))):
             self.assert_close(got, want)
@@ -226,14 +92,11 @@ class Exports(Runs):
             self.assertEqual((kind, len(data)), (1, 4 * math.prod(dims)))
         weights, _ = read_safetensors(self.at("run", "checkpoints", "last"))
         self.assertEqual(tensors[b"conv1.weight"][2], weights["conv1.weight"][2])
-        runtime, numpy = optional("onnxruntime"), optional("numpy")
-        if not runtime:
-            self.skipTest("no onnxruntime in this Python: the model was not run")
-        session = runtime.InferenceSession(out)
         for n in 1, len(self.pixels):
-            image = numpy.frombuffer(b"".join(self.pixels[:n]), "u1").reshape(n, SIDE, SIDE, 3)
-            got, = session.run(None, {"image": image.transpose(0, 3, 1, 2).astype("f4") / 255})
-            for row, want in zip(got, self.features(self.at("run"), "--normalize")):
+            rows = self.onnx_features(out, n)
+            if rows is None:
+                self.skipTest("no onnxruntime in this Python: the model was not run")
+            for row, want in zip(rows, self.features(self.at("run"), "--normalize")):
                 self.assert_close(row, want)
 
     def test_refusals(self):
@@ -283,6 +146,12 @@ class Exports(Runs):
         self.assertIn("2052 bytes", self.info(self.path("features.npy"), code=7).err)
         told = self.told(self.at("images"))
         self.assertEqual((told["kind"], told["images"], told["image_size"]), ("data", 8, 32))
+        self.assertEqual(run("pack", self.at("images"), "-o", self.path("set.ctrd")).returncode, 0)
+        packed = self.told(self.path("set.ctrd"))
+        self.assertEqual((packed["kind"], packed["images"], packed["driver"]), ("data", 8, "packed"))
+        with open(self.path("set.ctrd"), "r+b") as file:
+            file.truncate(3000)
+        self.assertIn("set.ctrd", self.info(self.path("set.ctrd"), code=7).err)
         told = self.told(self.at("images", "1.ppm"))
         self.assertEqual((told["kind"], told["dimensions"], told["channels"]), ("image", "32 x 32", 3))
 

@@ -172,24 +172,10 @@ static void pocl_cache(struct doctor *d)
     cache(d, "PoCL's cache", path, mend, DOCTOR_FAULT);
 }
 
-static int in_path(const char *name)
-{
-    const char *dirs = getenv("PATH");
-    for (const char *p = dirs ? dirs : ""; *p; p += strspn(p, ":")) {
-        char path[PATH_MAX];
-        size_t n = strcspn(p, ":");
-        snprintf(path, sizeof path, "%.*s/%s", (int)n, p, name);
-        if (access(path, X_OK) == 0)
-            return 1;
-        p += n;
-    }
-    return 0;
-}
-
 /* PoCL links kernels by ld until 7.0; later ones bring their own, and then the devices work. */
 static void linker(struct doctor *d)
 {
-    if (in_path("ld"))
+    if (ctr_in_path("ld"))
         doctor_add(d, DOCTOR_OK, "linker", "ld is in PATH, for PoCL");
     else {
         doctor_add(d, d->n_usable ? DOCTOR_NOTE : DOCTOR_FAULT, "linker",

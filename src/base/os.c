@@ -90,6 +90,20 @@ int ctr_mkdirs(const char *path)
     return rc;
 }
 
+int ctr_in_path(const char *program)
+{
+    const char *dirs = getenv("PATH");
+    for (const char *p = dirs ? dirs : ""; *p; p += strspn(p, ":")) {
+        char path[4096];
+        size_t n = strcspn(p, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)n, p, program);
+        if (access(path, X_OK) == 0)
+            return 1;
+        p += n;
+    }
+    return 0;
+}
+
 char *ctr_cache_dir(void)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

@@ -22,6 +22,8 @@ char *ctr_path_join(const char *dir, const char *name);
 /* The directory for this program's caches ("$XDG_CACHE_HOME/clcontrast", else under $HOME), created;
  * NULL without a recorded failure when there is none: caching is then off. Freed with free(). */
 char *ctr_cache_dir(void);
+/* Whether an executable file of that name is in a directory of PATH. */
+int ctr_in_path(const char *program);
 /* Whole regular file of at most `max_bytes` into a new buffer with a NUL after it. Never blocks on
  * FIFOs or devices. CTR_E_IO (text names the path) on any failure; outputs untouched. */
 int ctr_file_read(void **out, size_t *bytes, const char *path, size_t max_bytes);

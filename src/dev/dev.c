@@ -60,6 +60,7 @@ static int open_one(ctr_dev *dev, const struct ctr_device_list *list, unsigned i
     const char *platform = list->platforms[info->platform].name;
     int rc = 0;
     uint32_t bits;
+    CTR_TRY(ctr_quirks_check(info, platform));
     CTR_TRY(ctr_quirks_detect(&bits, info, platform, quirks));
     CTR_TRY(ctr_cl_open(dev, info));
     dev->caps.quirks = bits;

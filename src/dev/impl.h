@@ -147,6 +147,8 @@ int ctr_caps_probe(ctr_dev *dev);
  * may be NULL. */
 int ctr_quirks_detect(uint32_t *bits, const struct ctr_device_info *info, const char *platform,
                       const char *changes);
+/* Refuses a driver that would abort the process: CTR_E_DEVICE says what it lacks. */
+int ctr_quirks_check(const struct ctr_device_info *info, const char *platform);
 /* Fills in family and quirks, as CTR_QUIRK in the environment changes them. */
 int ctr_quirks_note(struct ctr_device_info *info, const char *platform);
 /* Name of bit number `bit`, NULL past the last one. */

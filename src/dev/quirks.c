@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
+
 static const struct quirk {
     const char *name; /* also the macro CTR_Q_<NAME> in kernels */
     uint32_t bit;
@@ -102,6 +104,21 @@ int ctr_quirks_detect(uint32_t *bits, const struct ctr_device_info *info, const 
     if (rc == 0)
         *bits = b;
     return rc;
+}
+
+/* PoCL links kernels by the ld in PATH until 7.1 (its notes_7_1.rst), and 3.1 aborts where there is
+ * none, after taking our handler of SIGABRT away. */
+int ctr_quirks_check(const struct ctr_device_info *info, const char *platform)
+{
+    unsigned major, minor; /* the driver's version is PoCL's */
+    if (!strcasestr(platform, "Portable Computing Language") ||
+        sscanf(info->driver, "%u.%u", &major, &minor) != 2 || major * 100 + minor >= 701 ||
+        ctr_in_path("ld"))
+        return 0;
+    return ctr_hint(
+        ctr_fail(CTR_E_DEVICE, "PoCL %u.%u links kernels by ld of binutils, which is not in PATH",
+                 major, minor),
+        "install binutils; `clcontrast doctor` says how");
 }
 
 int ctr_quirks_note(struct ctr_device_info *info, const char *platform)

@@ -175,6 +175,9 @@ class Devices(unittest.TestCase):
                 self.assertIn(" FAILS\n", done.out)
                 self.assertIn("probe: ", done.out)
                 self.assertIn("binutils", done.err)
+                done = run("train", "--out", cache + "/run", env=env)
+                self.assertEqual((done.returncode, os.path.exists(cache + "/run")), (6, False))
+                self.assertIn("error: PoCL", done.err)
 
     @unittest.skipUnless(BAD_DRIVER, "no driver that fails on purpose")
     def test_drivers_that_fail(self):

@@ -33,6 +33,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_pack,
     &cmd_plot,
     &cmd_recipes,
+    &cmd_search,
     &cmd_train,
     &cmd_tune,
     NULL,

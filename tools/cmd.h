@@ -70,6 +70,7 @@ extern const struct cmd cmd_info;
 extern const struct cmd cmd_pack;
 extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;
+extern const struct cmd cmd_search;
 extern const struct cmd cmd_train;
 extern const struct cmd cmd_tune;
 

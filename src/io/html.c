@@ -15,12 +15,12 @@ static const char rules[] =
     "color:var(--text);font:16px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}\n"
     "h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.1rem;margin:1.75rem 0 .5rem}\n"
     ".note{color:var(--soft);font-size:.85rem}\n"
-    "table.facts{border-collapse:collapse;font-size:.9rem}"
-    "table.facts th{text-align:left;font-weight:normal;color:var(--soft);padding:.1rem 1rem .1rem 0;"
+    "table.facts{border-collapse:collapse;font-size:.9rem;margin:.5rem 0 1rem}"
+    "table.facts th{text-align:left;font-weight:normal;color:var(--soft);padding:.1rem 1rem .1rem 0;white-space:nowrap;"
     "vertical-align:top}table.facts td{padding:.1rem 0}\n"
     ".row{display:flex;flex-wrap:wrap;gap:.75rem;border-top:1px solid var(--line);padding:.75rem 0}\n"
-    ".tile{margin:0;width:7rem}\n"
-    ".tile img,.tile .none{display:block;box-sizing:border-box;width:7rem;height:7rem;"
+    ".tile{margin:0;width:6.3rem}\n"
+    ".tile img,.tile .none{display:block;box-sizing:border-box;width:6.3rem;height:6.3rem;"
     "object-fit:contain;image-rendering:auto;border:1px solid var(--line);border-radius:4px;"
     "background:var(--line)}\n"
     ".mark img,.mark .none{border:3px solid var(--accent)}\n"
@@ -122,6 +122,12 @@ static void line(struct ctr_str *s, const char *class, const char *text)
     ctr_str_addf(s, "</span>");
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 int ctr_html_tile(struct ctr_str *s, const struct ctr_html_tile *tile)
 {
     int rc = 0;
@@ -141,7 +147,7 @@ int ctr_html_tile(struct ctr_str *s, const struct ctr_html_tile *tile)
     if (tile->title || tile->note)
         ctr_str_addf(s, "<figcaption>");
     if (tile->title)
-        line(s, "name", tile->title);
+        line(s, "name", last_part(title));
     if (tile->note)
         line(s, "note", tile->note);
     ctr_str_addf(s, "%s</figure>\n", tile->title || tile->note ? "</figcaption>" : "");

@@ -32,7 +32,7 @@ int ctr_html_png(struct ctr_str *s, const uint8_t *rgb, unsigned width, unsigned
 struct ctr_html_tile {
     const uint8_t *rgb; /* [height][width][3]; NULL: an empty frame */
     unsigned width, height;
-    const char *title; /* below the picture, cut to its width; whole when pointed at; or NULL */
+    const char *title; /* below the picture what follows its last '/', whole when pointed at; or NULL */
     const char *note;  /* below that, small; or NULL */
     int mark;          /* with a frame that stands out */
 };

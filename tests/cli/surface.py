@@ -198,5 +198,16 @@ class Manual(unittest.TestCase):
         self.assertIn('.TH "CLCONTRAST" 1 "1970-01-02"', done.stdout)
 
 
+class Documents(unittest.TestCase):
+    def test_quirks(self):
+        code, _, hint = run("train", "--quirk", "+nothing", "--dry-run")
+        if code == 4:
+            self.skipTest("no device")
+        names = re.search("names: (.*)", hint).group(1).split(", ")
+        with open(os.path.join(os.path.dirname(__file__), "../../docs/DEVICES.md")) as file:
+            text = file.read()
+        self.assertEqual([name for name in names if "`%s`" % name not in text], [])
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -41,15 +41,14 @@ static const struct opt rows[] = {
     OPT_ROW(CHOICE, struct options, bits, .name = "bits", .metavar = "N", .choices = "auto|8|16",
             .init = "auto", .help = "of each value, as in train"),
     OPT_ROW(STR, struct options, split, .name = "split", .metavar = "NAME", .init = "train",
-            .help = "part of the data set"),
+            .names = &names_splits, .help = "part of the data set"),
     OPT_ROW(U64, struct options, zoom, .name = "zoom", .metavar = "N", .min = 1, .max = 64,
             .shown = "about 96 pixels a view", .help = "how often each pixel is repeated"),
     OPT_ROW(U64, struct options, seed, .name = "seed", .metavar = "N", .init = "1",
             .help = "other seeds give other views"),
     OPT_ROW(U64, struct options, epoch, .name = "epoch", .metavar = "N", .init = "0",
             .max = UINT32_MAX, .help = "show the views of this epoch"),
-    OPT_ROW(STR, struct options, device, .name = "device", .metavar = "DEV",
-            .shown = "the best one", .names = &names_devices, .help = "number, type or part of the name, see devices"),
+    OPT_DEVICE(struct options),
     {.name = NULL},
 };
 

@@ -20,8 +20,7 @@
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct bench_options, member, __VA_ARGS__)
 
 static const struct opt rows[] = {
-    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .names = &names_devices, .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    OPT_DEVICE(struct bench_options),
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .shown = "cnn and resnet18",
         .names = &names_encoders,
         .help = "whose training step is timed"),

@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "io/json.h"
 #include "io/vectors.h"
+#include "names.h"
 #include "term.h"
 #include "train/model.h"
 
@@ -30,7 +31,7 @@ static const struct opt rows[] = {
     ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
         .shown = "what the model was trained on", .help = "images, as in train"),
     ROW(STR, split, .name = "split", .metavar = "NAME", .init = "all",
-        .help = "part of the data set: train, test, all, unlabeled"),
+        .names = &names_splits, .help = "part of the data set"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use a fixed random choice of so many images"),
     ROW(CHOICE, format, .name = "format", .metavar = "F", .choices = "auto|npy|csv", .init = "auto",
@@ -40,8 +41,7 @@ static const struct opt rows[] = {
                 "the features"),
     ROW(FLAG, normalize, .name = "normalize", .help = "bring each vector to length one"),
     ROW(FLAG, overwrite, .name = "overwrite", .help = "replace files that are there"),
-    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    OPT_DEVICE(struct options),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
         .max = 65536, .help = "images that go through the encoder at a time"),
     ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",

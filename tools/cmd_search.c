@@ -12,6 +12,7 @@
 #include "embed_data.h"
 #include "interrupt.h"
 #include "search.h"
+#include "names.h"
 #include "term.h"
 #include "train/model.h"
 
@@ -41,11 +42,10 @@ static const struct opt option_rows[] = {
         .shown = "those that the vectors were made of",
         .help = "the images: to embed when INDEX is a model, else to show"),
     ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all",
-        .help = "part of the data set: train, test, all, unlabeled"),
+        .names = &names_splits, .help = "part of the data set"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "when INDEX is a model: a fixed random choice of so many images"),
-    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    OPT_DEVICE(struct options),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
         .max = 65536, .help = "images that go through the encoder at a time"),
     ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",

@@ -1,6 +1,7 @@
 /* names.c -- words that options take, from the tables of those who know them. */
 #include "names.h"
 
+#include "data/data.h"
 #include "data/pipeline.h"
 #include "method/method.h"
 #include "nn/nn.h"
@@ -42,6 +43,15 @@ const struct opt_names names_optimizers = {.what = "optimizer",
                                            .see = "`clcontrast train --help` lists them",
                                            .few = 1,
                                            .get = optimizer};
+
+static const char *split(size_t i, const char **text)
+{
+    *text = "";
+    return ctr_data_split(i);
+}
+
+const struct opt_names names_splits = {
+    .what = "split", .title = "Splits", .see = "parts are train, test, all", .few = 1, .get = split};
 
 static const char *device(size_t i, const char **text)
 {

@@ -5,8 +5,14 @@
 
 #include "opt.h"
 
-extern const struct opt_names names_encoders, names_methods, names_optimizers;
+extern const struct opt_names names_encoders, names_methods, names_optimizers, names_splits;
 /* Some of what may be written there. */
 extern const struct opt_names names_devices, names_lines;
+
+/* --device, for any command's table. */
+#define OPT_DEVICE(type)                                                                           \
+    OPT_ROW(STR, type, device, .name = "device", .metavar = "D", .names = &names_devices,          \
+            .shown = "first GPU, else first device",                                               \
+            .help = "number from `clcontrast devices`, cpu, gpu, or part of a name")
 
 #endif

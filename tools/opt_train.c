@@ -32,9 +32,7 @@ static const struct opt input_rows[] = {
         .shown = "shapes, drawn as they are needed",
         .help =
             "folder of images, or of CIFAR, IDX (MNIST) or STL-10 files; DRIVER:PATH forces one"),
-    ROW(STR, device, .name = "device", .metavar = "D", .shown = "first GPU, else first device",
-        .names = &names_devices,
-        .help = "number from `clcontrast devices`, cpu, gpu, or part of a name"),
+    OPT_DEVICE(struct train_options),
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
         .shown = "shapes without --data, else simclr", .names = &recipe_names,
         .help = "values for options given neither here nor in --config, as a publication has them; "

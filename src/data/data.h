@@ -144,5 +144,7 @@ int ctr_data_is_file(const char *path);
 /* Name and one-line text of driver i, NULL past the last, for help texts. */
 const char *ctr_data_driver_name(size_t i);
 const char *ctr_data_driver_text(size_t i);
+/* Name of the i-th split that may be asked for, NULL behind the last. */
+const char *ctr_data_split(size_t i);
 
 #endif

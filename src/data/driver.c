@@ -97,22 +97,29 @@ int ctr_data_is_file(const char *path)
     return driver && driver->sealed;
 }
 
+static const struct {
+    const char *name;
+    enum ctr_split split;
+} splits[] = {{"train", CTR_SPLIT_TRAIN},
+              {"test", CTR_SPLIT_TEST},
+              {"val", CTR_SPLIT_TEST},
+              {"all", CTR_SPLIT_ALL},
+              {"unlabeled", CTR_SPLIT_UNLABELED}};
+enum { SPLITS = sizeof splits / sizeof *splits };
+
+const char *ctr_data_split(size_t i)
+{
+    return i < SPLITS ? splits[i].name : NULL;
+}
+
 static int choose_split(struct ctr_source *s, const char *name)
 {
-    static const struct {
-        const char *name;
-        enum ctr_split split;
-    } table[] = {{"train", CTR_SPLIT_TRAIN},
-                 {"test", CTR_SPLIT_TEST},
-                 {"val", CTR_SPLIT_TEST},
-                 {"all", CTR_SPLIT_ALL},
-                 {"unlabeled", CTR_SPLIT_UNLABELED}};
     if (!name)
         name = "train";
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(name, table[i].name) == 0) {
-            s->split = table[i].split;
-            s->split_name = table[i].name;
+    for (size_t i = 0; i < SPLITS; i++)
+        if (strcmp(name, splits[i].name) == 0) {
+            s->split = splits[i].split;
+            s->split_name = splits[i].name;
             return 0;
         }
     ctr_fail(CTR_E_USAGE, "unknown split '%s'", name);

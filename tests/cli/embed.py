@@ -166,7 +166,7 @@ class Embed(Runs):
                 (["embed", self.folder.name, "-o", out], 8, "checkpoint"),
                 (["embed", pickle, "-o", out], 8, "pickle"),
                 (["embed", run_, "--data", self.path("nothing"), "-o", out], 7, "nothing"),
-                (["embed", run_, "--split", "tset", "-o", out], 2, "unknown split"),
+                (["embed", run_, "--split", "tset", "-o", out], 2, "there is no split 'tset'"),
                 (["embed", run_, "--split", "test", "-o", out], 7, "split"),
                 (["embed", run_, "--normalise", "-o", out], 2, "did you mean '--normalize'"),
                 (["embed", run_, "--device", "99", "-o", out], 2, "99")):

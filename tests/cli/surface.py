@@ -64,6 +64,8 @@ class Answers(unittest.TestCase):
         self.assertEqual(offered("completion", ""), ["bash", "zsh", "fish"])
         self.assertEqual(offered("train", "--device", ""), ["gpu", "cpu"])
         self.assertEqual(offered("train", "--epochs", ""), [])
+        self.assertEqual(offered("embed", "--split", "t"), ["train", "test"])
+        self.assertIn("did you mean 'test'?", run("embed", "--split", "tset")[2])
 
     def test_options_of_the_method_named_before(self):
         self.assertNotIn("--queue", offered("train", "--"))
@@ -199,6 +201,13 @@ class Manual(unittest.TestCase):
 
 
 class Documents(unittest.TestCase):
+    def test_exit_codes(self):
+        with open(os.path.join(os.path.dirname(__file__), "../../README.md")) as file:
+            text = file.read()
+        codes = re.findall(r"(?m)^  (\d+) +(.*)$", run("help")[1].split("Exit codes:\n")[1])
+        self.assertEqual(len(codes), 13)
+        self.assertEqual([code for code in codes[:-2] if "| %s | %s |\n" % code not in text], [])
+
     def test_quirks(self):
         code, _, hint = run("train", "--quirk", "+nothing", "--dry-run")
         if code == 4:

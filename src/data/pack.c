@@ -11,6 +11,7 @@
 #include "data/source.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,15 +20,22 @@
 
 #define CHUNK_BYTES ((size_t)8 << 20)
 
+struct chunk {
+    uint8_t *records, *good; /* [chunk] */
+    size_t n;                /* there are, not in the file yet */
+};
+
 struct ctr_pack {
     struct ctr_data *data, *train; /* all splits; the training split, NULL: none */
     uint8_t *split;                /* [n] enum ctr_split */
     struct ctr_packed_header header;
     struct ctr_str head; /* header and index, as in the file */
     struct ctr_outfile file;
-    size_t done, chunk; /* images */
-    uint8_t *records;   /* [chunk] */
-    uint8_t *good;      /* [chunk] */
+    size_t done, chunk;     /* images: in the file; of a chunk */
+    struct chunk chunks[2]; /* one is written while the other is decoded */
+    int writing, has_writer;
+    pthread_t writer;
+    struct ctr_job_error error; /* the writer's */
     struct ctr_arena arena;
     struct ctr_data_skip *skips;
     size_t n_skips, skips_cap, n_heard; /* n_heard: of the data set's own list */
@@ -185,11 +193,6 @@ static const char *reason_of(const struct ctr_pack *p, const char *name)
 
 /* ---- going on ---- */
 
-static void *record_at(const struct ctr_pack *p, size_t i)
-{
-    return p->records + i * ctr_packed_record_bytes(&p->header);
-}
-
 static uint64_t file_bytes(const struct ctr_pack *p, size_t images)
 {
     return p->head.n + images * ctr_packed_record_bytes(&p->header);
@@ -198,16 +201,19 @@ static uint64_t file_bytes(const struct ctr_pack *p, size_t images)
 /* Reads record i of an earlier call; 0: it is whole. */
 static int read_record(struct ctr_pack *p, size_t i)
 {
-    uint64_t *end = (uint64_t *)((uint8_t *)record_at(p, 0) + ctr_packed_state_at(&p->header));
-    size_t bytes = (size_t)ctr_packed_record_bytes(&p->header);
-    int rc = ctr_records_pread(record_at(p, 0), p->file.fd, file_bytes(p, i), bytes, p->file.tmp);
-    if (rc == 0 && (end[0] > CTR_PACKED_BAD ||
-                    end[1] != ctr_packed_record_sum(&p->header, record_at(p, 0), i)))
-        rc = CTR_E_DATA;
-    if (rc == 0 && end[0] == CTR_PACKED_BAD) {
-        ((char *)record_at(p, 0))[ctr_packed_image_bytes(&p->header)] = '\0'; /* over its state */
-        rc = add_skip(p, ctr_data_info(p->data)->names[i], record_at(p, 0));
-    }
+    const struct ctr_packed_header *h = &p->header;
+    uint8_t *record = p->chunks[0].records;
+    uint64_t end[2];
+    int rc = ctr_records_pread(record, p->file.fd, file_bytes(p, i),
+                               (size_t)ctr_packed_record_bytes(h), p->file.tmp);
+    if (rc != 0)
+        return rc;
+    memcpy(end, record + ctr_packed_state_at(h), sizeof end);
+    if (end[0] > CTR_PACKED_BAD || end[1] != ctr_packed_record_sum(h, record, i))
+        return CTR_E_DATA;
+    record[ctr_packed_image_bytes(h)] = '\0';
+    if (end[0] == CTR_PACKED_BAD)
+        rc = add_skip(p, ctr_data_info(p->data)->names[i], (const char *)record);
     return rc;
 }
 
@@ -280,10 +286,9 @@ int ctr_pack_open(struct ctr_pack **out, const struct ctr_pack_params *params)
     CTR_TRY(make_head(p));
     size_t record = (size_t)ctr_packed_record_bytes(&p->header);
     p->chunk = CHUNK_BYTES / record < 16 ? 16 : CHUNK_BYTES / record;
-    p->records = ctr_alloc(p->chunk, record);
-    p->good = ctr_alloc(p->chunk, 1);
-    if (!p->records || !p->good)
-        CTR_TRY(CTR_E_FAIL);
+    for (struct chunk *c = p->chunks; c < p->chunks + 2; c++)
+        if (!(c->records = ctr_alloc(p->chunk, record)) || !(c->good = ctr_alloc(p->chunk, 1)))
+            CTR_TRY(CTR_E_FAIL);
     CTR_TRY(hear_skips(p));
     CTR_TRY(ctr_outfile_resume(&p->file, params->out));
     CTR_TRY(go_on(p));
@@ -306,8 +311,10 @@ void ctr_pack_close(struct ctr_pack **pack)
     ctr_str_free(&p->head);
     ctr_arena_free(&p->arena);
     free(p->split);
-    free(p->records);
-    free(p->good);
+    for (struct chunk *c = p->chunks; c < p->chunks + 2; c++) {
+        free(c->records);
+        free(c->good);
+    }
     free(p->skips);
     free(p);
     *pack = NULL;
@@ -315,48 +322,88 @@ void ctr_pack_close(struct ctr_pack **pack)
 
 /* ---- running ---- */
 
-/* Makes the record of decoded pixels, or of a reason, complete. */
-static void finish_record(struct ctr_pack *p, size_t i, const char *reason)
+/* A bad image's record holds the reason. */
+static void put_reason(struct ctr_pack *p, uint8_t *record, const char *reason)
 {
-    uint8_t *record = record_at(p, i);
-    size_t bytes = (size_t)ctr_packed_image_bytes(&p->header),
-           state_at = (size_t)ctr_packed_state_at(&p->header);
-    uint64_t end[2] = {reason ? CTR_PACKED_BAD : CTR_PACKED_GOOD};
-    if (reason) {
-        size_t n = strlen(reason);
-        memset(record, 0, bytes);
-        memcpy(record, reason, n < bytes ? n : bytes);
-    }
+    size_t n = strlen(reason), bytes = (size_t)ctr_packed_image_bytes(&p->header);
+    memset(record, 0, bytes);
+    memcpy(record, reason, n < bytes ? n : bytes);
+}
+
+/* Completes the record of image i, whose pixels or reason are there. */
+static void seal_record(const struct ctr_packed_header *h, uint8_t *record, int good, size_t i)
+{
+    size_t bytes = (size_t)ctr_packed_image_bytes(h), state_at = (size_t)ctr_packed_state_at(h);
+    uint64_t end[2] = {good ? CTR_PACKED_GOOD : CTR_PACKED_BAD};
     memset(record + bytes, 0, state_at - bytes);
     memcpy(record + state_at, end, 8);
-    end[1] = ctr_packed_record_sum(&p->header, record, p->done + i);
+    end[1] = ctr_packed_record_sum(h, record, i);
     memcpy(record + state_at, end, sizeof end);
 }
 
+static void *write_chunk(void *arg)
+{
+    struct ctr_pack *p = arg;
+    const struct chunk *c = &p->chunks[p->writing];
+    const size_t pitch = (size_t)ctr_packed_record_bytes(&p->header);
+    for (size_t i = 0; i < c->n; i++)
+        seal_record(&p->header, c->records + i * pitch, c->good[i], p->done + i);
+    int rc = ctr_outfile_write(&p->file, c->records, c->n * pitch);
+    if (rc != 0)
+        ctr_job_error_keep(&p->error, rc);
+    return NULL;
+}
+
+/* Until the chunk that is being written is in the file. */
+static int wait_written(struct ctr_pack *p)
+{
+    struct chunk *c = &p->chunks[p->writing];
+    if (p->has_writer)
+        pthread_join(p->writer, NULL);
+    p->has_writer = 0;
+    if (p->error.rc != 0)
+        return ctr_job_error_raise(&p->error);
+    p->done += c->n;
+    c->n = 0;
+    return 0;
+}
+
+/* Decodes the next images while those before are written. */
 static int pack_chunk(struct ctr_pack *p)
 {
     const struct ctr_data_info *info = ctr_data_info(p->data);
-    size_t n = info->n - p->done < p->chunk ? info->n - p->done : p->chunk;
-    size_t pitch = (size_t)ctr_packed_record_bytes(&p->header);
-    int rc = 0;
-    CTR_TRY(ctr_data_try(p->data, p->records, p->good, pitch, p->done, n));
-    CTR_TRY(hear_skips(p));
+    struct chunk *c = &p->chunks[!p->writing];
+    const size_t pitch = (size_t)ctr_packed_record_bytes(&p->header);
+    size_t first = p->done + p->chunks[p->writing].n;
+    size_t n = info->n - first < p->chunk ? info->n - first : p->chunk;
+    int rc = ctr_data_try(p->data, c->records, c->good, pitch, first, n), behind = wait_written(p);
+    if (rc != 0 || behind != 0)
+        return rc ? rc : behind;
+    if ((rc = hear_skips(p)) != 0)
+        return rc;
     for (size_t i = 0; i < n; i++)
-        finish_record(p, i, p->good[i] ? NULL : reason_of(p, info->names[p->done + i]));
-    CTR_TRY(ctr_outfile_write(&p->file, p->records, n * pitch));
-    p->done += n;
-out:
-    return rc;
+        if (!c->good[i])
+            put_reason(p, c->records + i * pitch, reason_of(p, info->names[first + i]));
+    c->n = n;
+    p->writing = !p->writing;
+    p->has_writer = pthread_create(&p->writer, NULL, write_chunk, p) == 0;
+    if (!p->has_writer)
+        write_chunk(p);
+    return 0;
 }
 
 int ctr_pack_run(struct ctr_pack *p, ctr_data_progress_fn *progress, void *user)
 {
     int rc = 0;
-    while (rc == 0 && p->done < p->header.n) {
+    while (rc == 0 && p->done + p->chunks[p->writing].n < p->header.n) {
         rc = pack_chunk(p);
         if (rc == 0 && progress)
             rc = progress(user, p->done, p->header.n);
     }
+    int behind = wait_written(p);
+    if (rc == 0 && behind == 0 && progress)
+        rc = progress(user, p->done, p->header.n);
+    rc = rc ? rc : behind;
     return rc ? rc : ctr_outfile_commit(&p->file);
 }
 

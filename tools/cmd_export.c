@@ -49,15 +49,17 @@ static void report(const struct ctr_exported *e, const struct ctr_export_params 
     if (json) {
         struct ctr_str path = {0};
         ctr_str_json(&path, p->path);
-        printf("{\"path\":%s,\"format\":\"%s\",\"encoder\":\"%s\",\"channels\":%u,\"image_size\":%zu,"
-               "\"features\":%zu,\"values\":%zu,\"bytes\":%zu}\n",
-               path.s ? path.s : "null", ctr_export_names[p->format], w->encoder->name, w->channels,
-               e->image_size, e->D, e->values, e->bytes);
+        printf(
+            "{\"path\":%s,\"format\":\"%s\",\"encoder\":\"%s\",\"channels\":%u,\"image_size\":%zu,"
+            "\"features\":%zu,\"values\":%zu,\"bytes\":%zu}\n",
+            path.s ? path.s : "null", ctr_export_names[p->format], w->encoder->name, w->channels,
+            e->image_size, e->D, e->values, e->bytes);
         ctr_str_free(&path);
         return;
     }
-    term_note("wrote %s: %s, %zu x %zu x %u -> %zu features, %zu values, %s", p->path, w->encoder->name,
-              e->image_size, e->image_size, w->channels, e->D, e->values, term_bytes(size, e->bytes));
+    term_note("wrote %s: %s, %zu x %zu x %u -> %zu features, %zu values, %s", p->path,
+              w->encoder->name, e->image_size, e->image_size, w->channels, e->D, e->values,
+              term_bytes(size, e->bytes));
 }
 
 static int run(int argc, char **argv)
@@ -108,10 +110,14 @@ const struct cmd cmd_export = {
     .args = "MODEL",
     .min_args = 1,
     .max_args = 1,
-    .about = "MODEL is a run's directory (its newest checkpoint is taken), a checkpoint, or what `import` or "
-             "`export` wrote. The file holds the encoder: images in, features before the projection head out. "
-             "Images are values from 0 to 1 in the order of channels that they were trained in, RGB mostly; "
-             "what was trained with a mean and a deviation has them inside (ONNX, C) or in its metadata. No "
+    .about = "MODEL is a run's directory (its newest checkpoint is taken), a checkpoint, or what "
+             "`import` or "
+             "`export` wrote. The file holds the encoder: images in, features before the "
+             "projection head out. "
+             "Images are values from 0 to 1 in the order of channels that they were trained in, "
+             "RGB mostly; "
+             "what was trained with a mean and a deviation has them inside (ONNX, C) or in its "
+             "metadata. No "
              "device is needed. docs/EXPORT.md shows how each format is read.",
     .examples = examples,
     .options = rows,

@@ -68,7 +68,8 @@ void info_value(struct info *i, const char *key, const char *text)
         info_text(i, key, "%s", text);
 }
 
-void info_entry(struct info *i, const char *name, const char *type, const uint64_t *dims, unsigned rank)
+void info_entry(struct info *i, const char *name, const char *type, const uint64_t *dims,
+                unsigned rank)
 {
     struct ctr_str shape = {0};
     ctr_str_add(&shape, "", 0);
@@ -248,11 +249,15 @@ const struct cmd cmd_info = {
     .args = "FILE...",
     .min_args = 1,
     .max_args = 4096,
-    .about = "Knows runs and their checkpoints, exported and imported models, other safetensors files, ONNX, "
-             ".npy and .npz arrays, images, directories and packed sets of them and configuration files, by "
-             "their content. "
-             "Files are read to the end and their checksums verified where they have any. The exit code of a "
-             "damaged or unknown file is 8 for models, 7 for other data, 10 where it cannot be read.",
+    .about =
+        "Knows runs and their checkpoints, exported and imported models, other safetensors files, "
+        "ONNX, "
+        ".npy and .npz arrays, images, directories and packed sets of them and configuration "
+        "files, by "
+        "their content. "
+        "Files are read to the end and their checksums verified where they have any. The exit code "
+        "of a "
+        "damaged or unknown file is 8 for models, 7 for other data, 10 where it cannot be read.",
     .examples = examples,
     .options = rows,
     .run = run,

@@ -24,8 +24,8 @@ int info_npy(struct info *i, const void *bytes, size_t n, uint64_t size)
     if (rc != 0)
         return ctr_fail_in(rc, "%s", i->path);
     if (size - npy.data_at != npy.data_bytes)
-        return ctr_fail(CTR_E_DATA, "'%s' has %llu bytes of data where its header needs %zu", i->path,
-                        (unsigned long long)(size - npy.data_at), npy.data_bytes);
+        return ctr_fail(CTR_E_DATA, "'%s' has %llu bytes of data where its header needs %zu",
+                        i->path, (unsigned long long)(size - npy.data_at), npy.data_bytes);
     info_text(i, "type", "%s", npy.descr);
     tell_shape(i, &npy);
     if (npy.fortran_order)
@@ -53,8 +53,8 @@ static const unsigned char *find_end(const unsigned char *b, size_t n)
 }
 
 /* One member: its name, and of an array type and shape where it is stored as it is. */
-static void tell_member(struct info *i, const unsigned char *entry, const unsigned char *b, size_t n,
-                        const char *name)
+static void tell_member(struct info *i, const unsigned char *entry, const unsigned char *b,
+                        size_t n, const char *name)
 {
     struct ctr_npy npy = {0};
     size_t at = number(entry + 42, 4), data = at + 30;
@@ -80,7 +80,8 @@ int info_zip(struct info *i, const void *bytes, size_t n)
             end = NULL;
             break;
         }
-        snprintf(name, sizeof name, "%.*s", (int)(length < 255 ? length : 255), (const char *)b + at + 46);
+        snprintf(name, sizeof name, "%.*s", (int)(length < 255 ? length : 255),
+                 (const char *)b + at + 46);
         if (strstr(name, "data.pkl"))
             return info_safetensors(i); /* tells what a PyTorch file is, and how to convert it */
         arrays += length > 4 && strcmp(name + strlen(name) - 4, ".npy") == 0;
@@ -137,12 +138,14 @@ int info_config(struct info *i, const void *bytes, size_t n)
             return ctr_hint(ctr_fail(CTR_E_DATA, "'%s' is nothing that is known here", i->path),
                             "'clcontrast info --help' says what is");
         if (key > 0) {
-            const char *equals = memchr(line, '=', length), *value = equals + 1 + strspn(equals + 1, " \t");
+            const char *equals = memchr(line, '=', length),
+                       *value = equals + 1 + strspn(equals + 1, " \t");
             char *name = ctr_arena_alloc(&i->mem, (size_t)key + 1);
             if (!name)
                 return CTR_E_FAIL;
             memcpy(name, line + strspn(line, " \t"), (size_t)key);
-            info_text(i, name, "%.*s", (int)(line + length > value ? line + length - value : 0), value);
+            info_text(i, name, "%.*s", (int)(line + length > value ? line + length - value : 0),
+                      value);
         }
         line += length + 1;
     }

@@ -16,9 +16,10 @@
 
 /* ---- safetensors ---- */
 
-static const char *const shown[] = {"encoder", "stem",     "width",  "image_size", "channels", "bits",
-                                    "features", "method",  "seed",   "step",       "data",     "images",
-                                    "mean",     "std",     "input",  "usage",      "device",   "clcontrast"};
+static const char *const shown[] = {"encoder", "stem",     "width",     "image_size", "channels",
+                                    "bits",    "features", "method",    "seed",       "step",
+                                    "data",    "images",   "mean",      "std",        "input",
+                                    "usage",   "device",   "clcontrast"};
 
 static void tell_meta(struct info *i, const struct ctr_st *st)
 {
@@ -60,12 +61,13 @@ int info_safetensors(struct info *i)
     if (rc != 0)
         return rc;
     int ours = ctr_st_meta_value(st, "clcontrast") && ctr_st_meta_value(st, "encoder");
-    i->kind = !ours                                    ? "safetensors"
+    i->kind = !ours                                      ? "safetensors"
               : ctr_st_meta_value(st, "epoch_loss_bits") ? "checkpoint"
                                                          : "model";
     tell_meta(i, st);
     if (!ours && looks_like_torchvision(st))
-        info_text(i, "note", "names of a ResNet of torchvision: `clcontrast import` makes a model of it");
+        info_text(i, "note",
+                  "names of a ResNet of torchvision: `clcontrast import` makes a model of it");
     tell_tensors(i, st);
     info_text(i, "checksum", "%s", ctr_st_meta_value(st, "xxh64") ? "good" : "none");
     ctr_st_close(&st);
@@ -145,10 +147,12 @@ int info_images(struct info *i)
 int info_directory(struct info *i)
 {
     struct stat is;
-    char *checkpoints = ctr_path_join(i->path, "checkpoints"), *config = ctr_path_join(i->path, "config.toml");
+    char *checkpoints = ctr_path_join(i->path, "checkpoints"),
+         *config = ctr_path_join(i->path, "config.toml");
     int rc = CTR_E_FAIL;
     if (checkpoints && config)
-        rc = stat(config, &is) == 0 && stat(checkpoints, &is) == 0 ? tell_run(i, checkpoints) : info_images(i);
+        rc = stat(config, &is) == 0 && stat(checkpoints, &is) == 0 ? tell_run(i, checkpoints)
+                                                                   : info_images(i);
     free(checkpoints);
     free(config);
     return rc;
@@ -156,8 +160,8 @@ int info_directory(struct info *i)
 
 /* ---- ONNX, field numbers as in export/onnx.c ---- */
 
-static int each(const struct ctr_pb_field *message, int (*fn)(void *user, const struct ctr_pb_field *f),
-                void *user)
+static int each(const struct ctr_pb_field *message,
+                int (*fn)(void *user, const struct ctr_pb_field *f), void *user)
 {
     const void *at = message->data, *end = (const char *)at + message->bytes;
     struct ctr_pb_field f;
@@ -200,7 +204,8 @@ static int on_value(void *user, const struct ctr_pb_field *f)
 {
     struct onnx *o = user;
     if (o->depth == 0 && f->number == 1 && f->is_bytes)
-        ctr_str_addf(o->side, "%s%.*s [", o->side->n ? ", " : "", (int)f->bytes, (const char *)f->data);
+        ctr_str_addf(o->side, "%s%.*s [", o->side->n ? ", " : "", (int)f->bytes,
+                     (const char *)f->data);
     if (o->depth == 4 && f->number == 1 && !f->is_bytes)
         ctr_str_addf(o->side, "%llu,", (unsigned long long)f->value);
     if (o->depth == 4 && f->number == 2 && f->is_bytes)
@@ -280,6 +285,7 @@ int info_onnx(struct info *i, const void *bytes, size_t n)
     info_int(i, "weights", o.values);
     ctr_str_free(&o.in);
     ctr_str_free(&o.out);
-    return bad ? ctr_fail(CTR_E_MODEL, "'%s' begins like an ONNX model and is malformed or cut off", i->path)
+    return bad ? ctr_fail(CTR_E_MODEL, "'%s' begins like an ONNX model and is malformed or cut off",
+                          i->path)
                : 0;
 }

@@ -1,7 +1,8 @@
-/* code.c -- a net as C. In: steps, NHWC. Out: weights, the loops that they need (loops.c) and one function
- * that calls them in turn. Filters are written [group][R][S][C/groups][K/groups] and dense weights [I][O], so
- * that innermost loops run over neighbouring values and a compiler vectorises them without reordering sums.
- * The place of a map in the work memory is free again behind its last reader. */
+/* code.c -- a net as C. In: steps, NHWC. Out: weights, the loops that they need (loops.c) and one
+ * function that calls them in turn. Filters are written [group][R][S][C/groups][K/groups] and dense
+ * weights [I][O], so that innermost loops run over neighbouring values and a compiler vectorises
+ * them without reordering sums. The place of a map in the work memory is free again behind its last
+ * reader. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,9 @@ extern const char ctr_export_loops[]; /* generated from loops.c */
 
 /* The functions of loops.c by kind of step. */
 static const char *const loop_names[] = {
-    [CTR_STEP_CONV] = "conv",         [CTR_STEP_DENSE] = "dense",       [CTR_STEP_SCALE] = "scale",
-    [CTR_STEP_ADD] = "add",           [CTR_STEP_RELU] = "relu",         [CTR_STEP_MAX_POOL] = "max_pool",
-    [CTR_STEP_AVG_POOL] = "avg_pool", [CTR_STEP_MEAN] = "mean",         [CTR_STEP_UNIT] = "unit",
+    [CTR_STEP_CONV] = "conv",         [CTR_STEP_DENSE] = "dense", [CTR_STEP_SCALE] = "scale",
+    [CTR_STEP_ADD] = "add",           [CTR_STEP_RELU] = "relu",   [CTR_STEP_MAX_POOL] = "max_pool",
+    [CTR_STEP_AVG_POOL] = "avg_pool", [CTR_STEP_MEAN] = "mean",   [CTR_STEP_UNIT] = "unit",
 };
 
 struct code {
@@ -23,7 +24,8 @@ struct code {
     const struct ctr_net *net;
     const char *name;
     char upper[64];
-    size_t *at; /* of each step's result, in floats of the work memory; the last step's is the caller's */
+    size_t *at; /* of each step's result, in floats of the work memory; the last step's is the
+                   caller's */
     size_t work;
 };
 
@@ -38,8 +40,8 @@ static size_t last_reader(const struct ctr_net *net, size_t step)
     return last;
 }
 
-/* The lowest place that no result takes which is wanted while step i's is. Steps write what they do not
- * read, so each result may be of any later one's place. */
+/* The lowest place that no result takes which is wanted while step i's is. Steps write what they do
+ * not read, so each result may be of any later one's place. */
 static size_t place(const struct code *c, size_t i)
 {
     const struct ctr_net *net = c->net;
@@ -74,23 +76,25 @@ static int place_all(struct code *c)
 static void add_head(struct code *c, const struct ctr_st_meta *meta, size_t n_meta)
 {
     const struct ctr_shape x = c->net->image, h = c->net->step[c->net->n - 1].to;
-    ctr_str_addf(c->out, "/* %s.c -- an image encoder, written by clcontrast " CTR_VERSION ".\n *\n",
+    ctr_str_addf(c->out,
+                 "/* %s.c -- an image encoder, written by clcontrast " CTR_VERSION ".\n *\n",
                  c->name);
     for (size_t i = 0; i < n_meta; i++)
         if (!strstr(meta[i].value, "*/"))
             ctr_str_addf(c->out, " *   %-11s %s\n", meta[i].key, meta[i].value);
-    ctr_str_addf(c->out,
-                 " *\n * In: image[%zu][%zu][%zu] (rows, columns, channels), values from 0 to 1. Out: "
-                 "features[%zu].\n * work: memory of %s_WORK floats that nobody else uses meanwhile. "
-                 "Declare it elsewhere as\n *     void %s_embed(float *features, const float *image, "
-                 "float *work);\n * For a program that reads bytes 0 to 255 of one image and prints its "
-                 "features:\n *     cc -O3 -D%s_MAIN %s.c -o %s -lm && ./%s < image.rgb */\n"
-                 "#include <math.h>\n#ifdef %s_MAIN\n#include <stdio.h>\n#endif\n\n"
-                 "enum { %s_VALUES = %zu, %s_FEATURES = %zu, %s_WORK = %zu };\n\n"
-                 "void %s_embed(float *features, const float *image, float *work);\n\n",
-                 x.H, x.W, x.C, ctr_shape_count(h), c->upper, c->name, c->upper, c->name, c->name, c->name,
-                 c->upper, c->upper, ctr_shape_count(x), c->upper, ctr_shape_count(h), c->upper,
-                 c->work ? c->work : 1, c->name);
+    ctr_str_addf(
+        c->out,
+        " *\n * In: image[%zu][%zu][%zu] (rows, columns, channels), values from 0 to 1. Out: "
+        "features[%zu].\n * work: memory of %s_WORK floats that nobody else uses meanwhile. "
+        "Declare it elsewhere as\n *     void %s_embed(float *features, const float *image, "
+        "float *work);\n * For a program that reads bytes 0 to 255 of one image and prints its "
+        "features:\n *     cc -O3 -D%s_MAIN %s.c -o %s -lm && ./%s < image.rgb */\n"
+        "#include <math.h>\n#ifdef %s_MAIN\n#include <stdio.h>\n#endif\n\n"
+        "enum { %s_VALUES = %zu, %s_FEATURES = %zu, %s_WORK = %zu };\n\n"
+        "void %s_embed(float *features, const float *image, float *work);\n\n",
+        x.H, x.W, x.C, ctr_shape_count(h), c->upper, c->name, c->upper, c->name, c->name, c->name,
+        c->upper, c->upper, ctr_shape_count(x), c->upper, ctr_shape_count(h), c->upper,
+        c->work ? c->work : 1, c->name);
 }
 
 /* Copies the part of loops.c that begins with "---- NAME". */
@@ -144,8 +148,11 @@ static void add_values(struct ctr_str *out, const char *name, size_t step, const
         char text[32];
         int m = snprintf(text, sizeof text, "%.9g", (double)value(s, i));
         text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* some locales' point */
-        ctr_str_addf(out, "%s%.*s%sf", i == 0 ? "\n    " : i % 8 ? ", " : ",\n    ", m, text,
-                     strpbrk(text, ".e") ? "" : ".0");
+        ctr_str_addf(out, "%s%.*s%sf",
+                     i == 0  ? "\n    "
+                     : i % 8 ? ", "
+                             : ",\n    ",
+                     m, text, strpbrk(text, ".e") ? "" : ".0");
     }
     ctr_str_add(out, "\n};\n", 4);
 }
@@ -187,8 +194,9 @@ static void add_call(struct code *c, size_t i)
         ctr_str_addf(out, ", w%zu, b%zu", i, i);
     switch (s->kind) {
     case CTR_STEP_CONV:
-        ctr_str_addf(out, ", %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %d", x.H, x.W, x.C, y.H,
-                     y.W, y.C, s->rows, s->columns, s->stride, s->pad, s->groups, s->relu);
+        ctr_str_addf(out, ", %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %d", x.H, x.W,
+                     x.C, y.H, y.W, y.C, s->rows, s->columns, s->stride, s->pad, s->groups,
+                     s->relu);
         break;
     case CTR_STEP_DENSE:
         ctr_str_addf(out, ", %zu, %zu, %d", ctr_shape_count(x), y.C, s->relu);
@@ -206,8 +214,8 @@ static void add_call(struct code *c, size_t i)
         break;
     case CTR_STEP_MAX_POOL:
     case CTR_STEP_AVG_POOL:
-        ctr_str_addf(out, ", %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu", x.H, x.W, x.C, y.H, y.W, s->rows,
-                     s->stride, s->pad);
+        ctr_str_addf(out, ", %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu", x.H, x.W, x.C, y.H, y.W,
+                     s->rows, s->stride, s->pad);
         break;
     case CTR_STEP_MEAN:
         ctr_str_addf(out, ", %zu, %zu", x.H * x.W, x.C);
@@ -221,7 +229,8 @@ static void add_call(struct code *c, size_t i)
 
 static void add_functions(struct code *c)
 {
-    ctr_str_addf(c->out, "void %s_embed(float *features, const float *image, float *work)\n{\n", c->name);
+    ctr_str_addf(c->out, "void %s_embed(float *features, const float *image, float *work)\n{\n",
+                 c->name);
     for (size_t i = 0; i < c->net->n; i++)
         add_call(c, i);
     if (c->work == 0)
@@ -251,9 +260,10 @@ int ctr_code_add(struct ctr_str *out, const struct ctr_net *net, const char *nam
     struct code c = {.out = out, .net = net, .name = name};
     size_t values = ctr_net_values(net);
     if (values > CTR_CODE_MAX)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "%zu weights are too many for a C file, of which %d make %d MB",
-                                 values, CTR_CODE_MAX, CTR_CODE_MAX / 1000000 * 13),
-                        "C is for small encoders (cnn; resnets with --width 0.25): use --format onnx");
+        return ctr_hint(
+            ctr_fail(CTR_E_USAGE, "%zu weights are too many for a C file, of which %d make %d MB",
+                     values, CTR_CODE_MAX, CTR_CODE_MAX / 1000000 * 13),
+            "C is for small encoders (cnn; resnets with --width 0.25): use --format onnx");
     for (size_t i = 0; name[i] && i + 1 < sizeof c.upper; i++)
         c.upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
     int rc = place_all(&c);

@@ -1,5 +1,6 @@
-/* loops.c -- what exported C files are made of: code.c copies into each the parts that its net needs. A part
- * begins with a line of dashes. Maps are [H][W][C], row by row; compiled in, never linked. */
+/* loops.c -- what exported C files are made of: code.c copies into each the parts that its net
+ * needs. A part begins with a line of dashes. Maps are [H][W][C], row by row; compiled in, never
+ * linked. */
 
 /* ---- conv: y[P][Q][K] of x[H][W][C], w[groups][R][S][C/groups][K/groups], b[K] ---- */
 static void conv(float *y, const float *x, const float *w, const float *b, int H, int W, int C,
@@ -73,8 +74,8 @@ static void relu(float *y, const float *x, long n)
 }
 
 /* ---- max_pool: windows of size x size, nothing outside counts ---- */
-static void max_pool(float *y, const float *x, int H, int W, int C, int P, int Q, int size, int stride,
-                     int pad)
+static void max_pool(float *y, const float *x, int H, int W, int C, int P, int Q, int size,
+                     int stride, int pad)
 {
     int p, q, c, r, s;
     for (p = 0; p < P; p++)
@@ -84,7 +85,8 @@ static void max_pool(float *y, const float *x, int H, int W, int C, int P, int Q
                 for (r = 0; r < size; r++)
                     for (s = 0; s < size; s++) {
                         int h = p * stride + r - pad, v = q * stride + s - pad;
-                        if (h >= 0 && h < H && v >= 0 && v < W && x[((long)h * W + v) * C + c] > best)
+                        if (h >= 0 && h < H && v >= 0 && v < W &&
+                            x[((long)h * W + v) * C + c] > best)
                             best = x[((long)h * W + v) * C + c];
                     }
                 y[((long)p * Q + q) * C + c] = best;
@@ -92,8 +94,8 @@ static void max_pool(float *y, const float *x, int H, int W, int C, int P, int Q
 }
 
 /* ---- avg_pool: windows of size x size, zeros outside count ---- */
-static void avg_pool(float *y, const float *x, int H, int W, int C, int P, int Q, int size, int stride,
-                     int pad)
+static void avg_pool(float *y, const float *x, int H, int W, int C, int P, int Q, int size,
+                     int stride, int pad)
 {
     int p, q, c, r, s;
     for (p = 0; p < P; p++)

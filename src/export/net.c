@@ -50,8 +50,9 @@ static const float *values(const struct walk *w, const ctr_tensor *t)
         for (unsigned k = 0; same && k < t->rank; k++)
             same = s->dims[k] == t->dim[k];
         if (!same) {
-            ctr_fail(CTR_E_MODEL, s ? "'%s' of the model has not the encoder's shape"
-                                    : "the model has no '%s'", t->name);
+            ctr_fail(CTR_E_MODEL,
+                     s ? "'%s' of the model has not the encoder's shape" : "the model has no '%s'",
+                     t->name);
             return NULL;
         }
         x = s->data;
@@ -66,8 +67,8 @@ static const float *values(const struct walk *w, const ctr_tensor *t)
 
 /* ---- adding steps ---- */
 
-/* A step from step `in` on that computes the tensor `made`, NULL where the graph has no such tensor: then
- * of the shape of its input. NULL: no memory. */
+/* A step from step `in` on that computes the tensor `made`, NULL where the graph has no such
+ * tensor: then of the shape of its input. NULL: no memory. */
 static struct ctr_step *add(struct walk *w, enum ctr_step_kind kind, const char *name, int in,
                             const ctr_tensor *made)
 {
@@ -76,9 +77,8 @@ static struct ctr_step *add(struct walk *w, enum ctr_step_kind kind, const char 
         ctr_grow((void **)&w->made, &w->cap_made, net->n + 1, sizeof *w->made) != 0)
         return NULL;
     struct ctr_step *s = &net->step[net->n];
-    *s = (struct ctr_step){.kind = kind,
-                           .in = {in, CTR_STEP_IMAGE},
-                           .from = in >= 0 ? net->step[in].to : net->image};
+    *s = (struct ctr_step){
+        .kind = kind, .in = {in, CTR_STEP_IMAGE}, .from = in >= 0 ? net->step[in].to : net->image};
     s->to = made ? shape_of(made) : s->from;
     s->name = ctr_arena_strdup(&net->mem, name);
     w->made[net->n++] = made;
@@ -130,7 +130,8 @@ static int add_pool(struct walk *w, const ctr_node *node, enum ctr_step_kind kin
 static int add_conv(struct walk *w, const ctr_node *node, const struct ctr_form *form, int in)
 {
     const ctr_tensor *weight = node->in[1];
-    struct ctr_step *s = add(w, CTR_STEP_CONV, layer_name(w, weight), in, form->pool ? NULL : node->out[0]);
+    struct ctr_step *s =
+        add(w, CTR_STEP_CONV, layer_name(w, weight), in, form->pool ? NULL : node->out[0]);
     if (!s)
         return CTR_E_FAIL;
     s->rows = weight->dim[2];
@@ -140,10 +141,12 @@ static int add_conv(struct walk *w, const ctr_node *node, const struct ctr_form 
     s->groups = form->groups;
     s->relu = form->relu;
     s->to = (struct ctr_shape){(s->from.H + 2 * s->pad - s->rows) / s->stride + 1,
-                               (s->from.W + 2 * s->pad - s->columns) / s->stride + 1, weight->dim[0], 0};
+                               (s->from.W + 2 * s->pad - s->columns) / s->stride + 1,
+                               weight->dim[0], 0};
     int rc = give_weights(w, s, weight, node->in[2]);
     const struct ctr_form halves = {.size = 2, .stride = 2};
-    return rc == 0 && form->pool ? add_pool(w, node, CTR_STEP_MAX_POOL, (int)w->net->n - 1, &halves) : rc;
+    return rc == 0 && form->pool ? add_pool(w, node, CTR_STEP_MAX_POOL, (int)w->net->n - 1, &halves)
+                                 : rc;
 }
 
 static int add_dense(struct walk *w, const ctr_node *node, const struct ctr_form *form, int in)
@@ -229,7 +232,8 @@ static int add_node(struct walk *w, const ctr_node *node)
     const ctr_tensor *y = node->out[0];
     int in = step_of(w, node->in[0]);
     if (!node->op->form || node->op->form(&form, node) != 0)
-        return ctr_fail(CTR_E_FAIL, "the encoder uses '%s', which no exporter knows", node->op->name);
+        return ctr_fail(CTR_E_FAIL, "the encoder uses '%s', which no exporter knows",
+                        node->op->name);
     switch (form.kind) {
     case CTR_FORM_CONV:
         return add_conv(w, node, &form, in);

@@ -1,5 +1,6 @@
-/* onnx.c -- a net as ONNX. In: steps, NHWC. Out: nodes of opset 13, NCHW, the batch symbolic. Field numbers
- * are those of github.com/onnx/onnx onnx/onnx.proto, operators those of its docs/Operators.md. */
+/* onnx.c -- a net as ONNX. In: steps, NHWC. Out: nodes of opset 13, NCHW, the batch symbolic. Field
+ * numbers are those of github.com/onnx/onnx onnx/onnx.proto, operators those of its
+ * docs/Operators.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ struct graph {
     struct ctr_arena mem;
 };
 
-/* "a" and what it is called behind it, in a new string; without memory the model becomes one that failed. */
+/* "a" and what it is called behind it, in a new string; without memory the model becomes one that
+ * failed. */
 static const char *join(struct graph *g, const char *a, const char *b)
 {
     size_t n = strlen(a) + strlen(b) + 1;
@@ -34,8 +36,8 @@ static const char *join(struct graph *g, const char *a, const char *b)
 
 /* ---- values ---- */
 
-static void add_tensor(struct graph *g, const char *name, int type, const size_t *dim, unsigned rank,
-                       const void *data, size_t bytes)
+static void add_tensor(struct graph *g, const char *name, int type, const size_t *dim,
+                       unsigned rank, const void *data, size_t bytes)
 {
     struct ctr_str t = {0};
     for (unsigned k = 0; k < rank; k++)
@@ -46,7 +48,8 @@ static void add_tensor(struct graph *g, const char *name, int type, const size_t
     ctr_pb_message(&g->initializers, 5, &t);
 }
 
-static void add_floats(struct graph *g, const char *name, const size_t *dim, unsigned rank, const float *x)
+static void add_floats(struct graph *g, const char *name, const size_t *dim, unsigned rank,
+                       const float *x)
 {
     size_t n = 1;
     for (unsigned k = 0; k < rank; k++)
@@ -77,7 +80,8 @@ static void add_value_info(struct ctr_str *s, unsigned field, const char *name, 
 
 /* ---- nodes ---- */
 
-static void add_attribute(struct ctr_str *node, const char *name, int type, const int64_t *v, size_t n)
+static void add_attribute(struct ctr_str *node, const char *name, int type, const int64_t *v,
+                          size_t n)
 {
     struct ctr_str a = {0};
     ctr_pb_text(&a, 1, name);
@@ -109,7 +113,8 @@ static void end(struct graph *g, struct ctr_str *node, const char *op, const cha
     ctr_pb_message(&g->nodes, 1, node);
 }
 
-static void add_simple(struct graph *g, const char *op, const char *a, const char *b, const char *out)
+static void add_simple(struct graph *g, const char *op, const char *a, const char *b,
+                       const char *out)
 {
     struct ctr_str node = begin((const char *[]){a, b, NULL}, out);
     end(g, &node, op, out);
@@ -201,8 +206,8 @@ static void add_mean(struct graph *g, const char *x, const char *y)
 static void add_unit(struct graph *g, const struct ctr_step *s, const char *x, const char *y)
 {
     const size_t one = 1;
-    const char *squares = join(g, y, "/squares"), *eps = join(g, y, "/eps"), *sum = join(g, y, "/sum"),
-               *length = join(g, y, "/length");
+    const char *squares = join(g, y, "/squares"), *eps = join(g, y, "/eps"),
+               *sum = join(g, y, "/sum"), *length = join(g, y, "/length");
     struct ctr_str node = begin((const char *[]){x, NULL}, squares);
     add_attribute(&node, "axes", ATTR_INTS, (int64_t[]){1}, 1);
     add_int(&node, "keepdims", 1);
@@ -224,7 +229,8 @@ static int add_step(struct graph *g, size_t i)
     char number[24];
     int relu = s->relu && s->kind != CTR_STEP_RELU, rc = 0;
     snprintf(number, sizeof number, "%zu/", i);
-    const char *x = result_of(g, s->in[0]), *w = join(g, s->name, ".weight"), *b = join(g, s->name, ".bias");
+    const char *x = result_of(g, s->in[0]), *w = join(g, s->name, ".weight"),
+               *b = join(g, s->name, ".bias");
     const char *out = g->result[i] = i + 1 == g->net->n ? "features" : join(g, number, s->name);
     const char *y = relu ? join(g, out, "/linear") : out;
     switch (s->kind) {
@@ -295,7 +301,8 @@ int ctr_onnx_add(struct ctr_str *out, const struct ctr_net *net, const char *nam
     struct graph g = {.net = net};
     double bytes = 4.0 * (double)ctr_net_values(net) + 4096.0 * (double)net->n;
     if (bytes > PROTOBUF_MAX)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "%.1f GiB of weights: an ONNX file holds less than 2 GiB",
+        return ctr_hint(ctr_fail(CTR_E_USAGE,
+                                 "%.1f GiB of weights: an ONNX file holds less than 2 GiB",
                                  bytes / (1 << 30)),
                         "use --format safetensors");
     if (!(g.result = ctr_alloc(net->n, sizeof *g.result)))

@@ -1,5 +1,6 @@
-/* protobuf.h -- messages in protobuf's wire format, built bottom-up: fields are added to a growing string,
- * which then becomes a field of the next message. Reference: protobuf.dev/programming-guides/encoding. */
+/* protobuf.h -- messages in protobuf's wire format, built bottom-up: fields are added to a growing
+ * string, which then becomes a field of the next message. Reference:
+ * protobuf.dev/programming-guides/encoding. */
 #ifndef CTR_IO_PROTOBUF_H
 #define CTR_IO_PROTOBUF_H
 
@@ -20,7 +21,7 @@ void ctr_pb_message(struct ctr_str *s, unsigned field, struct ctr_str *message);
 struct ctr_pb_field {
     unsigned number;
     int is_bytes;
-    uint64_t value;  /* a varint or a fixed number's bits */
+    uint64_t value;   /* a varint or a fixed number's bits */
     const void *data; /* of a field of bytes, which lie in the message */
     size_t bytes;
 };

@@ -1,5 +1,6 @@
-/* zip.c -- see zip.h. In: named bytes. Out: local headers and data as they come, the central directory at the
- * end. Times are those of 1980-01-01, so that the same content gives the same bytes. */
+/* zip.c -- see zip.h. In: named bytes. Out: local headers and data as they come, the central
+ * directory at the end. Times are those of 1980-01-01, so that the same content gives the same
+ * bytes. */
 #include "io/zip.h"
 
 #include <stdlib.h>
@@ -17,7 +18,13 @@ struct ctr_zip {
     uint32_t crc_table[256];
 };
 
-enum { LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50, VERSION = 20, DATE = 1 << 5 | 1 };
+enum {
+    LOCAL = 0x04034b50,
+    CENTRAL = 0x02014b50,
+    END = 0x06054b50,
+    VERSION = 20,
+    DATE = 1 << 5 | 1
+};
 
 /* Reflected polynomial 0xedb88320. */
 static void crc_init(uint32_t table[256])
@@ -81,13 +88,14 @@ static int write_str(struct ctr_zip *zip, struct ctr_str *s)
     return rc;
 }
 
-int ctr_zip_add(struct ctr_zip *zip, const char *name, const void *head, size_t head_bytes, const void *body,
-                size_t body_bytes)
+int ctr_zip_add(struct ctr_zip *zip, const char *name, const void *head, size_t head_bytes,
+                const void *body, size_t body_bytes)
 {
     uint64_t size = (uint64_t)head_bytes + body_bytes;
     uint32_t crc = crc32(zip, crc32(zip, 0, head, head_bytes), body, body_bytes);
     struct ctr_str *directory = &zip->directory, local = {0};
-    if (zip->at + size + directory->n + 256 > UINT32_MAX || zip->n == UINT16_MAX || strlen(name) > 128)
+    if (zip->at + size + directory->n + 256 > UINT32_MAX || zip->n == UINT16_MAX ||
+        strlen(name) > 128)
         return ctr_fail(CTR_E_USAGE, "'%s' does not fit into a ZIP archive of 4 GiB", name);
     put(directory, CENTRAL, 4);
     put(directory, VERSION, 2);

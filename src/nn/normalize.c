@@ -1,12 +1,14 @@
-/* normalize.c -- images less a mean, divided by a deviation, before an encoder: that of networks trained
- * elsewhere. As batch-norm by given statistics, so that whatever computes or exports that does this. */
+/* normalize.c -- images less a mean, divided by a deviation, before an encoder: that of networks
+ * trained elsewhere. As batch-norm by given statistics, so that whatever computes or exports that
+ * does this. */
 #include "nn/nn.h"
 
 #include <math.h>
 #include <string.h>
 
 /* He et al.'s training images in torchvision's models, values from 0 to 1, RGB. */
-static const struct ctr_normalize imagenet = {3, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+static const struct ctr_normalize imagenet = {
+    3, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
 
 ctr_tensor *ctr_encode(ctr_graph *g, const struct ctr_encoder *encoder, ctr_tensor *x,
                        const struct ctr_encoder_params *params)
@@ -16,7 +18,8 @@ ctr_tensor *ctr_encode(ctr_graph *g, const struct ctr_encoder *encoder, ctr_tens
     size_t C = n->channels;
     if (C > 0 && x) {
         if (x->dim[3] != C)
-            return ctr_graph_fail(g, CTR_E_USAGE, "--normalize is of %zu channels, the images have %zu", C,
+            return ctr_graph_fail(g, CTR_E_USAGE,
+                                  "--normalize is of %zu channels, the images have %zu", C,
                                   x->dim[3]);
         for (size_t c = 0; c < C; c++) {
             one[c] = 1;
@@ -62,7 +65,8 @@ int ctr_normalize_lists(struct ctr_normalize *out, const char *mean, const char 
     int is_none = 1;
     n.channels = parse_list(n.mean, mean, strlen(mean));
     if (n.channels == 0 || parse_list(n.std, std, strlen(std)) != n.channels)
-        return ctr_fail(CTR_E_USAGE, "'%s' and '%s' are not a mean and a deviation of each channel", mean, std);
+        return ctr_fail(CTR_E_USAGE, "'%s' and '%s' are not a mean and a deviation of each channel",
+                        mean, std);
     for (unsigned c = 0; c < n.channels; c++) {
         if (!(n.std[c] > 0))
             return ctr_fail(CTR_E_USAGE, "'%s' has a deviation that is not above 0", std);

@@ -1,5 +1,5 @@
-/* sketch.c -- see nn.h. In: an encoder and the size of its images. Out: its graph and store on the null
- * device, unplanned. */
+/* sketch.c -- see nn.h. In: an encoder and the size of its images. Out: its graph and store on the
+ * null device, unplanned. */
 #include "nn/nn.h"
 
 int ctr_sketch_create(struct ctr_sketch *out, const struct ctr_encoder *encoder,

@@ -94,6 +94,10 @@ static int load_split(struct evaluation *e, int split)
 static int open_data(struct evaluation *e)
 {
     int rc = 0;
+    if (!e->params->data && !*e->path)
+        CTR_TRY(ctr_fail(CTR_E_USAGE,
+                         "'%s' does not say what it was trained on: name the images by --data",
+                         e->params->run));
     CTR_TRY(open_split(e, TRAIN));
     const struct ctr_data_info *train = ctr_data_info(e->data[TRAIN]);
     if (train->n_classes == 0)

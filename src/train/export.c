@@ -1,5 +1,6 @@
-/* export.c -- see export.h. In: weights and what they are. Out: a file. What has names and shapes in the
- * file is the encoder as it is; what computes (ONNX, C) is a net made of its graph (export/net.h). */
+/* export.c -- see export.h. In: weights and what they are. Out: a file. What has names and shapes
+ * in the file is the encoder as it is; what computes (ONNX, C) is a net made of its graph
+ * (export/net.h). */
 #include "train/export.h"
 
 #include <ctype.h>
@@ -80,7 +81,8 @@ static void tell_torch(struct job *j)
         return;
     if (stem != CTR_STEM_IMAGENET)
         snprintf(first, sizeof first,
-                 "m.conv1 = torch.nn.Conv2d(%u, 64, 3, %d, 1, bias=False); m.maxpool = torch.nn.Identity(); ",
+                 "m.conv1 = torch.nn.Conv2d(%u, 64, 3, %d, 1, bias=False); m.maxpool = "
+                 "torch.nn.Identity(); ",
                  j->w->channels, stem == CTR_STEM_CIFAR ? 1 : 2);
     else if (j->w->channels != 3)
         snprintf(first, sizeof first, "m.conv1 = torch.nn.Conv2d(%u, 64, 7, 2, 3, bias=False); ",
@@ -107,8 +109,12 @@ static void tell_all(struct job *j)
     tell(j, "channels", "%u", w->channels);
     tell(j, "bits", "%u", w->bits);
     tell(j, "features", "%zu", j->D);
-    tell(j, "input", "%s, values divided by %d; shorter side resized to image_size (antialiased, bilinear), "
-         "centre cropped", w->channels == 3 ? "RGB" : w->channels == 1 ? "grey" : "channels as in the files",
+    tell(j, "input",
+         "%s, values divided by %d; shorter side resized to image_size (antialiased, bilinear), "
+         "centre cropped",
+         w->channels == 3   ? "RGB"
+         : w->channels == 1 ? "grey"
+                            : "channels as in the files",
          w->bits == 8 ? 255 : 65535);
     ctr_normalize_text(&mean, &std, inside ? &none : &w->params.normalize, w->channels);
     tell(j, "mean", "%s", keep(j, &mean));
@@ -150,8 +156,10 @@ static int collect(struct job *j)
         snprintf(full, sizeof full, "%s%s", j->p->prefix ? j->p->prefix : "", e->name);
         const struct ctr_st_tensor *t = ctr_st_find(st, full);
         if (!t || !ctr_state_same(e, t))
-            return ctr_fail(CTR_E_MODEL, t ? "'%s' of '%s' has not the encoder's shape"
-                                           : "there is no '%s' in '%s'", full, j->w->path);
+            return ctr_fail(CTR_E_MODEL,
+                            t ? "'%s' of '%s' has not the encoder's shape"
+                              : "there is no '%s' in '%s'",
+                            full, j->w->path);
         take(j, t);
         j->tensors[j->n_tensors - 1].name = e->name;
     }
@@ -183,7 +191,8 @@ static int add_metadata(struct ctr_zip *zip, const struct job *j)
     for (size_t i = 0; i < j->n_meta; i++)
         field[i] = ctr_json_str(j->meta[i].key, j->meta[i].value);
     ctr_json_object(&json, field, j->n_meta);
-    for (size_t i = 0; i < json.n; i++) /* ASCII, as ctr_str_json leaves it, or close enough to show */
+    for (size_t i = 0; i < json.n;
+         i++) /* ASCII, as ctr_str_json leaves it, or close enough to show */
         ctr_str_add(&wide, (char[]){json.s[i], 0, 0, 0}, 4);
     snprintf(descr, sizeof descr, "<U%zu", json.n);
     int rc = json.failed || wide.failed ? ctr_fail(CTR_E_FAIL, "out of host memory")
@@ -254,7 +263,8 @@ static int sketch(struct job *j)
     if (j->image_size != w->image_size && w->encoder->one_size)
         return ctr_fail(CTR_E_USAGE, "the encoder %s takes images of its own size, %zu, only",
                         w->encoder->name, w->image_size);
-    params.stem = ctr_stem_for(params.stem, w->image_size); /* that of the run, whatever the size now */
+    params.stem =
+        ctr_stem_for(params.stem, w->image_size); /* that of the run, whatever the size now */
     int rc = ctr_sketch_create(&j->sketch, w->encoder, &params, j->image_size, w->channels);
     if (rc == 0)
         j->D = j->sketch.h->count;
@@ -267,7 +277,8 @@ static int check(const struct ctr_export_params *p)
     if (computes(p->format) && p->heads)
         return ctr_fail(CTR_E_USAGE, "%s holds the encoder without heads", name);
     if (!computes(p->format) && (p->unit || p->image_size))
-        return ctr_fail(CTR_E_USAGE, "%s holds weights: neither a length of features nor a size of images",
+        return ctr_fail(CTR_E_USAGE,
+                        "%s holds weights: neither a length of features nor a size of images",
                         name);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* export.h -- the encoder of a model as a file that other programs read. docs/EXPORT.md says how they do. */
+/* export.h -- the encoder of a model as a file that other programs read. docs/EXPORT.md says how
+ * they do. */
 #ifndef CTR_TRAIN_EXPORT_H
 #define CTR_TRAIN_EXPORT_H
 
@@ -17,9 +18,10 @@ struct ctr_export_params {
     const char *path;
     enum ctr_export_format format;
     const char *prefix; /* of the names in the model's file, left out; NULL: none */
-    int heads;         /* safetensors, npz: with the heads */
-    int unit;          /* onnx, c: features at length one */
-    size_t image_size; /* onnx, c: of the images; 0: the model's. Encoders of one size take no other */
+    int heads;          /* safetensors, npz: with the heads */
+    int unit;           /* onnx, c: features at length one */
+    size_t
+        image_size; /* onnx, c: of the images; 0: the model's. Encoders of one size take no other */
 };
 
 struct ctr_exported {

@@ -1,5 +1,6 @@
-/* import.c -- see import.h. Each encoder is recorded as the file's first convolution says (width, channels,
- * stem), and its names and shapes are held against the file's: no list of anybody else's architectures. */
+/* import.c -- see import.h. Each encoder is recorded as the file's first convolution says (width,
+ * channels, stem), and its names and shapes are held against the file's: no list of anybody else's
+ * architectures. */
 #include "train/import.h"
 
 #include <stdio.h>
@@ -17,8 +18,8 @@ struct import {
     const struct ctr_import_params *p;
     struct ctr_weights w; /* as it is to be written */
     char prefix[128];
-    size_t matched;       /* of the best encoder so far, */
-    size_t entries;       /* which has so many */
+    size_t matched; /* of the best encoder so far, */
+    size_t entries; /* which has so many */
 };
 
 static const struct ctr_st_tensor *find(const struct import *im, const char *name)
@@ -36,7 +37,8 @@ static int find_prefix(struct import *im)
     for (size_t i = 0; i < ctr_st_count(st); i++) {
         const char *name = ctr_st_at(st, i)->name;
         size_t n = strlen(name), m = strlen(FIRST);
-        if (n < m || strcmp(name + n - m, FIRST) != 0 || n - m >= best || (n > m && name[n - m - 1] != '.'))
+        if (n < m || strcmp(name + n - m, FIRST) != 0 || n - m >= best ||
+            (n > m && name[n - m - 1] != '.'))
             continue;
         best = n - m;
         memcpy(im->prefix, name, best);
@@ -44,10 +46,11 @@ static int find_prefix(struct import *im)
     }
     if (best < sizeof im->prefix)
         return 0;
-    return ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' has no '" FIRST "', with which every encoder begins",
-                             im->w.path),
-                    "known are the names of torchvision's ResNets and of our own exports; `clcontrast info "
-                    "--tensors` lists those of the file");
+    return ctr_hint(
+        ctr_fail(CTR_E_MODEL, "'%s' has no '" FIRST "', with which every encoder begins",
+                 im->w.path),
+        "known are the names of torchvision's ResNets and of our own exports; `clcontrast info "
+        "--tensors` lists those of the file");
 }
 
 /* How many of the encoder's tensors the file has, in their shapes. */
@@ -63,7 +66,8 @@ static size_t count_matches(const struct import *im, const struct ctr_sketch *sk
 }
 
 /* Filters of the first convolution at width 1. */
-static int first_filters(size_t *filters, const struct import *im, const struct ctr_encoder *encoder)
+static int first_filters(size_t *filters, const struct import *im,
+                         const struct ctr_encoder *encoder)
 {
     struct ctr_sketch sketch;
     const struct ctr_encoder_params plain = {.stem = im->w.params.stem};
@@ -77,7 +81,8 @@ static int first_filters(size_t *filters, const struct import *im, const struct 
     return 0;
 }
 
-/* Takes the encoder when all of it is there and more than of the last one: ResNet-10 is a part of ResNet-18. */
+/* Takes the encoder when all of it is there and more than of the last one: ResNet-10 is a part of
+ * ResNet-18. */
 static int try_encoder(struct import *im, const struct ctr_encoder *encoder)
 {
     size_t filters = 0;
@@ -106,7 +111,8 @@ static int does_not_fit(const struct import *im)
 {
     struct ctr_str list = {0};
     struct ctr_sketch sketch;
-    int rc = ctr_sketch_create(&sketch, im->w.encoder, &im->w.params, im->w.image_size, im->w.channels);
+    int rc =
+        ctr_sketch_create(&sketch, im->w.encoder, &im->w.params, im->w.image_size, im->w.channels);
     if (rc != 0)
         return rc;
     size_t told = 0;
@@ -115,11 +121,15 @@ static int does_not_fit(const struct import *im)
         const struct ctr_st_tensor *t = find(im, e->name);
         if (t && ctr_state_same(e, t))
             continue;
-        ctr_str_addf(&list, "%s%s %s", told++ ? ", " : "", e->name, t ? "has another shape or is not F32" : "is missing");
+        ctr_str_addf(&list, "%s%s %s", told++ ? ", " : "", e->name,
+                     t ? "has another shape or is not F32" : "is missing");
     }
-    rc = ctr_fail(CTR_E_MODEL, "'%s' fits no encoder; the nearest, %s, lacks %zu of %zu tensors: %s", im->w.path,
-                  im->w.encoder->name, im->entries - im->matched, im->entries, list.s ? list.s : "");
-    ctr_hint(rc, "weights are F32 here (in PyTorch: v.float()); --encoder, --stem and --image-size say which "
+    rc =
+        ctr_fail(CTR_E_MODEL, "'%s' fits no encoder; the nearest, %s, lacks %zu of %zu tensors: %s",
+                 im->w.path, im->w.encoder->name, im->entries - im->matched, im->entries,
+                 list.s ? list.s : "");
+    ctr_hint(rc, "weights are F32 here (in PyTorch: v.float()); --encoder, --stem and --image-size "
+                 "say which "
                  "encoder is meant");
     ctr_str_free(&list);
     ctr_sketch_destroy(&sketch);
@@ -151,7 +161,8 @@ static int look_at_the_rest(struct ctr_imported *out, const struct import *im)
 {
     struct ctr_sketch sketch;
     size_t before = strlen(im->prefix);
-    int rc = ctr_sketch_create(&sketch, im->w.encoder, &im->w.params, im->w.image_size, im->w.channels);
+    int rc =
+        ctr_sketch_create(&sketch, im->w.encoder, &im->w.params, im->w.image_size, im->w.channels);
     if (rc != 0)
         return rc;
     for (size_t i = 0; i < ctr_st_count(im->w.st) && rc == 0; i++) {
@@ -161,7 +172,8 @@ static int look_at_the_rest(struct ctr_imported *out, const struct import *im)
             continue;
         out->left_out += ours != 1;
         if (ours == 2)
-            rc = ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' has '%s', which the nearest encoder, %s, has not",
+            rc = ctr_hint(ctr_fail(CTR_E_MODEL,
+                                   "'%s' has '%s', which the nearest encoder, %s, has not",
                                    im->w.path, name, im->w.encoder->name),
                           "is the file whole? Known are torchvision's ResNets and our own exports");
     }
@@ -174,10 +186,11 @@ static int read_first(struct import *im)
 {
     const struct ctr_st_tensor *first = find(im, FIRST);
     unsigned long long said = 0;
-    const char *size = ctr_st_meta_value(im->w.st, "image_size"), *stem = ctr_st_meta_value(im->w.st, "stem");
+    const char *size = ctr_st_meta_value(im->w.st, "image_size"),
+               *stem = ctr_st_meta_value(im->w.st, "stem");
     if (first->rank != 4 || first->dims[1] < 1 || first->dims[1] > CTR_CHANNELS_MAX)
-        return ctr_fail(CTR_E_MODEL, "'%s' of '%s' is no convolution of 1 to %u channels", first->name,
-                        im->w.path, CTR_CHANNELS_MAX);
+        return ctr_fail(CTR_E_MODEL, "'%s' of '%s' is no convolution of 1 to %u channels",
+                        first->name, im->w.path, CTR_CHANNELS_MAX);
     im->w.channels = (unsigned)first->dims[1];
     im->w.params.stem = im->p->stem;
     for (unsigned i = 1; im->p->stem == CTR_STEM_AUTO && stem && i < CTR_STEMS; i++)
@@ -186,9 +199,10 @@ static int read_first(struct import *im)
     if (im->w.params.stem == CTR_STEM_AUTO)
         im->w.params.stem = first->dims[2] == 7 ? CTR_STEM_IMAGENET : CTR_STEM_CIFAR;
     im->w.image_size = im->p->image_size ? im->p->image_size
-                       : size && ctr_parse_u64(size, &said) == 0 && said > 0 && said <= 4096 ? (size_t)said
-                       : im->w.params.stem == CTR_STEM_IMAGENET                                  ? 224
-                                                                                                 : 32;
+                       : size && ctr_parse_u64(size, &said) == 0 && said > 0 && said <= 4096
+                           ? (size_t)said
+                       : im->w.params.stem == CTR_STEM_IMAGENET ? 224
+                                                                : 32;
     return 0;
 }
 
@@ -211,7 +225,8 @@ static int choose_encoder(struct import *im)
 static int choose_normalize(struct ctr_imported *out, struct import *im)
 {
     struct ctr_normalize *n = &im->w.params.normalize;
-    const char *mean = ctr_st_meta_value(im->w.st, "mean"), *std = ctr_st_meta_value(im->w.st, "std");
+    const char *mean = ctr_st_meta_value(im->w.st, "mean"),
+               *std = ctr_st_meta_value(im->w.st, "std");
     int rc = 0;
     if (im->p->normalize)
         rc = ctr_normalize_parse(n, im->p->normalize);
@@ -223,8 +238,8 @@ static int choose_normalize(struct ctr_imported *out, struct import *im)
             n, im->w.params.stem == CTR_STEM_IMAGENET && im->w.channels == 3 ? "imagenet" : "none");
     }
     if (rc == 0 && n->channels && n->channels != im->w.channels)
-        rc = ctr_fail(CTR_E_USAGE, "the mean has %u channels, '%s' takes %u", n->channels, im->w.path,
-                      im->w.channels);
+        rc = ctr_fail(CTR_E_USAGE, "the mean has %u channels, '%s' takes %u", n->channels,
+                      im->w.path, im->w.channels);
     return rc;
 }
 

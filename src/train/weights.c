@@ -83,7 +83,8 @@ static int read_meta(struct ctr_weights *w)
                 (!*mean || ctr_normalize_lists(&w->params.normalize, mean, std) == 0);
     if (!known)
         return ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' does not say what encoder it holds", w->path),
-                        "give a run's directory, or a checkpoint of one");
+                        "give a run's directory, or a checkpoint of one; `clcontrast import` makes "
+                        "a model of weights trained elsewhere");
     w->image_size = (size_t)size;
     w->channels = (unsigned)channels;
     w->bits = (unsigned)bits;

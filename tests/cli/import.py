@@ -99,6 +99,23 @@ class Imports(Models):
         self.assertIn("3 channels", self.train(*args, "--channels", "1", "--steps", "1", code=2).err)
         self.assertIn("--normalize", self.train(*args, "--normalize", "1/0", "--steps", "1", code=2).err)
 
+    def test_eval(self):
+        """Its features are scored on labelled images, which have to be named."""
+        given, _ = self.weights("resnet10", 8, 3)
+        model = self.path("m.safetensors")
+        self.bring(given, "-o", model)
+        for i, pixels in enumerate(self.pixels):
+            name = self.path("labelled", "train" if i < 4 else "test", str(i % 2))
+            os.makedirs(name, exist_ok=True)
+            with open(os.path.join(name, "%d.ppm" % i), "wb") as file:
+                file.write(b"P6 32 32 255\n" + pixels)
+        done = run("eval", model, "--data", self.path("labelled"), "--knn", "1", "--probe", "none", "--json")
+        self.assertEqual((done.returncode, json.loads(done.out)["encoder"]), (0, "resnet10"), done.err)
+        done = run("eval", model)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--data", done.err)
+        self.assertIn("import", run("export", given, "-o", self.path("x.onnx")).err)
+
     def test_refusals(self):
         given, tensors = self.weights("resnet18", 8, 7)
         out = ["-o", self.path("x.safetensors")]

@@ -157,7 +157,7 @@ kernel void top_k_merge(global float *score, global int *index, const global flo
                         const int M, const int k)
 {
     const size_t i = get_global_id(0);
-    if (i >= M)
+    if (i >= (size_t)M)
         return;
     const global int *part_id = (const global int *)(part + (size_t)parts * M * k);
     global float *s = score + i * k;

@@ -230,6 +230,18 @@ static void free_buf(ctr_buf *b)
     free(b);
 }
 
+/* Its views first, the newest first: NVIDIA's driver (580) crashes in the release of a buffer whose
+ * overlapping sub-buffers went before it in the order in which they came. */
+static void free_root(ctr_buf *root)
+{
+    for (ctr_buf *b = root->dev->bufs, *next; b; b = next) {
+        next = b->next;
+        if (b->root == root && b != root)
+            free_buf(b);
+    }
+    free_buf(root);
+}
+
 int ctr_buf_create(ctr_buf **out, ctr_dev *dev, size_t bytes, const char *what)
 {
     int rc = ctr_dev_usable(dev);
@@ -311,16 +323,11 @@ void ctr_buf_destroy(ctr_buf **buf)
         return;
     ctr_buf *b = *buf, *root = b->root;
     *buf = NULL;
-    if (b != root) {
-        free_buf(b);
+    b->closed = 1;
+    if (b != root)
         root->views--;
-        if (root->closed && root->views == 0)
-            free_buf(root);
-    } else if (b->views) {
-        b->closed = 1;
-    } else {
-        free_buf(b);
-    }
+    if (root->closed && root->views == 0)
+        free_root(root);
 }
 
 size_t ctr_buf_bytes(const ctr_buf *buf)

@@ -54,7 +54,7 @@ struct ctr_buf {
     ctr_buf *root;    /* the allocation; itself when not a view */
     size_t at, bytes; /* place inside root */
     unsigned views;   /* alive on this root; it stays until the last one goes */
-    int closed;       /* destroyed by its owner, kept for its views */
+    int closed;       /* destroyed by its owner; a view goes with its root, which goes with its last view */
     char what[64];
     void *impl;
     ctr_buf *prev, *next;

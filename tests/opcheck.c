@@ -63,8 +63,10 @@ static double *draw_input(const struct opcase *c, unsigned i, int units)
         double v = lo + (hi - lo) * (double)ctr_rng_uniform(&rng);
         if (in->off_zero && fabs(v) < 0.05)
             v = v < 0 ? v - 0.05 : v + 0.05;
-        v = units ? round_for_units(c, v) : v;
-        x[k] = in->dtype == CTR_I32 ? floor(v) : storage_round(v, in->dtype);
+        if (in->dtype == CTR_I32)
+            x[k] = floor(v);
+        else
+            x[k] = storage_round(units ? round_for_units(c, v) : v, in->dtype);
     }
     return x;
 }

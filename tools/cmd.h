@@ -19,7 +19,7 @@ struct cmd {
     const char *args;    /* what follows the options in the usage line: "RUN"; "" for none */
     unsigned min_args, max_args;
     const char *about;                  /* a paragraph or two for --help, may be "" */
-    const struct opt_names *lists;      /* printed below it; may be NULL */
+    const struct opt_names *lists;      /* printed below the examples; may be NULL */
     const struct opt_names *arg_names;  /* what each argument is one of; may be NULL */
     const struct cmd_example *examples; /* end with a NULL line; may be NULL */
     const struct opt *options;          /* end with a NULL name; may be NULL */

@@ -15,6 +15,7 @@
 #include "eval/eval.h"
 #include "interrupt.h"
 #include "io/heatmap.h"
+#include "io/json.h"
 #include "opt_train.h"
 #include "term.h"
 #include "train/evaluate.h"
@@ -35,6 +36,7 @@ static const struct opt ablate_rows[] = {
         .max = 1e12, .help = "end each run after so many steps, if the epochs have more"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
         .help = "of everything random, the same for all runs"),
+    ROW(FLAG, json, .name = "json", .flag_only = 1, .help = "print one JSON object"),
     {.name = NULL},
 };
 
@@ -246,6 +248,29 @@ static void print_values(const struct ablation *a)
     printf("\n");
 }
 
+static void print_json(const struct ablation *a)
+{
+    struct ctr_str s = {0};
+    ctr_str_addf(&s, "{\"schema\":1,\"out\":");
+    ctr_str_json(&s, a->c->o.out);
+    ctr_str_addf(&s, ",\"table\":");
+    ctr_str_json(&s, a->table.path);
+    ctr_str_addf(&s, ",\"runs\":[");
+    for (size_t i = 0; i < a->total; i++) {
+        const struct ablate_row *row = &a->table.row[i];
+        const struct ctr_json_field fields[] = {
+            ctr_json_str("name", row->name), ctr_json_str("line", row->line),
+            ctr_json_num("loss", row->loss), ctr_json_num("knn10", row->knn),
+            ctr_json_num("linear", row->probe)};
+        ctr_str_addf(&s, i ? ",\n" : "\n");
+        ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
+    }
+    ctr_str_addf(&s, "]}\n");
+    if (!s.failed)
+        fputs(s.s, stdout);
+    ctr_str_free(&s);
+}
+
 /* ---- runs ---- */
 
 static int stop(void *user)
@@ -404,7 +429,10 @@ static int ablate(struct ablation *a)
                   a->table.path);
         return 0;
     }
-    print_values(a);
+    if (a->c->o.json)
+        print_json(a);
+    else
+        print_values(a);
     term_note("wrote %s and %s", a->c->o.out, a->table.path);
     return a->n_skipped == 0 ? 0
                              : ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", a->n_skipped,

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "data/data.h"
 #include "data/image.h"
+#include "io/json.h"
 #include "io/png.h"
 #include "names.h"
 #include "opt_augment.h"
@@ -20,7 +21,7 @@
 struct options {
     const char *out, *device, *split;
     uint64_t rows, views, size, channels, zoom, seed, epoch;
-    int list, bits;
+    int list, json, bits;
     struct augment_options augment;
 };
 
@@ -29,6 +30,8 @@ static const struct opt rows[] = {
             .help = "picture to write, PNG (required)"),
     OPT_ROW(FLAG, struct options, list, .name = "list", .flag_only = 1,
             .help = "print all transformations and the lines that have names, and stop"),
+    OPT_ROW(FLAG, struct options, json, .name = "json", .flag_only = 1,
+            .help = "with --list: as one JSON object"),
     OPT_ROW(U64, struct options, rows, .name = "rows", .letter = 'n', .metavar = "N", .init = "8",
             .min = 1, .max = 256, .help = "images taken from a data set"),
     OPT_ROW(U64, struct options, views, .name = "views", .metavar = "N", .init = "8", .min = 1,
@@ -175,9 +178,8 @@ static int run_device(float *out, const struct set *set, const struct options *o
     CTR_TRY(ctr_dev_open(&dev, o->device, NULL));
     CTR_TRY(ctr_store_create(&store, dev));
     CTR_TRY(ctr_graph_create(&g, dev, store));
-    in.source.images =
-        ctr_graph_input(g, "images", set->bytes == 1 ? CTR_U8 : CTR_U16, 4,
-                        (size_t[]){set->n, set->size, set->size, set->channels});
+    in.source.images = ctr_graph_input(g, "images", set->bytes == 1 ? CTR_U8 : CTR_U16, 4,
+                                       (size_t[]){set->n, set->size, set->size, set->channels});
     in.source.index = ctr_graph_input(g, "index", CTR_U32, 1, &set->n);
     in.step = ctr_graph_input(g, "step", CTR_U32, 1, &words);
     ctr_tensor *views = ctr_augment(g, in.source, in.step, o->views, set->size, set->size, params);
@@ -218,7 +220,7 @@ static void put_cell(struct grid *grid, size_t row, size_t column, const struct 
                 ((row * grid->cell + GAP + y) * grid->width + column * grid->cell + GAP + x) * 3;
             for (size_t c = 0; c < 3; c++) {
                 size_t i = from + (set->channels < 3 ? 0 : c);
-                to[c] = !pixels          ? (uint8_t)(values[i] * 255 + 0.5f)
+                to[c] = !pixels           ? (uint8_t)(values[i] * 255 + 0.5f)
                         : set->bytes == 1 ? pixels[i]
                                           : (uint8_t)((((const uint16_t *)pixels)[i] + 128) / 257);
             }
@@ -284,6 +286,52 @@ static int list(void)
     return rc;
 }
 
+static void json_transform(struct ctr_str *s, const struct ctr_transform *t)
+{
+    ctr_str_addf(s, "{\"name\":");
+    ctr_str_json(s, t->name);
+    ctr_str_addf(s, ",\"help\":");
+    ctr_str_json(s, t->help);
+    ctr_str_addf(s, ",\"source\":");
+    ctr_str_json(s, t->source);
+    ctr_str_addf(s, ",\"p\":");
+    ctr_str_json_num(s, t->p);
+    ctr_str_addf(s, ",\"values\":[");
+    for (int i = 0; i < CTR_STAGE_VALUES && t->value[i].name; i++) {
+        const struct ctr_value *v = &t->value[i];
+        const struct ctr_json_field fields[] = {
+            ctr_json_str("name", v->name), ctr_json_num("default", v->init),
+            ctr_json_num("min", v->min), ctr_json_num("max", v->max)};
+        ctr_str_addf(s, i ? "," : "");
+        ctr_json_object(s, fields, sizeof fields / sizeof *fields);
+    }
+    ctr_str_addf(s, "]}");
+}
+
+static int list_json(void)
+{
+    struct ctr_str s = {0};
+    ctr_str_addf(&s, "{\"schema\":1,\"transformations\":[");
+    for (int i = 0; i < CTR_TRANSFORMS; i++) {
+        ctr_str_addf(&s, i ? ",\n" : "\n");
+        json_transform(&s, &ctr_transforms[i]);
+    }
+    ctr_str_addf(&s, "],\n\"lines\":[");
+    for (const struct ctr_augment_preset *p = ctr_augment_presets; p->name; p++) {
+        const struct ctr_json_field fields[] = {ctr_json_str("name", p->name),
+                                                ctr_json_str("line", p->line),
+                                                ctr_json_str("help", p->help)};
+        ctr_str_addf(&s, p == ctr_augment_presets ? "\n" : ",\n");
+        ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
+    }
+    ctr_str_addf(&s, "]}\n");
+    int rc = s.failed ? CTR_E_FAIL : 0;
+    if (rc == 0)
+        fputs(s.s, stdout);
+    ctr_str_free(&s);
+    return rc;
+}
+
 static int show(const char *path, const struct options *o)
 {
     struct ctr_augment_params params;
@@ -319,7 +367,7 @@ static int run(int argc, char **argv)
     CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
     CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));
     if (o.list)
-        CTR_TRY(list());
+        CTR_TRY(o.json ? list_json() : list());
     else if (options.n_args == 0)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no image and no data set given"),
                          "for example clcontrast augment photos -o views.png"));

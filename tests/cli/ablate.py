@@ -180,6 +180,9 @@ class Ablate(unittest.TestCase):
 
     def test_probe(self):
         self.ablate(*TWO[:2], "--probe", "ridge")
+        told = json.loads(self.ablate(*TWO[:2], "--probe", "ridge", "--json").out)["runs"]
+        self.assertEqual({r["name"]: "%.6f" % r["linear"] for r in told},
+                         {name: row[3] for name, row in self.rows().items()})
         run("train", *STEP, "--augment", "none | crop(0.3)", "--out", self.path("run"))
         scores = json.loads(run("eval", self.path("run"), "--limit", "256", "--probe", "ridge", "--json").out)
         self.assertAlmostEqual(scores["trained"]["scores"][-1]["accuracy"], float(self.rows()["crop"][3]), delta=1e-6)

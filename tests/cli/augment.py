@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`clcontrast augment`: augment.py PROGRAM. The picture, what decides it, and what is refused."""
+import json
 import os
 import struct
 import tempfile
@@ -117,6 +118,12 @@ class Augment(unittest.TestCase):
         with open(os.path.join(root, "docs", "AUGMENTATION.md"), encoding="utf-8") as file:
             text = file.read()
         listed = run("augment", "--list").out.strip()
+        told = json.loads(run("augment", "--list", "--json").out)
+        for one in told["transformations"]:
+            self.assertRegex(listed, r"(?m)^%s\(" % one["name"])
+        self.assertEqual(len(told["transformations"]), len([l for l in listed.split("Names")[0].splitlines()
+                                                            if l and l[0] != " "]))
+        self.assertIn("small", [line["name"] for line in told["lines"]])
         self.assertIn(listed, text, "put the output of `clcontrast augment --list` there")
 
     def test_bad_lines_are_shown(self):

@@ -1,10 +1,12 @@
 /* top_k.cl -- of each row i the k largest of s_ij = a_i.b_j + c_j, in falling order, the lower j first
  * among equals. a: [M][D], queries; b: [N][D], keys; c: [N], read with BIAS=1. No s is stored: each
  * product is compared with the least that the query's list holds, which few exceed.
+ *   pack         for tile: q[M / 32][D][32], the queries across lanes
  *   tile, group  lists of a part of the keys: score [parts][M][k], then index [parts][M][k]
  *   merge        the lists of all parts to one, sorted
  * A list is a heap, its root the worst; places that are still empty hold (-inf, NONE). */
 #include "lib/prelude.clh"
+#define Q_SPACE global
 #include "lib/products.clh"
 #include "lib/products_group.clh"
 
@@ -46,7 +48,7 @@ inline void clear(global float *s, global int *id, size_t n)
 }
 
 /* Keys [k0, end) go into the lists of the 32 queries in q; s, id: the first one's list. */
-static inline void scan(global float *s, global int *id, const local float *q, const global float *b,
+static inline void scan(global float *s, global int *id, const global float *q, const global float *b,
                         const global float *c, int k0, int end, int queries, int D, int N, int k)
 {
     float least[QT], top[QT], seen[KT * QT];
@@ -85,24 +87,32 @@ static inline void scan(global float *s, global int *id, const local float *q, c
     }
 }
 
-/* Grid: parts, `span` keys each, which go through a core's cache `chunk` at a time: all queries meet a
- * chunk before the next one. Both are multiples of KT. Local: D * 32 floats. */
+/* Grid: ceil(M / 32). */
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void top_k_pack(global float *q, const global float *a,
+                                                                      const int D, const int M)
+{
+    const int i0 = get_global_id(0) * QT;
+    pack_queries(q + (size_t)i0 * D, a, 1.0f, i0, D, M);
+}
+
+/* Grid: parts of `span` keys x crowds of `queries` queries. The keys go through a core's cache `chunk` at
+ * a time: all queries of the crowd meet a chunk before the next one. span and chunk are multiples of
+ * KT, queries one of QT. The lists begin `lists` values behind q. */
 kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-top_k_tile(global float *part, const global float *a, const global float *b, const global float *c,
-           local float *q, const int D, const int M, const int N, const int k, const int span,
-           const int chunk)
+top_k_tile(global float *q, const global float *b, const global float *c, const int D, const int M,
+           const int N, const int k, const int span, const int chunk, const int queries,
+           const ulong lists)
 {
     const size_t list = (size_t)get_global_id(0) * M * k;
+    const int first = get_global_id(1) * queries, last = min(M, first + queries);
     const int from = get_global_id(0) * span, end = min(N, from + span);
-    global float *s = part + list;
-    global int *id = (global int *)(part + (size_t)get_global_size(0) * M * k) + list;
-    clear(s, id, (size_t)M * k);
+    global float *s = q + lists + list;
+    global int *id = (global int *)(q + lists + (size_t)get_global_size(0) * M * k) + list;
+    clear(s + (size_t)first * k, id + (size_t)first * k, (size_t)(last - first) * k);
     for (int k0 = from; k0 < end; k0 += chunk)
-        for (int i0 = 0; i0 < M; i0 += QT) {
-            pack_queries(q, a, 1.0f, i0, D, M);
-            scan(s + (size_t)i0 * k, id + (size_t)i0 * k, q, b, c, k0, min(k0 + chunk, end),
-                 min(QT, M - i0), D, N, k);
-        }
+        for (int i0 = first; i0 < last; i0 += QT)
+            scan(s + (size_t)i0 * k, id + (size_t)i0 * k, q + (size_t)i0 * D, b, c, k0,
+                 min(k0 + chunk, end), min(QT, M - i0), D, N, k);
 }
 
 /* Grid: ceil(M / 64) * 256 x parts of `span` keys. Each of the first 64 work-items keeps the list of a
@@ -152,13 +162,14 @@ top_k_group(global float *part, const global float *a, const global float *b, co
     }
 }
 
-/* score, index: [M][k]. */
+/* score, index: [M][k]. part: the lists begin `lists` values behind it. */
 kernel void top_k_merge(global float *score, global int *index, const global float *part, const int parts,
-                        const int M, const int k)
+                        const int M, const int k, const ulong lists)
 {
     const size_t i = get_global_id(0);
     if (i >= (size_t)M)
         return;
+    part += lists;
     const global int *part_id = (const global int *)(part + (size_t)parts * M * k);
     global float *s = score + i * k;
     global int *id = index + i * k;

@@ -64,28 +64,52 @@ static int check_finite(const float *x, size_t n, size_t D, const char *what)
                       : ctr_fail(CTR_E_DATA, "%s %zu holds a value that is not finite", what, first);
 }
 
-static double dot(const float *a, const float *b, size_t D)
+enum { LANES = 8 }; /* sums side by side, for else each addition waits for the last */
+
+static double total(const double sum[LANES])
 {
-    double sum = 0;
-    for (size_t d = 0; d < D; d++)
-        sum += (double)a[d] * (double)b[d];
-    return sum;
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-static double score_of(const ctr_index *index, const float *q, uint32_t row)
+static double dot(const float *a, const float *b, size_t D)
+{
+    double sum[LANES] = {0};
+    size_t d = 0;
+    for (; d + LANES <= D; d += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            sum[l] += (double)a[d + l] * (double)b[d + l];
+    for (; d < D; d++)
+        sum[d % LANES] += (double)a[d] * (double)b[d];
+    return total(sum);
+}
+
+static double distance(const float *a, const float *b, size_t D)
+{
+    double sum[LANES] = {0}, gap;
+    size_t d = 0;
+    for (; d + LANES <= D; d += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            gap = (double)a[d + l] - (double)b[d + l];
+            sum[l] += gap * gap;
+        }
+    for (; d < D; d++) {
+        gap = (double)a[d] - (double)b[d];
+        sum[d % LANES] += gap * gap;
+    }
+    return sqrt(total(sum));
+}
+
+/* q_length: of q, for CTR_COSINE. */
+static double score_of(const ctr_index *index, const float *q, double q_length, uint32_t row)
 {
     size_t D = index->D;
     const float *x = index->x + row * D;
-    if (index->metric == CTR_EUCLIDEAN) {
-        double sum = 0;
-        for (size_t d = 0; d < D; d++)
-            sum += ((double)q[d] - (double)x[d]) * ((double)q[d] - (double)x[d]);
-        return sqrt(sum);
-    }
+    if (index->metric == CTR_EUCLIDEAN)
+        return distance(q, x, D);
     double product = dot(q, x, D);
     if (index->metric == CTR_INNER)
         return product;
-    double lengths = sqrt(dot(q, q, D)) * sqrt(dot(x, x, D));
+    double lengths = q_length * sqrt(dot(x, x, D));
     return lengths > 0 ? product / lengths : 0;
 }
 
@@ -300,6 +324,8 @@ struct rank {
 static void rank_one(void *ctx, size_t i)
 {
     struct rank *r = ctx;
+    const float *q = r->query + i * r->index->D;
+    double length = sqrt(dot(q, q, r->index->D));
     size_t n = r->had;
     for (size_t c = 0; c < r->pass->k; c++) {
         int32_t row = r->pass->r[i * r->pass->k + c];
@@ -309,7 +335,7 @@ static void rank_one(void *ctx, size_t i)
         }
         uint32_t at = (uint32_t)(r->tile->at + (size_t)row);
         insert(r->hits + i * r->k, &n, r->k, r->index,
-               (struct ctr_hit){at, score_of(r->index, r->query + i * r->index->D, at)});
+               (struct ctr_hit){at, score_of(r->index, q, length, at)});
     }
 }
 

@@ -11,7 +11,8 @@ enum {
     QUERY_TILE = 32, /* as in products.clh */
     GROUP = 64,      /* queries and keys of a group's tile, products_group.clh */
     GROUP_ITEMS = 256,
-    CHUNK_BYTES = 512 << 10, /* of keys, in a core's second cache beside the queries */
+    QUERIES = 256, /* that meet a part together on a CPU, at least where there are so many */
+    CHUNK_BYTES = 512 << 10, /* of keys, in a core's second cache beside a block of queries */
     MERGE_ITEMS = 64
 };
 
@@ -21,91 +22,127 @@ struct attr {
 
 enum { SCORE, INDEX };
 
-/* Parts and the keys of each, a multiple of `tile`. */
+/* Parts, the keys of each, and how many queries one work-item (or group) of a part takes. */
 struct cut {
-    size_t parts, span;
+    size_t parts, span, queries;
 };
 
+static size_t multiple(size_t n, size_t of)
+{
+    return (n + of - 1) / of * of;
+}
+
+/* Queries are divided first, as far as a key that is read still serves many; a short part would
+ * see most of its keys enter its lists. */
 static struct cut cut_up(const ctr_graph *g, const ctr_node *node, int group)
 {
+    const struct attr *a = node->attr;
     size_t M = node->in[0]->dim[0], N = node->in[1]->dim[0], tile = group ? GROUP : KEY_TILE;
     size_t want = (group ? 4 : 8) * (size_t)ctr_graph_caps(g)->compute_units;
-    if (group)
-        want = want / ((M + GROUP - 1) / GROUP) + 1;
-    size_t span = (N + want - 1) / want;
-    span = span < 4 * tile ? 4 * tile : (span + tile - 1) / tile * tile;
-    return (struct cut){(N + span - 1) / span, span};
+    size_t queries = group ? GROUP : QUERIES, crowds = (M + queries - 1) / queries;
+    if (crowds > want && !group)
+        queries = multiple((M + want - 1) / want, QUERY_TILE);
+    crowds = (M + queries - 1) / queries;
+    size_t parts = (want + crowds - 1) / crowds, span = multiple((N + parts - 1) / parts, tile);
+    size_t least = multiple(8 * a->k > 4 * tile ? 8 * a->k : 4 * tile, tile);
+    span = span < least ? least : span;
+    return (struct cut){(N + span - 1) / span, span, queries};
+}
+
+/* Values of the scratch before the lists: the packed queries of `tile`. */
+static size_t packed(const ctr_node *node, int group)
+{
+    size_t M = node->in[0]->dim[0], D = node->in[0]->dim[1];
+    return group ? 0 : (M + QUERY_TILE - 1) / QUERY_TILE * QUERY_TILE * D;
 }
 
 static int prepare(ctr_graph *g, ctr_node *node, int group)
 {
     const struct attr *a = node->attr;
-    size_t values = cut_up(g, node, group).parts * node->in[0]->dim[0] * a->k;
-    return ctr_node_scratch(g, node, values * (sizeof(float) + sizeof(int32_t)))
-               ? 0
-               : ctr_graph_status(g);
+    size_t hits = cut_up(g, node, group).parts * node->in[0]->dim[0] * a->k;
+    size_t bytes = packed(node, group) * sizeof(float) + hits * (sizeof(float) + sizeof(int32_t));
+    return ctr_node_scratch(g, node, bytes) ? 0 : ctr_graph_status(g);
 }
 
-static int emit_merge(ctr_graph *g, ctr_node *node, size_t parts)
+static int emit_pack(ctr_graph *g, const ctr_node *node)
+{
+    const ctr_tensor *a = node->in[0];
+    struct ctr_launch_spec spec = {
+        .file = "op/top_k.cl",
+        .kernel = "top_k_pack",
+        .options = node->in[2] ? "-DBIAS=1" : NULL,
+        .global = {(a->dim[0] + QUERY_TILE - 1) / QUERY_TILE},
+        .local = {1},
+        .args = {CTR_BUF(node->scratch->buf), CTR_BUF(a->buf), CTR_I32(a->dim[1]), CTR_I32(a->dim[0])},
+        .n_args = 4,
+        .bytes = 2.0 * (double)a->bytes};
+    return ctr_emit(g, &spec);
+}
+
+static int emit_merge(ctr_graph *g, const ctr_node *node, size_t parts, size_t lists)
 {
     const struct attr *a = node->attr;
-    ctr_tensor *score = node->out[SCORE], *index = node->out[INDEX], *part = node->scratch;
+    const ctr_tensor *score = node->out[SCORE], *index = node->out[INDEX], *part = node->scratch;
     struct ctr_launch_spec spec = {
         .file = "op/top_k.cl",
         .kernel = "top_k_merge",
         .options = node->in[2] ? "-DBIAS=1" : NULL,
         .args = {CTR_BUF(score->buf), CTR_BUF(index->buf), CTR_BUF(part->buf), CTR_I32(parts),
-                 CTR_I32(score->dim[0]), CTR_I32(a->k)},
-        .n_args = 6,
+                 CTR_I32(score->dim[0]), CTR_I32(a->k), CTR_U64(lists)},
+        .n_args = 7,
         .flops = (double)parts * (double)score->count,
-        .bytes = (double)(part->bytes + score->bytes + index->bytes)};
+        .bytes = 2.0 * (double)(parts + 1) * (double)score->bytes};
     ctr_grid_items(g, &spec, score->dim[0], MERGE_ITEMS);
     return ctr_emit(g, &spec);
 }
 
 static int lower(ctr_graph *g, ctr_node *node, int group)
 {
+    int rc = 0;
     const struct attr *attr = node->attr;
-    ctr_tensor *a = node->in[0], *b = node->in[1], *c = node->in[2];
-    size_t M = a->dim[0], N = b->dim[0], D = a->dim[1];
-    struct cut cut = cut_up(g, node, group);
+    ctr_tensor *a = node->in[0], *b = node->in[1], *c = node->in[2], *part = node->scratch;
+    size_t M = a->dim[0], N = b->dim[0], D = a->dim[1], lists = packed(node, group);
     size_t chunk = CHUNK_BYTES / (D * sizeof(float)) / KEY_TILE * KEY_TILE;
+    struct cut cut = cut_up(g, node, group);
     struct ctr_launch_spec spec = {.file = "op/top_k.cl",
                                    .kernel = group ? "top_k_group" : "top_k_tile",
                                    .options = c ? "-DBIAS=1" : NULL,
                                    .global = {cut.parts, 1, 1},
                                    .local = {1, 1, 1},
                                    .flops = 2.0 * (double)M * (double)N * (double)D,
-                                   .bytes = (double)(a->bytes + b->bytes + node->scratch->bytes)};
+                                   .bytes = (double)(a->bytes + b->bytes + part->bytes)};
     unsigned n = 0;
-    spec.args[n++] = CTR_BUF(node->scratch->buf);
-    spec.args[n++] = CTR_BUF(a->buf);
+    spec.args[n++] = CTR_BUF(part->buf);
+    if (group)
+        spec.args[n++] = CTR_BUF(a->buf);
     spec.args[n++] = CTR_BUF(b->buf);
     spec.args[n++] = CTR_BUF(c ? c->buf : b->buf);
-    if (!group)
-        spec.args[n++] = CTR_LOCAL(D * QUERY_TILE * sizeof(float));
     spec.args[n++] = CTR_I32(D);
     spec.args[n++] = CTR_I32(M);
     spec.args[n++] = CTR_I32(N);
     spec.args[n++] = CTR_I32(attr->k);
     spec.args[n++] = CTR_I32(cut.span);
-    if (!group)
-        spec.args[n++] = CTR_I32(chunk < 4 * KEY_TILE ? 4 * KEY_TILE : chunk);
-    spec.n_args = n;
     if (group) {
         spec.global[0] = (M + GROUP - 1) / GROUP * GROUP_ITEMS;
         spec.global[1] = cut.parts;
         spec.local[0] = GROUP_ITEMS;
+    } else {
+        CTR_TRY(emit_pack(g, node));
+        spec.global[1] = (M + cut.queries - 1) / cut.queries;
+        spec.args[n++] = CTR_I32(chunk < 4 * KEY_TILE ? 4 * KEY_TILE : chunk);
+        spec.args[n++] = CTR_I32(cut.queries);
+        spec.args[n++] = CTR_U64(lists);
     }
-    int rc = ctr_emit(g, &spec);
-    return rc != 0 ? rc : emit_merge(g, node, cut.parts);
+    spec.n_args = n;
+    CTR_TRY(ctr_emit(g, &spec));
+    CTR_TRY(emit_merge(g, node, cut.parts, lists));
+out:
+    return rc;
 }
 
 static int tile_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
-    size_t local = node->in[0]->dim[1] * QUERY_TILE * sizeof(float);
-    return local <= caps->local_bytes &&
-           (caps->family == CTR_FAMILY_CPU || caps->max_group < GROUP_ITEMS);
+    return caps->family == CTR_FAMILY_CPU || caps->max_group < GROUP_ITEMS;
 }
 
 static int tile_prepare(ctr_graph *g, ctr_node *node)

@@ -30,6 +30,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_help,
     &cmd_import,
     &cmd_info,
+    &cmd_map,
     &cmd_pack,
     &cmd_plot,
     &cmd_recipes,

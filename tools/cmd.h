@@ -67,6 +67,7 @@ extern const struct cmd cmd_export;
 extern const struct cmd cmd_help;
 extern const struct cmd cmd_import;
 extern const struct cmd cmd_info;
+extern const struct cmd cmd_map;
 extern const struct cmd cmd_pack;
 extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;

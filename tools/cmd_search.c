@@ -1,15 +1,14 @@
 /* cmd_search.c -- `clcontrast search INDEX QUERY...`: which images are nearest to these. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/os.h"
 #include "cmd.h"
 #include "embed_data.h"
+#include "given.h"
 #include "interrupt.h"
 #include "search.h"
 #include "names.h"
@@ -55,10 +54,7 @@ static const struct opt option_rows[] = {
 
 struct search {
     const struct options *o;
-    ctr_dev *dev;
-    ctr_model *model; /* opened when it is wanted */
-    struct ctr_data *data;
-    struct ctr_embedding embedding; /* INDEX is a model */
+    struct given given; /* INDEX, and the model of query images */
     struct ctr_vectors index;
     struct search_query *query;
     struct ctr_vectors *files; /* [n_files] of query vectors, whose names they borrow */
@@ -66,66 +62,6 @@ struct search {
     struct ctr_hit *hits;
     size_t n, n_cap, n_files, files_cap;
 };
-
-/* ---- the index ---- */
-
-static int is_npy(const char *path)
-{
-    char magic[6] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd < 0 ? 0 : read(fd, magic, sizeof magic);
-    if (fd >= 0)
-        close(fd);
-    size_t length = strlen(path);
-    return (n == (ssize_t)sizeof magic && memcmp(magic, "\x93NUMPY", 6) == 0) ||
-           (length > 4 && strcmp(path + length - 4, ".npy") == 0);
-}
-
-static int open_model(struct search *s, const char *path, int projections)
-{
-    const struct ctr_model_params params = {.projections = projections, .batch = s->o->batch};
-    term_progress("building kernels");
-    return s->model ? 0 : ctr_model_open(&s->model, s->dev, path, &params);
-}
-
-/* INDEX is a model: its images are embedded now. */
-static int embed_index(struct search *s, const char *path)
-{
-    int rc = 0;
-    const struct options *o = s->o;
-    const struct ctr_model_data_params images = {
-        .path = o->data, .split = o->split, .limit = o->limit, .threads = (unsigned)o->threads};
-    CTR_TRY(open_model(s, path, 0));
-    CTR_TRY(ctr_model_data(&s->data, s->model, &images));
-    CTR_TRY(embed_data(&s->embedding, s->model, s->data, 0));
-    const struct ctr_data_info *info = ctr_data_info(s->data);
-    const struct ctr_model_info *model = ctr_model_info(s->model);
-    s->index = (struct ctr_vectors){.n = s->embedding.n,
-                                    .D = s->embedding.D,
-                                    .x = s->embedding.x,
-                                    .label = info->n_classes ? s->embedding.label : NULL,
-                                    .name = s->embedding.name,
-                                    .class_name = info->class_names,
-                                    .n_classes = info->n_classes,
-                                    .model = model->path,
-                                    .data = o->data ? o->data : model->data,
-                                    .split = info->split,
-                                    .step = model->step};
-out:
-    return rc;
-}
-
-static int open_index(struct search *s, const char *path)
-{
-    if (!is_npy(path))
-        return embed_index(s, path);
-    int rc = ctr_vectors_read(&s->index, path);
-    if (rc == 0 && s->o->data)
-        s->index.data = s->o->data;
-    if (rc == 0 && s->o->split)
-        s->index.split = s->o->split;
-    return rc;
-}
 
 /* ---- the queries ---- */
 
@@ -178,7 +114,7 @@ static int add_argument(struct search *s, const char *text)
     if (S_ISDIR(is.st_mode))
         return ctr_hint(ctr_fail(CTR_E_USAGE, "'%s' is a directory", text),
                         "search with each of its images: %s/*", text);
-    return is_npy(text) ? add_vectors(s, text) : add_query(s, SEARCH_FILE, text, 0);
+    return given_is_npy(text) ? add_vectors(s, text) : add_query(s, SEARCH_FILE, text, 0);
 }
 
 static int add_row(struct search *s, const char *text)
@@ -209,22 +145,22 @@ static int embed_files(struct search *s, const char *const *paths, float *x, siz
 {
     int rc = 0;
     const char *path = s->o->model ? s->o->model : s->index.model;
-    if (!path && !s->model)
+    if (!path && !s->given.model)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "the index does not say what made its vectors"),
                         "--model names the run or checkpoint that embeds '%s'", paths[0]);
-    rc = open_model(s, path, s->index.projections);
+    rc = given_model(&s->given, path, s->index.projections);
     if (rc != 0 && !s->o->model)
         return ctr_hint(rc, "the vectors were made by '%s'; --model names it where it is now", path);
     if (rc != 0)
         return rc;
-    const struct ctr_model_info *info = ctr_model_info(s->model);
+    const struct ctr_model_info *info = ctr_model_info(s->given.model);
     if (info->D != s->index.D)
         return ctr_fail(CTR_E_MODEL, "'%s' makes vectors of %zu values, the index has %zu",
                         info->path, info->D, s->index.D);
     if (s->index.step && info->step != s->index.step)
         term_warn("the index was made at step %llu, '%s' is of step %llu: their vectors differ",
                   (unsigned long long)s->index.step, info->path, (unsigned long long)info->step);
-    return ctr_model_embed_files(x, s->model, paths, n, s->index.unit);
+    return ctr_model_embed_files(x, s->given.model, paths, n, s->index.unit);
 }
 
 /* s->x: the vector of each query. */
@@ -299,7 +235,7 @@ static int answer(struct search *s)
                               .query = s->query,
                               .n = s->n,
                               .k = (size_t)s->o->k,
-                              .device = ctr_dev_caps(s->dev)->name};
+                              .device = ctr_dev_caps(s->given.dev)->name};
     for (size_t i = 0; i < s->n; i++)
         self |= s->query[i].kind == SEARCH_ROW;
     if (r.k + (size_t)self > v->n || r.k + (size_t)self > CTR_SEARCH_K_MAX) {
@@ -311,7 +247,7 @@ static int answer(struct search *s)
     if (!(s->hits = ctr_alloc(s->n * (r.k + 1), sizeof *s->hits)))
         return CTR_E_FAIL;
     double start = ctr_now();
-    CTR_TRY(ctr_index_create(&index, s->dev, v->x, v->n, v->D, r.metric, 0));
+    CTR_TRY(ctr_index_create(&index, s->given.dev, v->x, v->n, v->D, r.metric, 0));
     r.index_s = ctr_now() - start;
     start = ctr_now();
     CTR_TRY(ctr_index_search(s->hits, index, s->x, s->n, r.k + (size_t)self));
@@ -328,14 +264,9 @@ out:
 static void close_all(struct search *s)
 {
     term_progress_end();
-    ctr_embedding_free(&s->embedding);
-    ctr_data_close(&s->data);
-    ctr_model_close(&s->model);
-    ctr_dev_destroy(&s->dev);
     for (size_t i = 0; i < s->n_files; i++)
         ctr_vectors_free(&s->files[i]);
-    if (s->index.owned)
-        ctr_vectors_free(&s->index);
+    given_close(&s->given);
     free(s->files);
     free(s->query);
     free(s->x);
@@ -351,12 +282,14 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_options(&set, &cmd_search, &o));
     CTR_TRY(cmd_parse(&set, &cmd_search, argc, argv));
     interrupt_catch();
-    CTR_TRY(ctr_dev_open(&s.dev, o.device, NULL));
-    CTR_TRY(open_index(&s, set.args[0]));
+    s.given.o = (struct given_options){o.device, o.data, o.split, o.limit, o.batch, o.threads};
+    CTR_TRY(given_dev(&s.given));
+    CTR_TRY(given_open(&s.given, set.args[0]));
+    s.index = s.given.vectors;
     CTR_TRY(list_queries(&s, set.args + 1, set.n_args - 1));
     CTR_TRY(fill_queries(&s));
     CTR_TRY(answer(&s));
-    rc = s.data ? embed_skipped(s.data) : 0;
+    rc = s.given.data ? embed_skipped(s.given.data) : 0;
 out:
     close_all(&s);
     opt_finish(&set);

@@ -228,7 +228,7 @@ int search_write_html(const char *path, const struct search_result *r)
     static struct gallery g; /* large */
     g = (struct gallery){.r = r};
     if (r->index->data && r->index->name &&
-        thumbs_open(&g.thumbs, r->index->data, r->index->split) != 0)
+        thumbs_open(&g.thumbs, r->index->data, r->index->split, THUMB_SIDE) != 0)
         term_warn("no pictures in '%s': %s", path, ctr_error_text());
     int rc = fill_page(&g);
     if (rc == 0)

@@ -42,14 +42,14 @@ static int sort_names(struct thumbs *t)
     return 0;
 }
 
-int thumbs_open(struct thumbs *out, const char *path, const char *split)
+int thumbs_open(struct thumbs *out, const char *path, const char *split, unsigned side)
 {
     struct thumbs t = {0};
     struct ctr_data_params params = {.path = path, .split = split, .max_bad = 1};
     int rc = ctr_data_open(&t.data, &params);
-    if (rc == 0 && ctr_data_info(t.data)->width > THUMB_SIDE) {
+    if (rc == 0 && ctr_data_info(t.data)->width > side) {
         ctr_data_close(&t.data);
-        params.image_size = THUMB_SIDE;
+        params.image_size = side;
         rc = ctr_data_open(&t.data, &params);
     }
     if (rc == 0)

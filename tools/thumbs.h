@@ -18,8 +18,9 @@ struct thumbs {
     size_t n;
 };
 
-/* Lists the images once more, without reading any. path and split as in ctr_data_params. */
-int thumbs_open(struct thumbs *out, const char *path, const char *split);
+/* Lists the images once more, without reading any. path and split as in ctr_data_params; larger images are
+ * brought to `side`, at most THUMB_SIDE. */
+int thumbs_open(struct thumbs *out, const char *path, const char *split, unsigned side);
 void thumbs_close(struct thumbs *thumbs);
 /* rgb[*side][*side][3]: of many channels the first three, of two the first as grey. 0, or a failure
  * recorded: there is no such image, or it cannot be read. rgb has room for THUMB_BYTES. */

@@ -14,7 +14,8 @@ enum ctr_rng_stage {
     CTR_RNG_INIT = 3,
     CTR_RNG_SHAPES = 4,
     CTR_RNG_TEST = 5,
-    CTR_RNG_LABELS = 6
+    CTR_RNG_LABELS = 6,
+    CTR_RNG_MAP = 7
 };
 
 /* out = Philox4x32-10(key, counter). */

@@ -90,6 +90,23 @@ void ctr_str_json_num(struct ctr_str *str, double value)
     ctr_str_add(str, text, strlen(text));
 }
 
+void ctr_str_csv(struct ctr_str *s, const char *text)
+{
+    if (!strpbrk(text, "\",\r\n")) {
+        ctr_str_add(s, text, strlen(text));
+        return;
+    }
+    ctr_str_add(s, "\"", 1);
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, "\"");
+        n += text[n] == '"';
+        ctr_str_add(s, text, n);
+        if (text[n - 1] == '"')
+            ctr_str_add(s, "\"", 1);
+    }
+    ctr_str_add(s, "\"", 1);
+}
+
 void ctr_str_free(struct ctr_str *str)
 {
     free(str->s);

@@ -32,6 +32,8 @@ int ctr_features_few(struct ctr_features *out, const struct ctr_features *f, uns
 
 /* Rows of x[n][D] brought to length one in y (which may be x); rows of zeros stay. */
 void ctr_rows_unit(float *y, const float *x, size_t n, size_t D);
+/* CTR_E_DATA "vector 17 holds ..." (`what` it is called) for the first row with a value that is not finite. */
+int ctr_rows_check(const float *x, size_t n, size_t D, const char *what);
 
 /* Share of right guesses. */
 double ctr_accuracy(const int32_t *guess, const int32_t *label, size_t n);

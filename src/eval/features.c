@@ -2,6 +2,7 @@
 #include "eval/eval.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,4 +120,36 @@ void ctr_rows_unit(float *y, const float *x, size_t n, size_t D)
 {
     struct unit u = {y, x, n, D};
     ctr_parallel(n > UNIT_ROWS ? 0 : 1, (n + UNIT_ROWS - 1) / UNIT_ROWS, unit_part, &u);
+}
+
+#define CHECK_ROWS 4096
+
+struct check {
+    const float *x;
+    size_t n, D;
+    atomic_size_t first; /* the first row that is not finite, n: none */
+};
+
+static void check_part(void *ctx, size_t part)
+{
+    struct check *c = ctx;
+    size_t end = (part + 1) * CHECK_ROWS < c->n ? (part + 1) * CHECK_ROWS : c->n;
+    for (size_t i = part * CHECK_ROWS; i < end; i++) {
+        float sum = 0; /* 0 x is NaN for what is not finite */
+        for (size_t d = 0; d < c->D; d++)
+            sum += 0 * c->x[i * c->D + d];
+        size_t first = atomic_load(&c->first);
+        while (sum != 0 && i < first && !atomic_compare_exchange_weak(&c->first, &first, i))
+            ;
+    }
+}
+
+int ctr_rows_check(const float *x, size_t n, size_t D, const char *what)
+{
+    struct check c = {.x = x, .n = n, .D = D};
+    atomic_init(&c.first, n);
+    ctr_parallel(0, (n + CHECK_ROWS - 1) / CHECK_ROWS, check_part, &c);
+    size_t first = atomic_load(&c.first);
+    return first == n ? 0
+                      : ctr_fail(CTR_E_DATA, "%s %zu holds a value that is not finite", what, first);
 }

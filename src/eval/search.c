@@ -13,7 +13,7 @@
 #include "eval/eval.h"
 #include "op/op.h"
 
-enum { QUERIES = 1024, LIST_VALUES = 1 << 17, UPLOAD_BYTES = 8 << 20, CHECK_ROWS = 4096 };
+enum { QUERIES = 1024, LIST_VALUES = 1 << 17, UPLOAD_BYTES = 8 << 20 };
 
 const char *const ctr_metric_names[CTR_METRICS] = {"cosine", "inner", "euclidean"};
 
@@ -33,36 +33,6 @@ struct ctr_index {
 };
 
 /* ---- rows on the host ---- */
-
-struct check {
-    const float *x;
-    size_t n, D;
-    atomic_size_t first; /* the first row that is not finite, n: none */
-};
-
-static void check_part(void *ctx, size_t part)
-{
-    struct check *c = ctx;
-    size_t end = (part + 1) * CHECK_ROWS < c->n ? (part + 1) * CHECK_ROWS : c->n;
-    for (size_t i = part * CHECK_ROWS; i < end; i++) {
-        float sum = 0; /* 0 x is NaN for what is not finite */
-        for (size_t d = 0; d < c->D; d++)
-            sum += 0 * c->x[i * c->D + d];
-        size_t first = atomic_load(&c->first);
-        while (sum != 0 && i < first && !atomic_compare_exchange_weak(&c->first, &first, i))
-            ;
-    }
-}
-
-static int check_finite(const float *x, size_t n, size_t D, const char *what)
-{
-    struct check c = {.x = x, .n = n, .D = D};
-    atomic_init(&c.first, n);
-    ctr_parallel(0, (n + CHECK_ROWS - 1) / CHECK_ROWS, check_part, &c);
-    size_t first = atomic_load(&c.first);
-    return first == n ? 0
-                      : ctr_fail(CTR_E_DATA, "%s %zu holds a value that is not finite", what, first);
-}
 
 enum { LANES = 8 }; /* sums side by side, for else each addition waits for the last */
 
@@ -189,7 +159,7 @@ int ctr_index_create(ctr_index **out, ctr_dev *dev, const float *x, size_t n, si
     int rc = 0;
     if (n < 1 || n > UINT32_MAX || D < 1 || D > 1u << 24)
         return ctr_fail(CTR_E_USAGE, "an index of %zu vectors of %zu values", n, D);
-    if ((rc = check_finite(x, n, D, "vector")) != 0)
+    if ((rc = ctr_rows_check(x, n, D, "vector")) != 0)
         return rc;
     ctr_index *index = ctr_alloc(1, sizeof *index);
     if (!index)
@@ -371,7 +341,7 @@ int ctr_index_search(struct ctr_hit *hits, ctr_index *index, const float *query,
     if (k < 1 || k > index->n || k > CTR_SEARCH_K_MAX)
         return ctr_fail(CTR_E_USAGE, "%zu neighbours among %zu vectors; at most %d", k, index->n,
                         CTR_SEARCH_K_MAX);
-    int rc = check_finite(query, n, index->D, "query");
+    int rc = ctr_rows_check(query, n, index->D, "query");
     for (size_t t = 0; rc == 0 && n > 0 && t < index->n_tiles; t++)
         rc = search_tile(hits, index, &index->tile[t], query, n, k);
     return rc;

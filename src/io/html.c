@@ -24,6 +24,12 @@ static const char rules[] =
     "object-fit:contain;image-rendering:auto;border:1px solid var(--line);border-radius:4px;"
     "background:var(--line)}\n"
     ".mark img,.mark .none{border:3px solid var(--accent)}\n"
+    ".plot{overflow-x:auto}.plot svg{display:block;max-width:100%;min-width:40rem;height:auto}\n"
+    "@media (prefers-color-scheme:dark){.plot svg{filter:invert(.909) hue-rotate(180deg)}}\n"
+    ".plane{position:relative;min-width:40rem;max-width:68rem;border:1px solid var(--line)}"
+    ".plane img{position:absolute;box-sizing:border-box;width:var(--side);aspect-ratio:1;"
+    "transform:translate(-50%,-50%);border:2px solid var(--line);border-radius:3px}"
+    ".plane img:hover{transform:translate(-50%,-50%) scale(2.5);z-index:1}\n"
     ".tile figcaption{font-size:.8rem}.tile .name,.tile .note{display:block;overflow:hidden;"
     "text-overflow:ellipsis;white-space:nowrap}.tile .note{font-size:.75rem}\n";
 

@@ -17,7 +17,8 @@
 #include "base/str.h"
 
 /* Up to the heading; `style`: further rules of CSS, or NULL. Classes that every page has: .row, .tile,
- * .note (small, grey), .mark (a tile with a coloured frame), table.facts; colours as CSS variables
+ * .note (small, grey), .mark (a tile with a coloured frame), table.facts, .plot (around a drawing for white ground,
+ * which is turned dark with the page), .plane (pictures around points, in per cent of its sides; --side: theirs); colours as CSS variables
  * --ground, --text, --soft, --line, --accent. */
 void ctr_html_begin(struct ctr_str *s, const char *title, const char *style);
 void ctr_html_end(struct ctr_str *s);

@@ -120,29 +120,12 @@ int ctr_vectors_write(const char *path, const struct ctr_vectors *v)
 
 enum { FLUSH_BYTES = 1 << 20 };
 
-static void add_field(struct ctr_str *s, const char *text)
-{
-    if (!strpbrk(text, "\",\r\n")) {
-        ctr_str_add(s, text, strlen(text));
-        return;
-    }
-    ctr_str_add(s, "\"", 1);
-    for (size_t n; *text; text += n) {
-        n = strcspn(text, "\"");
-        n += text[n] == '"';
-        ctr_str_add(s, text, n);
-        if (text[n - 1] == '"')
-            ctr_str_add(s, "\"", 1);
-    }
-    ctr_str_add(s, "\"", 1);
-}
-
 static void add_row(struct ctr_str *s, const struct ctr_vectors *v, size_t i)
 {
-    add_field(s, v->name ? v->name[i] : "");
+    ctr_str_csv(s, v->name ? v->name[i] : "");
     ctr_str_add(s, ",", 1);
     if (v->label && v->label[i] >= 0 && (unsigned)v->label[i] < v->n_classes)
-        add_field(s, v->class_name[v->label[i]]);
+        ctr_str_csv(s, v->class_name[v->label[i]]);
     for (size_t d = 0; d < v->D; d++) {
         ctr_str_add(s, ",", 1);
         ctr_str_json_num(s, v->x[i * v->D + d]);

@@ -22,6 +22,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_augment,
     &cmd_bench,
     &cmd_completion,
+    &cmd_dedup,
     &cmd_devices,
     &cmd_doctor,
     &cmd_embed,

@@ -59,6 +59,7 @@ extern const struct cmd cmd_ablate;
 extern const struct cmd cmd_augment;
 extern const struct cmd cmd_bench;
 extern const struct cmd cmd_completion;
+extern const struct cmd cmd_dedup;
 extern const struct cmd cmd_devices;
 extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_embed;

@@ -92,6 +92,8 @@ static inline size_t ctr_data_image_bytes(const struct ctr_data_info *info)
     return (size_t)info->height * info->width * info->channels * info->sample_bytes;
 }
 size_t ctr_data_bytes(const struct ctr_data *data);
+/* Of the file or record that image i is read from, or was when it was packed. */
+uint64_t ctr_data_file_bytes(const struct ctr_data *data, size_t i);
 
 /* What was skipped so far, at opening (unreadable folders, FIFOs, symlink loops) and in decoding.
  * May be called while a loader runs. */

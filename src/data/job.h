@@ -17,9 +17,7 @@ int ctr_data_read_until(struct ctr_data *data, uint8_t *dst, uint32_t *used, con
 int ctr_data_try(struct ctr_data *data, uint8_t *dst, uint8_t *good, size_t pitch, size_t first,
                  size_t n);
 
-/* What identifies image i beside its name: bytes of its file or record; and the driver that reads
- * it, or read it when it was packed. */
-uint64_t ctr_data_file_bytes(const struct ctr_data *data, size_t i);
+/* The driver that reads the images, or read them when they were packed. */
 const char *ctr_data_made_by(const struct ctr_data *data);
 
 /* Texts of failures belong to a thread; this carries one to the thread that reports it. */

@@ -35,6 +35,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_pack,
     &cmd_plot,
     &cmd_recipes,
+    &cmd_report,
     &cmd_search,
     &cmd_train,
     &cmd_tune,

@@ -72,6 +72,7 @@ extern const struct cmd cmd_map;
 extern const struct cmd cmd_pack;
 extern const struct cmd cmd_plot;
 extern const struct cmd cmd_recipes;
+extern const struct cmd cmd_report;
 extern const struct cmd cmd_search;
 extern const struct cmd cmd_train;
 extern const struct cmd cmd_tune;

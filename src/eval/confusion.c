@@ -28,8 +28,8 @@ static void percent(double *out, const uint64_t *counts, size_t classes)
     }
 }
 
-int ctr_confusion_png(const char *path, const uint64_t *counts, unsigned classes,
-                      const char *const *names, const char *caption)
+int ctr_confusion_draw(struct ctr_canvas *out, const uint64_t *counts, unsigned classes,
+                       const char *const *names, const char *caption)
 {
     double *value = ctr_alloc((size_t)classes * classes, sizeof *value);
     const struct ctr_heatmap map = {
@@ -45,7 +45,7 @@ int ctr_confusion_png(const char *path, const uint64_t *counts, unsigned classes
     if (!value)
         return CTR_E_FAIL;
     percent(value, counts, classes);
-    int rc = ctr_heatmap_png(path, &map);
+    int rc = ctr_heatmap_draw(out, &map);
     free(value);
     return rc;
 }

@@ -8,6 +8,7 @@
 #define CTR_EVAL_EVAL_H
 
 #include "dev/dev.h"
+#include "io/text.h"
 
 struct ctr_features {
     float *x;
@@ -80,8 +81,8 @@ int ctr_probe_run(int32_t *guess, double *penalty, ctr_dev *dev, enum ctr_probe 
 /* counts[classes][classes]: how many rows of each class (first index) were taken for each. */
 void ctr_confusion(uint64_t *counts, const int32_t *guess, const int32_t *label, size_t n,
                    unsigned classes);
-/* The same as a picture, each row in per cent of its sum. caption: a line below. */
-int ctr_confusion_png(const char *path, const uint64_t *counts, unsigned classes,
-                      const char *const *names, const char *caption);
+/* The same as a picture, each row in per cent of its sum, freed with free(). caption: a line below. */
+int ctr_confusion_draw(struct ctr_canvas *out, const uint64_t *counts, unsigned classes,
+                       const char *const *names, const char *caption);
 
 #endif

@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "io/png.h"
-#include "io/text.h"
 
 #define NAME_LETTERS 16
 #define MARGIN       12
@@ -190,7 +189,7 @@ static int enlarge(struct ctr_canvas *c, unsigned zoom)
     return 0;
 }
 
-int ctr_heatmap_png(const char *path, const struct ctr_heatmap *map)
+int ctr_heatmap_draw(struct ctr_canvas *out, const struct ctr_heatmap *map)
 {
     struct sheet s = {.map = map};
     int rc = 0;
@@ -200,9 +199,20 @@ int ctr_heatmap_png(const char *path, const struct ctr_heatmap *map)
         return CTR_E_FAIL;
     draw(&s);
     if (s.zoom > 1)
-        CTR_TRY(enlarge(&s.canvas, s.zoom));
-    CTR_TRY(ctr_png_write(path, s.canvas.pixels, s.canvas.width, s.canvas.height, 3, 0));
-out:
-    free(s.canvas.pixels);
+        rc = enlarge(&s.canvas, s.zoom);
+    if (rc == 0)
+        *out = s.canvas;
+    else
+        free(s.canvas.pixels);
+    return rc;
+}
+
+int ctr_heatmap_png(const char *path, const struct ctr_heatmap *map)
+{
+    struct ctr_canvas c = {0};
+    int rc = ctr_heatmap_draw(&c, map);
+    if (rc == 0)
+        rc = ctr_png_write(path, c.pixels, c.width, c.height, 3, 0);
+    free(c.pixels);
     return rc;
 }

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "io/text.h"
+
 struct ctr_heatmap {
     const double *value; /* [rows][columns]; not finite: no value, grey */
     size_t rows, columns;
@@ -17,7 +19,9 @@ struct ctr_heatmap {
     int digits; /* of the numbers in cells, behind the point */
     const char *title, *caption;
 };
-/* PNG, written atomically. */
+/* Its pixels are freed with free(). */
+int ctr_heatmap_draw(struct ctr_canvas *out, const struct ctr_heatmap *map);
+/* The same as PNG, written atomically. */
 int ctr_heatmap_png(const char *path, const struct ctr_heatmap *map);
 
 #endif

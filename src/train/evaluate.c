@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "eval/embed.h"
+#include "io/png.h"
 #include "train/classifier.h"
 #include "train/impl.h"
 #include "train/state.h"
@@ -205,7 +206,8 @@ static int score_trained(struct evaluation *e)
     uint64_t *counts = NULL;
     int rc = 0;
     char caption[160];
-    if (e->params->confusion) {
+    struct ctr_canvas picture = {0};
+    if (e->params->confusion || e->params->picture) {
         counts = ctr_alloc((size_t)e->out->classes * e->out->classes, sizeof *counts);
         if (!counts)
             return CTR_E_FAIL;
@@ -225,9 +227,16 @@ static int score_trained(struct evaluation *e)
     snprintf(caption + strlen(caption), sizeof caption - strlen(caption),
              ": %.2f %% of %zu test images", 100.0 * (double)right / (double)e->out->n_test,
              e->out->n_test);
-    CTR_TRY(ctr_confusion_png(e->params->confusion, counts, e->out->classes,
-                              ctr_data_info(e->data[TEST])->class_names, caption));
+    CTR_TRY(ctr_confusion_draw(&picture, counts, e->out->classes,
+                               ctr_data_info(e->data[TEST])->class_names, caption));
+    if (e->params->confusion)
+        CTR_TRY(ctr_png_write(e->params->confusion, picture.pixels, picture.width, picture.height, 3, 0));
+    if (e->params->picture) {
+        *e->params->picture = picture;
+        picture.pixels = NULL;
+    }
 out:
+    free(picture.pixels);
     free(counts);
     return rc;
 }

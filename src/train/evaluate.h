@@ -17,6 +17,7 @@ struct ctr_evaluate_params {
     struct ctr_score_params score;
     int no_baselines;
     const char *confusion; /* PNG of the trained encoder's, see ctr_score; NULL: none */
+    struct ctr_canvas *picture; /* the same in memory, its pixels freed with free(); NULL: none */
 };
 
 struct ctr_evaluation {

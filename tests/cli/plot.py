@@ -93,7 +93,7 @@ class Plot(unittest.TestCase):
         with open(out) as file:
             text = file.read()
         self.assertEqual([len(points) for _, points in self.curves(text)], [5, 5, 3])
-        for word in "effective_rank", "loss", "a&b", "two", "epochs (fine: training, bold: validation)":
+        for word in "effective_rank: directions in use", "loss", "a&b", "two", "epochs (fine: training, bold: validation)":
             self.assertIn(word, self.words(text))
 
     def test_refusals(self):

@@ -60,7 +60,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(offered("train", "--optimizer", ""), ["sgd", "adamw", "lars"])
         self.assertEqual(offered("train", "--recipe", "moco"), ["moco-cifar10"])
         self.assertEqual(offered("recipes", "moco"), ["moco-cifar10"])
-        self.assertEqual(offered("help", "re"), ["recipes"])
+        self.assertEqual(offered("help", "rec"), ["recipes"])
         self.assertEqual(offered("completion", ""), ["bash", "zsh", "fish"])
         self.assertEqual(offered("train", "--device", ""), ["gpu", "cpu"])
         self.assertEqual(offered("train", "--epochs", ""), [])

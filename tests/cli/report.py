@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""`clcontrast report`: report.py PROGRAM [TEST ...]. One page of a run that has everything; what is left out is told, for each
+reason; nothing of names is markup, nothing is loaded."""
+import html.parser
+import json
+import os
+import random
+import shutil
+import unittest
+
+from cli import run
+from runs import Runs
+
+PARTS = ["run", "curves", "views", "neighbours", "map", "scores", "settings"]
+VOID = ("img", "meta", "path", "rect")
+
+
+class Page(html.parser.HTMLParser):
+    """Elements are closed, nothing is loaded or run; texts of each part."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.parts, self.at, self.images, self.policy = [], {}, None, 0, None
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        assert tag not in ("script", "link", "iframe", "object", "base", "form"), tag
+        assert not [a for a in attrs if a.startswith("on")], attrs
+        if tag == "img":
+            assert attrs["src"].startswith("data:image/png;base64,")
+            self.images += 1
+        if tag == "a":
+            assert attrs["href"].startswith("#")
+        if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attrs["content"]
+        if tag == "h2":
+            self.at = attrs["id"]
+            self.parts[self.at] = ""
+        if tag not in VOID or (tag == "path" and not self.get_starttag_text().endswith("/>")):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self.at:
+            self.parts[self.at] += data
+
+
+class Report(Runs):
+    CLASSES = ("cat", "<script>\"'&")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.made = Runs()
+        cls.made.setUp()
+        chance = random.Random(2)
+        for k, name in enumerate(cls.CLASSES):
+            os.makedirs(cls.at("images", name))
+            for i in range(14):
+                with open(cls.at("images", name, "%d.ppm" % i), "wb") as file:
+                    file.write(b"P6 32 32 255\n" + bytes(chance.randrange(60) + 150 * (at % 3 == k) for at in range(3072)))
+        done = run("train", "--data", cls.at("images"), "--batch", "8", "--epochs", "2", "--log-steps", "1", "--out", cls.at("run"))
+        assert done.returncode in (0, 4), done.err
+        cls.device = done.returncode == 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.made.doCleanups()
+
+    @classmethod
+    def at(cls, *names):
+        return os.path.join(cls.made.folder.name, *names)
+
+    def report(self, *args, code=0):
+        if not self.device and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
+            self.skipTest("no device")
+        done = run("report", *args, "-o", self.path("r.html"), "--json")
+        self.assertEqual(done.returncode, code, done.err)
+        if code:
+            return done.err
+        with open(self.path("r.html"), encoding="utf-8") as file:
+            page = Page(file.read())
+        self.assertEqual(list(page.parts), PARTS)
+        self.assertEqual(page.policy, "default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+        return json.loads(done.out)["left_out"], page
+
+    def test_everything(self):
+        left, page = self.report(self.at("run"), "--perplexity", "3")
+        self.assertEqual(left, [])
+        self.assertGreaterEqual(page.images, 1 + 8 * 9 + 2 + 1)
+        for part, words in (("run", ("28 images", "images/s", "simclr")),
+                            ("curves", ("loss", "epochs", "effective_rank")),
+                            ("views", ("crop(",)),
+                            ("neighbours", ("8 images nearest to 8 of them among 28", self.CLASSES[1])),
+                            ("map", ("t-SNE of 28 images", "pictures")),
+                            ("scores", ("2 classes", "trained encoder", "raw pixels", "Guessing: 50.00 %")),
+                            ("settings", ("batch", "temperature"))):
+            for word in words:
+                self.assertIn(word, page.parts[part])
+
+    def test_what_is_left_out(self):
+        """By an option; because the images are gone; because they have no classes; without a checkpoint."""
+        quick = ["--no-scores", "--no-map", "--no-neighbours", "--no-views"]
+        left, _ = self.report(self.at("run"), *quick)
+        self.assertEqual({one["part"]: one["why"] for one in left}, {q[5:]: "by " + q for q in quick})
+        os.makedirs(self.path("flat"))
+        for i in range(9):
+            shutil.copy(self.at("images", "cat", "%d.ppm" % i), self.path("flat", "%d.ppm" % i))
+        left, page = self.report(self.at("run"), "--data", self.path("flat"))
+        self.assertEqual([one["part"] for one in left], ["scores"])
+        self.assertIn("no labels", page.parts["scores"])
+        left, page = self.report(self.at("run"), "--data", self.path("<b>none"))
+        self.assertEqual([one["part"] for one in left], ["views", "neighbours", "map", "scores"])
+        self.assertIn("<b>none", page.parts["map"])
+        shutil.copytree(self.at("run"), self.path("young"))
+        shutil.rmtree(self.path("young", "checkpoints"))
+        os.remove(self.path("young", "metrics.jsonl"))
+        os.remove(self.path("young", "train.log"))
+        left, page = self.report(self.path("young"))
+        self.assertEqual([one["part"] for one in left], ["run", "curves", "neighbours", "map", "scores"])
+
+    def test_warnings_are_shown(self):
+        shutil.copytree(self.at("run"), self.path("bad"))
+        with open(self.path("bad", "train.log"), "a") as file:
+            file.write("2026-01-01T00:00:00Z warn: stuck <i>\n" * 25 + "2026-01-01T00:00:00Z error: end")
+        _, page = self.report(self.path("bad"), "--no-scores", "--no-map", "--no-neighbours", "--no-views")
+        self.assertEqual(page.parts["run"].count("stuck <i>"), 19)
+        self.assertIn("error: end", page.parts["run"])
+        self.assertIn("and 6 before these", page.parts["run"])
+
+    def test_what_is_refused(self):
+        self.assertIn("no run", self.report(self.at("images"), code=8))
+        self.assertIn("no run", self.report(self.at("none"), code=8))
+        self.assertIn("RUN", self.report(code=2))
+        for args, code, words in ((["report", self.at("run")], 2, "no --out"),
+                                  (["report", self.at("run"), "-o", self.path()], 2, "directory"),
+                                  (["report", self.at("run"), "-o", self.path("no", "r.html")], 10, "r.html"),
+                                  (["report", self.at("run"), "-o", self.path("r.html"), "--points", "0"], 2, "points")):
+            done = run(*args)
+            self.assertEqual(done.returncode, code, done.err)
+            self.assertIn(words, done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

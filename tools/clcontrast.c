@@ -21,6 +21,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_ablate,
     &cmd_augment,
     &cmd_bench,
+    &cmd_classify,
     &cmd_completion,
     &cmd_dedup,
     &cmd_devices,

@@ -58,6 +58,7 @@ extern const struct cmd_exit cmd_exits[];
 extern const struct cmd cmd_ablate;
 extern const struct cmd cmd_augment;
 extern const struct cmd cmd_bench;
+extern const struct cmd cmd_classify;
 extern const struct cmd cmd_completion;
 extern const struct cmd cmd_dedup;
 extern const struct cmd cmd_devices;

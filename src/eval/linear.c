@@ -74,16 +74,28 @@ struct guessing {
     size_t n;
 };
 
+static double logit(const struct ctr_linear *l, size_t class, const float *x)
+{
+    double sum = l->b[class];
+    for (size_t d = 0; d < l->D; d++)
+        sum += (double)l->w[class * l->D + d] * (x[d] - l->mean[d]) * l->scale[d];
+    return sum;
+}
+
+void ctr_linear_logits(double *out, const struct ctr_linear *l, const float *x)
+{
+    for (size_t k = 0; k < l->classes; k++)
+        out[k] = logit(l, k, x);
+}
+
 static int32_t largest(const struct ctr_linear *l, const float *x)
 {
     double best = -INFINITY;
     int32_t guess = -1;
     for (size_t k = 0; k < l->classes; k++) {
-        double logit = l->b[k];
-        for (size_t d = 0; d < l->D; d++)
-            logit += (double)l->w[k * l->D + d] * (x[d] - l->mean[d]) * l->scale[d];
-        if (logit > best) {
-            best = logit;
+        double value = logit(l, k, x);
+        if (value > best) {
+            best = value;
             guess = (int32_t)k;
         }
     }

@@ -18,6 +18,8 @@ int ctr_linear_init(struct ctr_linear *l, const struct ctr_features *f, unsigned
 void ctr_linear_finish(struct ctr_linear *l);
 /* y[D]: row i of f, standardised. */
 void ctr_linear_row(float *y, const struct ctr_linear *l, const struct ctr_features *f, size_t i);
+/* out[classes]: w x + b of standardised x[D], in double. */
+void ctr_linear_logits(double *out, const struct ctr_linear *l, const float *x);
 /* guess[n] for rows index[n] of f; NULL: rows 0 to n - 1. */
 void ctr_linear_guess(int32_t *guess, const struct ctr_linear *l, const struct ctr_features *f,
                       const uint32_t *index, size_t n);

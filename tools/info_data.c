@@ -84,7 +84,8 @@ int info_zip(struct info *i, const void *bytes, size_t n)
                  (const char *)b + at + 46);
         if (strstr(name, "data.pkl"))
             return info_safetensors(i); /* tells what a PyTorch file is, and how to convert it */
-        arrays += length > 4 && strcmp(name + strlen(name) - 4, ".npy") == 0;
+        size_t end_of_name = strlen(name); /* which a NUL may end earlier than its length */
+        arrays += end_of_name > 4 && strcmp(name + end_of_name - 4, ".npy") == 0;
         tell_member(i, b + at, b, n, name);
         at += 46 + length + number(b + at + 30, 2) + number(b + at + 32, 2);
     }

@@ -88,7 +88,8 @@ static const char *value_of(const char *dict, const char *key)
 static int parse_descr(struct ctr_npy *out, const char *at)
 {
     size_t n = at && *at == '\'' ? strcspn(at + 1, "'") : 0;
-    if (n < 3 || n >= sizeof out->descr || !strchr("<|=>", at[1]) || !strchr("biufcSUV?", at[2]))
+    if (n < 3 || n >= sizeof out->descr || !strchr("<|=>", at[1]) || !strchr("biufcSUV", at[2]) ||
+        strspn(at + 3, "0123456789") != n - 2)
         return ctr_fail(CTR_E_DATA, "the type of its values is none that is read here");
     memcpy(out->descr, at + 1, n);
     out->descr[n] = '\0';

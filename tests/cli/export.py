@@ -162,6 +162,13 @@ class Exports(Models):
             with open(self.path(name), "wb") as file:
                 file.write(data)
             self.assertIn(word, self.info(self.path(name), code=code).err)
+        with zipfile.ZipFile(self.path("nul"), "w") as archive:
+            archive.writestr("ab_defgh.npy", "x")
+        with open(self.path("nul"), "r+b") as file:
+            data = file.read().replace(b"ab_defgh", b"ab\0defgh")
+            file.seek(0)
+            file.write(data)
+        self.assertEqual(self.told(self.path("nul"))["list"], [{"name": "ab", "type": "file", "shape": []}])
         with zipfile.ZipFile(self.path("torch.pt"), "w") as archive:
             archive.writestr("archive/data.pkl", "x")
         self.assertIn("save_file", self.info(self.path("torch.pt"), code=8).err)

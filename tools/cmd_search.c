@@ -235,7 +235,7 @@ static int answer(struct search *s)
                               .query = s->query,
                               .n = s->n,
                               .k = (size_t)s->o->k,
-                              .device = ctr_dev_caps(s->given.dev)->name};
+                              .device = ctr_dev_name(s->given.dev)};
     for (size_t i = 0; i < s->n; i++)
         self |= s->query[i].kind == SEARCH_ROW;
     if (r.k + (size_t)self > v->n || r.k + (size_t)self > CTR_SEARCH_K_MAX) {

@@ -286,21 +286,6 @@ int config_glance(struct opt_set *set, struct ctr_arena *arena, const char *path
 
 /* ---- writing ---- */
 
-static void write_string(struct ctr_str *out, const char *text)
-{
-    ctr_str_add(out, "\"", 1);
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c == '"' || c == '\\')
-            ctr_str_addf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            ctr_str_addf(out, "\\u%04x", c);
-        else
-            ctr_str_add(out, p, 1);
-    }
-    ctr_str_add(out, "\"", 1);
-}
-
 static void write_row(struct ctr_str *out, const struct opt_group *group, const struct opt *row)
 {
     const struct opt_list *list = (const void *)((const char *)group->base + row->offset);
@@ -308,7 +293,7 @@ static void write_row(struct ctr_str *out, const struct opt_group *group, const 
     if (row->kind == OPT_LIST) {
         for (size_t i = 0; i < list->n; i++) {
             ctr_str_addf(out, "%s%s", i ? ", " : row->name, i ? "" : " = [");
-            write_string(out, list->items[i]);
+            ctr_str_quote(out, list->items[i]);
         }
         ctr_str_addf(out, "%s", list->n ? "]\n" : "");
         return;
@@ -318,7 +303,7 @@ static void write_row(struct ctr_str *out, const struct opt_group *group, const 
     if (value.n && !value.failed) {
         ctr_str_addf(out, "%s = ", row->name);
         if (row->kind == OPT_STR || row->kind == OPT_CHOICE)
-            write_string(out, value.s);
+            ctr_str_quote(out, value.s);
         else
             ctr_str_add(out, value.s, value.n);
         ctr_str_add(out, "\n", 1);

@@ -358,19 +358,6 @@ const char *opt_peek(int argc, char **argv, const char *name)
     return NULL;
 }
 
-/* The shortest decimal that reads back as the same number. */
-static void add_double(struct ctr_str *out, double value)
-{
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        double back;
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (ctr_parse_double(text, &back) == 0 && back == value)
-            break;
-    }
-    ctr_str_addf(out, "%s", text);
-}
-
 void opt_value(struct ctr_str *out, const struct opt_group *group, const struct opt *row)
 {
     const void *from = (const char *)group->base + row->offset;
@@ -387,7 +374,7 @@ void opt_value(struct ctr_str *out, const struct opt_group *group, const struct 
         ctr_str_addf(out, "%llu", (unsigned long long)*(const uint64_t *)from);
         break;
     case OPT_DOUBLE:
-        add_double(out, *(const double *)from);
+        ctr_str_add_double(out, *(const double *)from);
         break;
     case OPT_CHOICE:
         for (int i = *(const int *)from; i > 0 && word; i--)

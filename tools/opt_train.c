@@ -219,24 +219,15 @@ out:
     return rc;
 }
 
-/* What is read is found again from any directory: its path, also that of DRIVER:PATH, is kept from
- * the root. What is not there is left as it is: the reader will say. */
+/* What is read is found again from any directory. */
 static int absolute(const char **name, struct train_command *c)
 {
-    const char *data = *name, *colon = data ? strchr(data, ':') : NULL;
-    char *path = data ? realpath(data, NULL) : NULL;
-    struct ctr_str full = {0};
-    if (!path && colon && colon[1] && (path = realpath(colon + 1, NULL)) != NULL)
-        ctr_str_add(&full, data, (size_t)(colon + 1 - data));
-    if (!path)
+    char *path = *name ? ctr_data_absolute(*name) : NULL;
+    if (!*name)
         return 0;
-    ctr_str_add(&full, path, strlen(path));
+    *name = path ? ctr_arena_strdup(&c->arena, path) : NULL;
     free(path);
-    if (!full.failed)
-        *name = ctr_arena_strdup(&c->arena, full.s);
-    int failed = full.failed || !*name;
-    ctr_str_free(&full);
-    return failed ? CTR_E_FAIL : 0;
+    return *name ? 0 : CTR_E_FAIL;
 }
 
 int train_normalize_check(const char *text)

@@ -1,4 +1,4 @@
-/* device.h -- which OpenCL devices this machine has and whether they compute correctly.
+/* device.h -- which OpenCL devices this machine has and whether they compute correctly; opening one.
  *
  *     struct ctr_device_list *list;
  *     if (ctr_devices_list(&list, 1) == 0) {
@@ -76,6 +76,29 @@ struct ctr_device_list {
 CTR_API int ctr_devices_list(struct ctr_device_list **out, int probe);
 /* Accepts NULL and pointers to NULL; sets *list to NULL. */
 CTR_API void ctr_devices_free(struct ctr_device_list **list);
+
+/* A device that was opened. It and everything made on it (models, indices) are used by one thread at a
+ * time; other threads may use others, also of the same hardware, at the same time. A child process can't
+ * use what was opened before the fork: CTR_E_DEVICE. */
+typedef struct ctr_dev ctr_dev;
+
+/* A zeroed field means its default. */
+struct ctr_dev_params {
+    int profile;        /* time each launch by events; the host then waits after each */
+    int sync;           /* wait after each launch, so that a fault names its kernel */
+    const char *quirks; /* "+name,-name" on top of what was detected; NULL: none */
+    int tf32;           /* permit products of fp32 values in tf32, where there are units for it */
+};
+
+/* selector: "0" (an index of the list), "1:0" (platform and device), "cpu", "gpu", part of a name, or
+ * "null", which computes nothing; NULL: the first usable GPU, else the first usable device. params may
+ * be NULL. Small kernels are built and run on it, to know what it can do. CTR_E_NODEVICE, CTR_E_USAGE,
+ * CTR_E_DEVICE; the hint lists the devices there are. The caller owns *out. */
+CTR_API int ctr_dev_open(ctr_dev **out, const char *selector, const struct ctr_dev_params *params);
+/* What was made on it must be closed before. Accepts NULL and pointers to NULL; sets *dev to NULL. */
+CTR_API void ctr_dev_destroy(ctr_dev **dev);
+/* As its driver calls it; lives as long as the device. */
+CTR_API const char *ctr_dev_name(const ctr_dev *dev);
 
 #ifdef __cplusplus
 }

@@ -76,6 +76,29 @@ void ctr_str_json(struct ctr_str *str, const char *text)
     ctr_str_add(str, "\"", 1);
 }
 
+void ctr_str_quote(struct ctr_str *str, const char *text)
+{
+    ctr_str_add(str, "\"", 1);
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c == '"' || c == '\\')
+            ctr_str_addf(str, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            ctr_str_addf(str, "\\u%04x", c);
+        else
+            ctr_str_add(str, p, 1);
+    }
+    ctr_str_add(str, "\"", 1);
+}
+
+static void number(char *text, size_t size, int digits, double value)
+{
+    snprintf(text, size, "%.*g", digits, value);
+    for (char *p = text; *p; p++)
+        if (*p == ',') /* of the locale */
+            *p = '.';
+}
+
 void ctr_str_json_num(struct ctr_str *str, double value)
 {
     char text[40];
@@ -83,10 +106,19 @@ void ctr_str_json_num(struct ctr_str *str, double value)
         ctr_str_add(str, "null", 4);
         return;
     }
-    snprintf(text, sizeof text, "%.9g", value);
-    for (char *p = text; *p; p++)
-        if (*p == ',')
-            *p = '.';
+    number(text, sizeof text, 9, value);
+    ctr_str_add(str, text, strlen(text));
+}
+
+void ctr_str_add_double(struct ctr_str *str, double value)
+{
+    char text[40];
+    double back;
+    for (int digits = 6; digits <= 17; digits++) {
+        number(text, sizeof text, digits, value);
+        if (ctr_parse_double(text, &back) == 0 && back == value)
+            break;
+    }
     ctr_str_add(str, text, strlen(text));
 }
 

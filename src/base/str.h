@@ -18,10 +18,14 @@ void ctr_str_add(struct ctr_str *str, const char *text, size_t n);
 void ctr_str_addf(struct ctr_str *str, const char *fmt, ...) CTR_PRINTF(2, 3);
 /* A JSON string with quotes; control characters and invalid UTF-8 are escaped (the latter as U+FFFD). */
 void ctr_str_json(struct ctr_str *str, const char *text);
+/* A TOML string with quotes; control characters are escaped, other bytes are as they are. */
+void ctr_str_quote(struct ctr_str *str, const char *text);
 /* A JSON number with 9 significant digits, independent of the locale; null when not finite. */
 void ctr_str_json_num(struct ctr_str *str, double value);
 /* A field of a table parted by commas, in quotes where it must be (RFC 4180). */
 void ctr_str_csv(struct ctr_str *str, const char *text);
+/* The shortest decimal that reads back as the same number, independent of the locale. */
+void ctr_str_add_double(struct ctr_str *str, double value);
 void ctr_str_free(struct ctr_str *str);
 
 /* Length of the valid UTF-8 sequence that text begins with (1 to 4), 0 when there is none. */

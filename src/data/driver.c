@@ -4,6 +4,7 @@
 #include "data/source.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -30,6 +31,21 @@ static const struct ctr_data_driver *driver_named(const char *name, size_t n)
         if (strlen(drivers[i]->name) == n && memcmp(drivers[i]->name, name, n) == 0)
             return drivers[i];
     return NULL;
+}
+
+char *ctr_data_absolute(const char *path)
+{
+    const char *colon = strchr(path, ':'), *at = path;
+    char *real = realpath(path, NULL);
+    struct ctr_str full = {0};
+    if (!real && colon && colon[1] && (real = realpath(colon + 1, NULL)) != NULL)
+        at = colon + 1;
+    ctr_str_add(&full, path, (size_t)(at - path));
+    ctr_str_addf(&full, "%s", real ? real : at);
+    free(real);
+    if (full.failed)
+        ctr_str_free(&full);
+    return full.s;
 }
 
 static const struct ctr_data_driver *driver_probed(const char *path)

@@ -3,15 +3,8 @@
 #ifndef CTR_DATA_FEW_H
 #define CTR_DATA_FEW_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "clcontrast/data.h"
 
-/* Images of each class, or, when that is 0, a share of all, the same number of each class and at least
- * one; both 0: all. */
-struct ctr_few {
-    size_t per_class;
-    double share;
-};
 /* "10" of each class, or "1%" of all. CTR_E_USAGE. */
 int ctr_few_parse(struct ctr_few *few, const char *text);
 /* Of each class at most, when there are n images; 0: nothing is asked for. All of a class for a share of 1. */

@@ -181,6 +181,11 @@ const struct ctr_caps *ctr_dev_caps(const ctr_dev *dev)
     return &dev->caps;
 }
 
+const char *ctr_dev_name(const ctr_dev *dev)
+{
+    return dev->caps.name;
+}
+
 int ctr_dev_finish(ctr_dev *dev)
 {
     int rc = ctr_dev_usable(dev);

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "clcontrast/device.h"
 
-typedef struct ctr_dev ctr_dev;
 typedef struct ctr_buf ctr_buf;
 typedef struct ctr_launch ctr_launch;
 
@@ -53,17 +53,8 @@ struct ctr_caps {
     uint32_t quirks; /* active CTR_Q_* bits (quirks.c) */
 };
 
-struct ctr_dev_params {
-    int profile;        /* time each launch by events; the host then waits after each */
-    int sync;           /* finish after each launch, so that a fault names its kernel */
-    const char *quirks; /* "+name,-name" on top of what was detected; NULL for none */
-    int tf32;           /* permit products of fp32 tensors in tf32, where there are units for it */
-};
-
-/* params may be NULL. CTR_E_NODEVICE / CTR_E_USAGE with the list of valid devices in the hint. */
-int ctr_dev_open(ctr_dev **out, const char *selector, const struct ctr_dev_params *params);
-/* Buffers and launches still alive die with it: their pointers are invalid afterwards. */
-void ctr_dev_destroy(ctr_dev **dev);
+/* Opening and closing stand in clcontrast/device.h. Buffers and launches still alive die with their
+ * device: their pointers are invalid afterwards. */
 const struct ctr_caps *ctr_dev_caps(const ctr_dev *dev);
 int ctr_dev_finish(ctr_dev *dev);
 

@@ -183,19 +183,46 @@ void ctr_embedding_free(struct ctr_embedding *e)
     *e = (struct ctr_embedding){0};
 }
 
-/* ---- files ---- */
+/* ---- single images: files, or pixels in memory ---- */
 
-static int read_file(uint8_t *pixels, const struct ctr_model_info *is, const char *path)
+struct singles {
+    const char *const *paths;        /* or */
+    const struct ctr_pixels *pixels; /* with all members settled */
+    const struct ctr_model_info *model;
+};
+
+static int copy_pixels(struct ctr_image *out, const struct singles *s, size_t i)
+{
+    const struct ctr_pixels *p = s->pixels;
+    const unsigned wants = s->model->channels;
+    const struct ctr_pixel pixel = {.channels = p->channels,
+                                    .bytes = p->bits / 8,
+                                    .alpha = p->channels != wants &&
+                                             (p->channels == 2 || p->channels == 4)};
+    int rc = ctr_image_alloc(out, p->width, p->height, pixel);
+    if (rc != 0)
+        return rc;
+    size_t bytes = ctr_image_bytes(out);
+    memcpy(out->pixels, (const uint8_t *)p->values + i * bytes, bytes);
+    rc = ctr_image_fit(out, (unsigned)s->model->image_size);
+    return rc ? rc : ctr_image_convert(out, wants, s->model->bits / 8);
+}
+
+/* Image i as the network takes it. */
+static int load(uint8_t *to, const struct singles *s, size_t i)
 {
     struct ctr_image image = {0};
-    int rc = ctr_image_read(&image, path, (unsigned)is->image_size, is->channels, is->bits / 8);
+    const struct ctr_model_info *m = s->model;
+    int rc = s->pixels ? copy_pixels(&image, s, i)
+                       : ctr_image_read(&image, s->paths[i], (unsigned)m->image_size, m->channels,
+                                        m->bits / 8);
     if (rc == 0)
-        memcpy(pixels, image.pixels, ctr_image_bytes(&image));
+        memcpy(to, image.pixels, ctr_image_bytes(&image));
     ctr_image_free(&image);
     return rc;
 }
 
-int ctr_model_embed_files(float *x, ctr_model *m, const char *const *paths, size_t n, int unit)
+static int embed_singles(float *x, ctr_model *m, const struct singles *s, size_t n, int unit)
 {
     int rc = 0;
     const struct ctr_model_info *is = &m->info;
@@ -206,7 +233,7 @@ int ctr_model_embed_files(float *x, ctr_model *m, const char *const *paths, size
     for (size_t at = 0; at < n; at += m->batch) {
         size_t rows = n - at < m->batch ? n - at : m->batch;
         for (size_t i = 0; i < rows; i++)
-            CTR_TRY(read_file(pixels + i * each, is, paths[at + i]));
+            CTR_TRY(load(pixels + i * each, s, at + i));
         CTR_TRY(ctr_embedder_batch(x + at * is->D, m->embedder, pixels, rows));
     }
     if (unit)
@@ -214,4 +241,21 @@ int ctr_model_embed_files(float *x, ctr_model *m, const char *const *paths, size
 out:
     free(pixels);
     return rc;
+}
+
+int ctr_model_embed_files(float *x, ctr_model *m, const char *const *paths, size_t n, int unit)
+{
+    return embed_singles(x, m, &(struct singles){.paths = paths, .model = &m->info}, n, unit);
+}
+
+int ctr_model_embed_pixels(float *x, ctr_model *m, const struct ctr_pixels *pixels, int unit)
+{
+    struct ctr_pixels p = *pixels;
+    p.channels = p.channels ? p.channels : m->info.channels;
+    p.bits = p.bits ? p.bits : m->info.bits;
+    if (p.channels > CTR_CHANNELS_MAX || (p.bits != 8 && p.bits != 16))
+        return ctr_fail(CTR_E_USAGE, "images of %u channels of %u bits", p.channels, p.bits);
+    if (ctr_image_check_size(p.width, p.height) != 0)
+        return ctr_fail_in(CTR_E_USAGE, "images of %u x %u pixels", p.width, p.height);
+    return embed_singles(x, m, &(struct singles){.pixels = &p, .model = &m->info}, p.n, unit);
 }

@@ -66,8 +66,8 @@ int ctr_state_save(ctr_trainer *t)
     int rc = 0;
     struct ctr_arena mem = {0};
     size_t n = 0, entries = ctr_store_entries(t->store);
-    char loss[32], hash[24], images[24], size[24], seed[24], width[32], channels[24], bits[24];
-    struct ctr_str classes = {0}, mean = {0}, std = {0};
+    char loss[32], hash[24], images[24], size[24], seed[24], channels[24], bits[24];
+    struct ctr_str classes = {0}, width = {0}, mean = {0}, std = {0};
     struct ctr_st_tensor *tensors = ctr_alloc(4 * entries, sizeof *tensors);
     if (!tensors)
         return CTR_E_FAIL;
@@ -85,14 +85,14 @@ int ctr_state_save(ctr_trainer *t)
     snprintf(channels, sizeof channels, "%u", ctr_data_info(t->pass.data)->channels);
     snprintf(bits, sizeof bits, "%u", 8 * ctr_data_info(t->pass.data)->sample_bytes);
     snprintf(seed, sizeof seed, "%" PRIu64, t->params->seed);
-    snprintf(width, sizeof width, "%.17g", t->params->width);
+    ctr_str_add_double(&width, t->params->width);
     ctr_normalize_text(&mean, &std, &t->params->normalize, ctr_data_info(t->pass.data)->channels);
     const struct ctr_st_meta meta[] = {
         {"format", "pt"},
         {"clcontrast", CTR_VERSION},
         {"encoder", t->encoder->name},
         {"stem", ctr_stem_names[t->params->stem]},
-        {"width", width},
+        {"width", width.s ? width.s : ""},
         {"image_size", size},
         {"channels", channels},
         {"bits", bits},
@@ -114,6 +114,7 @@ int ctr_state_save(ctr_trainer *t)
 out:
     free(tensors);
     ctr_str_free(&classes);
+    ctr_str_free(&width);
     ctr_str_free(&mean);
     ctr_str_free(&std);
     ctr_arena_free(&mem);

@@ -12,6 +12,7 @@
 #define CTR_TRAIN_TRAIN_H
 
 #include "base/option.h"
+#include "clcontrast/train.h"
 #include "data/augment.h"
 #include "data/data.h"
 #include "data/few.h"
@@ -76,35 +77,6 @@ struct ctr_train_params {
     int profile, sync;
     uint64_t keep;            /* checkpoints kept; 0: all */
     const char *config;       /* text of a new run's config.toml */
-};
-
-/* NaN: not measured, or the method has no such figure. */
-struct ctr_train_figures {
-    double loss, positive_top1, positive_similarity, pairs_right;
-};
-
-/* Where training is, for one line of progress. */
-struct ctr_train_progress {
-    uint64_t epoch, epochs, step, steps; /* epoch from 1; step of all steps */
-    double loss, chance;                 /* chance: the loss of pure guessing, 0: unknown */
-    double learning_rate, positive_top1; /* share of rows whose positive is nearest, NaN: unknown */
-    double pairs_right;                  /* share of pairs, or triplets, on the right side, or NaN */
-    double images_per_s, eta_s;
-    struct ctr_health health; /* of the last time it was measured; NaN: never */
-    /* means over the held-out images, in batches as in training but by the running statistics, without
-     * update; the same views each time */
-    struct ctr_train_figures validation;
-    enum ctr_verdict verdict; /* of an epoch that has ended, otherwise CTR_VERDICT_EARLY */
-};
-
-/* Every member may be NULL. Called from the thread that calls the trainer. */
-struct ctr_train_events {
-    void *user;
-    /* Before training: "decoding", "building kernels", ... */
-    void (*prepare)(void *user, const char *what, size_t done, size_t total);
-    void (*progress)(void *user, const struct ctr_train_progress *p);
-    void (*epoch)(void *user, const struct ctr_train_progress *p); /* loss is the epoch's mean */
-    int (*stop)(void *user); /* non-zero: finish this step, save, and end */
 };
 
 /* events is copied; params is borrowed until the trainer is destroyed. Without params->out nothing is

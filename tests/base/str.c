@@ -22,6 +22,21 @@ static void json_escapes(void **state)
     ctr_str_free(&s);
 }
 
+static void toml_values(void **state)
+{
+    (void)state;
+    struct ctr_str s = {0};
+    ctr_str_quote(&s, "a\"b\\c\n \xff");
+    const double values[] = {0.3, 1, 1e-8, 1.0 / 3, -1e300};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        ctr_str_add(&s, " ", 1);
+        ctr_str_add_double(&s, values[i]);
+    }
+    assert_false(s.failed);
+    assert_string_equal(s.s, "\"a\\\"b\\\\c\\u000a \xff\" 0.3 1 1e-08 0.3333333333333333 -1e+300");
+    ctr_str_free(&s);
+}
+
 static void numbers_are_strict(void **state)
 {
     (void)state;
@@ -52,6 +67,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_escapes),
+        cmocka_unit_test(toml_values),
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(distance),
     };

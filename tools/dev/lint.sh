@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 done)}"
 
 find_sources() {
-    find include src cl tests tools docs .ci \( -name '*.[ch]' -o -name '*.cl' -o -name '*.clh' \
+    find include src cl examples tests tools docs .ci \( -name '*.[ch]' -o -name '*.cl' -o -name '*.clh' \
         -o -name '*.py' -o -name '*.sh' -o -name '*.md' -o -name run -o -name meson.build \) \
         -type f 2>/dev/null
     ls meson.build README.md 2>/dev/null
@@ -57,7 +57,7 @@ if command -v shellcheck >/dev/null 2>&1; then
     shellcheck -f gcc tools/*.sh tools/dev/*.sh .ci/* 2>&1 | report shellcheck
 fi
 if [ "${1-}" = --format ]; then
-    find include src tests tools -name '*.[ch]' -print0 |
+    find include src examples tests tools -name '*.[ch]' -print0 |
         xargs -0 clang-format --dry-run 2>&1 | grep warning: | report format
 fi
 

@@ -41,15 +41,20 @@ kernel void conv2d_pack_act(global act_t *P, global const float *w, int I, int O
                 P + (((size_t)block * taps + tap) * I + i) * 32 + l);
 }
 
-/* dw of VW rows from o, value j = i * taps + tap of each, summed over the parts in order. */
-inline vfloat dw_sum(global const float *part, int S, int taps, int I, int O, int o, int j)
+#ifndef SUM_LANES
+#define SUM_LANES 1
+#endif
+#define SUM_ITEMS (64 / SUM_LANES) /* of a group, by the values they have, when lanes share them */
+
+/* dw of VW rows from o, value j = i * taps + tap of each, summed over every SUM_LANES-th part from `lane` on. */
+inline vfloat dw_sum(global const float *part, int lane, int S, int taps, int I, int O, int o, int j)
 {
     const size_t plane = (size_t)taps * I * O;
     int i = j / taps, tap = j - i * taps;
-    global const float *p = part + ((size_t)tap * I + i) * O + o;
+    global const float *p = part + lane * plane + ((size_t)tap * I + i) * O + o;
     float t[VW];
     vfloat sum = 0;
-    for (int s = 0; s < S; s++, p += plane) {
+    for (int s = lane; s < S; s += SUM_LANES, p += SUM_LANES * plane) {
         if (O - o >= VW) {
             sum += vload(0, p);
             continue;
@@ -61,18 +66,39 @@ inline vfloat dw_sum(global const float *part, int S, int taps, int I, int O, in
     return sum;
 }
 
-/* dw[O][I][taps] = sum over s of part[s][taps][I][O]. An item is VW values of each of VW rows of dw. */
+/* dw[O][I][taps] = sum over s of part[s][taps][I][O]. An item is VW values of each of VW rows of dw; of many
+ * parts SUM_LANES work-items of a group add a share each, and the first of them adds these. */
+#if SUM_LANES > 1
+__attribute__((reqd_work_group_size(64, 1, 1)))
+#endif
 kernel void conv2d_bwd_dw_sum(global float *dw, global const float *part, int S, int taps, int I,
                               int O)
 {
+#if SUM_LANES > 1
+    local vfloat shares[VW * 64];
+    const int lid = get_local_id(0), lane = lid / SUM_ITEMS;
+    const int item = get_group_id(0) * SUM_ITEMS + lid % SUM_ITEMS;
+#else
+    const int lane = 0, item = get_global_id(0);
+#endif
     const int row = I * taps, blocks = (O + VW - 1) / VW;
-    int o = get_global_id(0) % blocks * VW, j = get_global_id(0) / blocks * VW;
+    const int o = item % blocks * VW, j = item / blocks * VW;
     vfloat r[VW];
-    if (j >= row)
-        return;
 #pragma unroll
     for (int k = 0; k < VW; k++)
-        r[k] = dw_sum(part, S, taps, I, O, o, min(j + k, row - 1));
+        r[k] = j < row ? dw_sum(part, lane, S, taps, I, O, o, min(j + k, row - 1)) : (vfloat)(0.0f);
+#if SUM_LANES > 1
+#pragma unroll
+    for (int k = 0; k < VW; k++)
+        shares[k * 64 + lid] = r[k];
+    barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
+    for (int k = 0; k < VW; k++)
+        for (int n = 1; lane == 0 && n < SUM_LANES; n++)
+            r[k] += shares[k * 64 + lid + n * SUM_ITEMS];
+#endif
+    if (lane > 0 || j >= row)
+        return;
     transpose(r);
 #pragma unroll
     for (int l = 0; l < VW; l++) {

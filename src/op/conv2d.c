@@ -15,6 +15,8 @@
 
 /* ---- shared helpers ---- */
 
+enum { SUM_LANES = 8 };
+
 double conv2d_flops(const struct conv2d *c)
 {
     return 2.0 * c->N * c->P * c->Q * c->K * c->R * c->S * (c->C / c->groups);
@@ -76,18 +78,24 @@ int conv2d_emit_pack_act(ctr_graph *g, const struct conv2d *c, ctr_tensor *packe
     return emit_pack(g, c, packed, w, transposed, "conv2d_pack_act", 32);
 }
 
+/* On GPUs work-items share the parts of a sum where these are many: few weights make few sums. */
 int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr_tensor *part,
                        size_t splits)
 {
+    const struct ctr_caps *caps = ctr_graph_caps(g);
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
                                    .kernel = "conv2d_bwd_dw_sum",
                                    .flops = (double)dw->count * (double)splits,
                                    .bytes = (double)dw->bytes * (double)(splits + 1)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){dw, part});
     conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C / c->groups, c->K});
-    size_t vw = ctr_graph_caps(g)->family == CTR_FAMILY_CPU ? 16 : 4; /* VW of the kernels */
+    size_t vw = caps->family == CTR_FAMILY_CPU ? 16 : 4, lanes = 1; /* VW of the kernels */
     size_t row = (size_t)(c->C / c->groups * c->R * c->S);
-    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, vw) * conv2d_ceil(row, vw), 64);
+    if (caps->family == CTR_FAMILY_GPU && caps->max_group >= 64 && splits >= SUM_LANES) {
+        spec.options = "-DSUM_LANES=8";
+        lanes = SUM_LANES;
+    }
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, vw) * conv2d_ceil(row, vw) * lanes, 64);
     return ctr_emit(g, &spec);
 }
 

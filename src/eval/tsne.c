@@ -15,7 +15,8 @@
 #include "base/rng.h"
 
 enum { LANES = 16, ROWS = 16, EXAGGERATION = 12, EXAGGERATED_STEPS = CTR_TSNE_STEPS / 4 };
-#define FAR 1e18f /* where the points that fill up a vector stand: their weight is nothing */
+#define LEAST 1e-20f /* similarities below count as none: products with them would be denormal, and slow */
+#define FAR   1e18f /* where the points that fill up a vector stand: their weight is nothing */
 
 struct tsne {
     const float *x;
@@ -124,7 +125,8 @@ static void symmetric(void *ctx, size_t part)
     for (size_t j = first; j < t->n; j++)
         for (size_t i = first; i < end && i <= j; i++) {
             float *a = &t->p[i * t->stride + j], *b = &t->p[j * t->stride + i];
-            *a = *b = (*a + *b) * scale;
+            float sum = (*a + *b) * scale;
+            *a = *b = sum < LEAST ? 0 : sum;
         }
 }
 

@@ -39,7 +39,7 @@ static void offer_choices(struct ctr_str *out, const struct typed *typed, const 
 /* By the words that help uses for a value: "FILE", "RUN...", "IMAGE|DIR". */
 static void offer_paths(struct ctr_str *out, const char *metavar)
 {
-    static const char *const files[] = {"FILE", "PATH", "MODEL", "IMAGE", "QUERY"};
+    static const char *const files[] = {"FILE", "PATH", "MODEL", "IMAGE", "QUERY", "INDEX", "SET"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strstr(metavar, files[i])) {
             ctr_str_addf(out, ":files\n");

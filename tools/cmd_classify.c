@@ -1,5 +1,6 @@
-/* cmd_classify.c -- `clcontrast classify MODEL --examples DIR IMAGE...`: what images are, told by a few examples. In: a
- * trained encoder, folders of examples, images. Out: a class and a probability for each image. */
+/* cmd_classify.c -- `clcontrast classify MODEL --examples DIR IMAGE...`: what images are, told by a
+ * few examples. In: a trained encoder, folders of examples, images. Out: a class and a probability
+ * for each image. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,20 +28,27 @@ struct options {
 
 static const struct opt rows[] = {
     ROW(STR, examples, .name = "examples", .letter = 'e', .metavar = "DIR",
-        .help = "a folder with a sub-folder for each class, holding a few images of it; or any data set with classes "
+        .help = "a folder with a sub-folder for each class, holding a few images of it; or any "
+                "data set with classes "
                 "(required)"),
-    ROW(CHOICE, classifier, .name = "classifier", .metavar = "C", .choices = "auto|logistic|mean", .init = "auto",
-        .help = "logistic: softmax regression; mean: the nearest class mean; auto: mean where a class has one example"),
+    ROW(CHOICE, classifier, .name = "classifier", .metavar = "C", .choices = "auto|logistic|mean",
+        .init = "auto",
+        .help = "logistic: softmax regression; mean: the nearest class mean; auto: mean where a "
+                "class has one example"),
     ROW(U64, top, .name = "top", .letter = 'k', .metavar = "N", .init = "1", .min = 1, .max = 100,
         .help = "show so many classes of each image, the likeliest first"),
-    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "FILE", .help = "write a table, .csv, with all classes"),
-    ROW(FLAG, check, .name = "check", .init = "1", .help = "without cross-validation: no estimate of how many are right, and probabilities that are too sure"),
-    ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .help = "of the parts that are left out to choose and check"),
+    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "FILE",
+        .help = "write a table, .csv, with all classes"),
+    ROW(FLAG, check, .name = "check", .init = "1",
+        .help = "without cross-validation: no estimate of how many are right, and probabilities "
+                "that are too sure"),
+    ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1",
+        .help = "of the parts that are left out to choose and check"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "64", .min = 1, .max = 65536,
-        .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors", .max = 256,
-        .help = "that decode images"),
+    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "64", .min = 1,
+        .max = 65536, .help = "images that go through the encoder at a time"),
+    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
+        .max = 256, .help = "that decode images"),
     ROW(FLAG, json, .name = "json", .help = "one JSON object instead of the table"),
     {.name = NULL},
 };
@@ -54,8 +62,8 @@ struct classify {
     struct ctr_classify_how how;
     double right; /* by cross-validation; NaN: not known */
     struct ctr_linear l;
-    char **name; /* [n] of the images, */
-    float *x;    /* [n][D], of length one */
+    char **name;   /* [n] of the images, */
+    float *x;      /* [n][D], of length one */
     double *share; /* [n][classes] */
     size_t n, name_cap, x_cap, skipped;
 };
@@ -70,8 +78,8 @@ static int check_classes(const struct classify *c, const int32_t *label, size_t 
         n_of[label[i]]++;
     for (unsigned k = 0; rc == 0 && k < c->info->n_classes; k++)
         if (n_of[k] == 0)
-            rc = ctr_fail(CTR_E_DATA, "'%s': there is no image of '%s' that can be read", c->info->path,
-                          c->info->class_names[k]);
+            rc = ctr_fail(CTR_E_DATA, "'%s': there is no image of '%s' that can be read",
+                          c->info->path, c->info->class_names[k]);
     free(n_of);
     return rc;
 }
@@ -81,7 +89,8 @@ static int learn(struct classify *c)
     int rc = 0;
     struct ctr_embedding e = {0};
     CTR_TRY(ctr_model_data(&c->examples, c->given.model,
-                           &(struct ctr_model_data_params){.path = c->o->examples, .threads = (unsigned)c->o->threads}));
+                           &(struct ctr_model_data_params){.path = c->o->examples,
+                                                           .threads = (unsigned)c->o->threads}));
     c->info = ctr_data_info(c->examples);
     if (c->info->n_classes < 2)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_DATA, "'%s' has no classes to tell apart", c->info->path),
@@ -92,7 +101,8 @@ static int learn(struct classify *c)
     e.label = NULL;
     ctr_features_drop_unlabelled(&c->train);
     CTR_TRY(check_classes(c, c->train.label, c->train.n));
-    CTR_TRY(ctr_classify_fit(&c->l, &c->how, c->given.dev, &c->train, c->info->n_classes, c->o->seed));
+    CTR_TRY(
+        ctr_classify_fit(&c->l, &c->how, c->given.dev, &c->train, c->info->n_classes, c->o->seed));
     if (c->o->check)
         CTR_TRY(ctr_classify_check(&c->right, &c->l, &c->how, c->given.dev, &c->train, c->o->seed));
 out:
@@ -118,8 +128,9 @@ static int add_set(struct classify *c, const char *path)
     struct ctr_data *data = NULL;
     struct ctr_embedding e = {0};
     size_t at = c->n;
-    CTR_TRY(ctr_model_data(&data, c->given.model,
-                           &(struct ctr_model_data_params){.path = path, .threads = (unsigned)c->o->threads}));
+    CTR_TRY(ctr_model_data(
+        &data, c->given.model,
+        &(struct ctr_model_data_params){.path = path, .threads = (unsigned)c->o->threads}));
     CTR_TRY(embed_data(&e, c->given.model, data, 1));
     for (size_t i = 0; i < e.n; i++)
         CTR_TRY(add_name(c, path, e.name[i]));
@@ -142,7 +153,8 @@ static int add_images(struct classify *c, const char *const *args, size_t n)
         if (stat(args[i], &is) != 0 || (!S_ISDIR(is.st_mode) && !ctr_data_is_file(args[i]))) {
             rc = add_name(c, NULL, args[i]);
             if (rc == 0)
-                rc = ctr_model_embed_files(c->x + (c->n - 1) * c->train.D, c->given.model, &args[i], 1, 1);
+                rc = ctr_model_embed_files(c->x + (c->n - 1) * c->train.D, c->given.model, &args[i],
+                                           1, 1);
         } else {
             rc = add_set(c, args[i]);
         }
@@ -167,7 +179,8 @@ static int next_class(const double *share, unsigned classes, int behind)
 {
     int best = -1;
     for (int k = 0; k < (int)classes; k++) {
-        int later = behind < 0 || share[k] < share[behind] || (share[k] == share[behind] && k > behind);
+        int later =
+            behind < 0 || share[k] < share[behind] || (share[k] == share[behind] && k > behind);
         if (later && (best < 0 || share[k] > share[best]))
             best = k;
     }
@@ -223,8 +236,8 @@ static void json(struct ctr_str *s, const struct classify *c)
 {
     ctr_str_addf(s, "{\"schema\":1,\"model\":");
     ctr_str_json(s, ctr_model_info(c->given.model)->path);
-    ctr_str_addf(s, ",\"examples\":%zu,\"classes\":%u,\"classifier\":\"%s\",\"cross_validated\":", c->train.n,
-                 c->info->n_classes, kind_name(c));
+    ctr_str_addf(s, ",\"examples\":%zu,\"classes\":%u,\"classifier\":\"%s\",\"cross_validated\":",
+                 c->train.n, c->info->n_classes, kind_name(c));
     ctr_str_json_num(s, c->right);
     ctr_str_addf(s, ",\"skipped\":%zu,\"images\":[", c->skipped);
     for (size_t i = 0; i < c->n; i++) {
@@ -263,9 +276,11 @@ static void note(const struct classify *c)
 {
     char right[96] = "";
     if (c->right == c->right)
-        snprintf(right, sizeof right, "; %.1f %% of them are right by cross-validation", 100 * c->right);
+        snprintf(right, sizeof right, "; %.1f %% of them are right by cross-validation",
+                 100 * c->right);
     term_note("%s classifier of %zu examples in %u classes%s",
-              c->how.kind == CTR_CLASSIFY_MEAN ? "nearest-mean" : "logistic", c->train.n, c->info->n_classes, right);
+              c->how.kind == CTR_CLASSIFY_MEAN ? "nearest-mean" : "logistic", c->train.n,
+              c->info->n_classes, right);
 }
 
 static int tell(const struct classify *c)
@@ -303,7 +318,8 @@ static int check_options(const struct options *o, size_t n_images)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "no --examples given"),
                         "--examples DIR, with a sub-folder of images for each class");
     if (n_images == 0)
-        return ctr_fail(CTR_E_USAGE, "no image to classify: name files or folders behind the model");
+        return ctr_fail(CTR_E_USAGE,
+                        "no image to classify: name files or folders behind the model");
     if (o->out && (rc = ctr_outfile_open(&file, o->out)) == 0)
         ctr_outfile_abort(&file);
     return rc;
@@ -320,7 +336,8 @@ static int classify(struct classify *c, const char *model, const char *const *im
     CTR_TRY(tell(c));
     rc = embed_skipped(c->examples);
     if (rc == 0 && c->skipped)
-        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", c->skipped, c->skipped == 1 ? " was" : "s were");
+        rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", c->skipped,
+                      c->skipped == 1 ? " was" : "s were");
 out:
     term_progress_end();
     return rc;
@@ -357,8 +374,10 @@ out:
 static const struct cmd_example examples[] = {
     {"clcontrast classify runs/1 --examples few beach.jpg",
      "few/ has a sub-folder for each class with a few images of it"},
-    {"clcontrast classify runs/1 --examples few photos -o classes.csv", "all images of a folder, into a table"},
-    {"clcontrast classify runs/1 --examples few --top 3 --json a.jpg b.jpg", "the three likeliest classes, as JSON"},
+    {"clcontrast classify runs/1 --examples few photos -o classes.csv",
+     "all images of a folder, into a table"},
+    {"clcontrast classify runs/1 --examples few --top 3 --json a.jpg b.jpg",
+     "the three likeliest classes, as JSON"},
     {NULL, NULL},
 };
 
@@ -368,10 +387,14 @@ const struct cmd cmd_classify = {
     .args = "MODEL IMAGE...|DIR...",
     .min_args = 1,
     .max_args = 100000,
-    .about = "Embeds the examples with MODEL, a run's directory or a checkpoint's file, learns a classifier of their features, "
-             "which takes a moment, and shows for each image the likeliest class and its probability. The encoder is not "
-             "changed. From several examples of each class it is softmax regression, whose penalty is chosen on a part of "
-             "them; from one, the nearest class mean by cosine. Cross-validation over the examples estimates how many will be "
+    .about = "Embeds the examples with MODEL, a run's directory or a checkpoint's file, learns a "
+             "classifier of their features, "
+             "which takes a moment, and shows for each image the likeliest class and its "
+             "probability. The encoder is not "
+             "changed. From several examples of each class it is softmax regression, whose penalty "
+             "is chosen on a part of "
+             "them; from one, the nearest class mean by cosine. Cross-validation over the examples "
+             "estimates how many will be "
              "right and tempers the probabilities accordingly.",
     .examples = examples,
     .options = rows,

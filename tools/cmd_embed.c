@@ -1,4 +1,5 @@
-/* cmd_embed.c -- `clcontrast embed MODEL -o emb.npy`: images as vectors, in files that others read. */
+/* cmd_embed.c -- `clcontrast embed MODEL -o emb.npy`: images as vectors, in files that others read.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,15 +31,16 @@ static const struct opt rows[] = {
         .help = "file of vectors to write, .npy or .csv (required)"),
     ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
         .shown = "what the model was trained on", .help = "images, as in train"),
-    ROW(STR, split, .name = "split", .metavar = "NAME", .init = "all",
-        .names = &names_splits, .help = "part of the data set"),
+    ROW(STR, split, .name = "split", .metavar = "NAME", .init = "all", .names = &names_splits,
+        .help = "part of the data set"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "use a fixed random choice of so many images"),
     ROW(CHOICE, format, .name = "format", .metavar = "F", .choices = "auto|npy|csv", .init = "auto",
         .help = "of the file; auto: by its ending"),
     ROW(FLAG, projections, .name = "projections",
-        .help = "what the projection head makes of the features, which the loss has seen, instead of "
-                "the features"),
+        .help =
+            "what the projection head makes of the features, which the loss has seen, instead of "
+            "the features"),
     ROW(FLAG, normalize, .name = "normalize", .help = "bring each vector to length one"),
     ROW(FLAG, overwrite, .name = "overwrite", .help = "replace files that are there"),
     OPT_DEVICE(struct options),
@@ -68,8 +70,9 @@ static int check_out(int *format, const struct options *o)
                   : ends_with(o->out, ".csv") ? FORMAT_CSV
                                               : FORMAT_AUTO;
     if (*format == FORMAT_AUTO)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "--out: '%s' ends neither with .npy nor .csv", o->out),
-                        "choose by the ending, or with --format");
+        return ctr_hint(
+            ctr_fail(CTR_E_USAGE, "--out: '%s' ends neither with .npy nor .csv", o->out),
+            "choose by the ending, or with --format");
     if (stat(o->out, &is) == 0 && S_ISDIR(is.st_mode))
         return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", o->out);
     if (stat(o->out, &is) == 0 && !o->overwrite)
@@ -104,7 +107,7 @@ static int write_vectors(const struct options *o, int format, const struct ctr_e
                             .step = model->step,
                             .projections = o->projections,
                             .unit = o->normalize};
-    int rc = source.failed ? CTR_E_FAIL
+    int rc = source.failed          ? CTR_E_FAIL
              : format == FORMAT_NPY ? ctr_vectors_write(o->out, &v)
                                     : ctr_vectors_write_csv(o->out, &v);
     ctr_str_free(&source);
@@ -207,7 +210,8 @@ const struct cmd cmd_embed = {
         "checkpoint's file, and writes what it makes of each: its features, the values before the "
         "projection head. Beside emb.npy lie emb.paths.txt, a line for each row; where there are "
         "classes, emb.labels.npy and emb.classes.txt; and emb.json, which tells `search` where the "
-        "vectors come from. Images that cannot be read are left out, listed, and make the exit code "
+        "vectors come from. Images that cannot be read are left out, listed, and make the exit "
+        "code "
         "3. docs/SEARCH.md describes the files.",
     .examples = examples,
     .options = rows,

@@ -27,29 +27,33 @@ struct options {
 
 static const struct opt rows[] = {
     ROW(LIST, out, .name = "out", .letter = 'o', .metavar = "FILE",
-        .help = "the map, by the file's ending: .svg a drawing, .html a page with pictures, .csv or .json the "
+        .help = "the map, by the file's ending: .svg a drawing, .html a page with pictures, .csv "
+                "or .json the "
                 "coordinates (required); may be given several times"),
     ROW(CHOICE, method, .name = "method", .metavar = "M", .choices = "tsne|pca", .init = "tsne",
-        .help = "tsne keeps neighbours together; pca is the plane in which the vectors differ most"),
-    ROW(CHOICE, metric, .name = "metric", .metavar = "M", .choices = "cosine|euclidean", .init = "cosine",
+        .help =
+            "tsne keeps neighbours together; pca is the plane in which the vectors differ most"),
+    ROW(CHOICE, metric, .name = "metric", .metavar = "M", .choices = "cosine|euclidean",
+        .init = "cosine",
         .help = "cosine: of vectors brought to length one; euclidean: as they are"),
-    ROW(DOUBLE, perplexity, .name = "perplexity", .metavar = "N", .init = "30", .min = 1.5, .max = 1000,
-        .help = "of t-SNE: about how many neighbours of each image count"),
+    ROW(DOUBLE, perplexity, .name = "perplexity", .metavar = "N", .init = "30", .min = 1.5,
+        .max = 1000, .help = "of t-SNE: about how many neighbours of each image count"),
     ROW(U64, points, .name = "points", .metavar = "N", .init = "5000", .max = 4e9,
         .help = "show a sample of so many images; 0: all. t-SNE's time grows with the square"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1",
         .help = "of the sample; the same seed gives the same map"),
-    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH", .shown = "those that the vectors were made of",
+    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
+        .shown = "those that the vectors were made of",
         .help = "the images: to embed when a model is given, else to show"),
     ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all", .names = &names_splits,
         .help = "part of the data set"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "when a model is given: embed a fixed random choice of so many images"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1, .max = 65536,
-        .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors", .max = 256,
-        .help = "that decode images"),
+    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
+        .max = 65536, .help = "images that go through the encoder at a time"),
+    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
+        .max = 256, .help = "that decode images"),
     ROW(FLAG, json, .name = "json", .help = "one JSON object about what was made"),
     {.name = NULL},
 };
@@ -80,8 +84,9 @@ static int check_out(const struct opt_list *out)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o map.html");
     for (size_t i = 0; rc == 0 && i < out->n; i++) {
         if (form_of(out->items[i]) == FORMS)
-            return ctr_hint(ctr_fail(CTR_E_USAGE, "--out: '%s' does not say what to write", out->items[i]),
-                            "its ending does: .svg, .html, .csv or .json");
+            return ctr_hint(
+                ctr_fail(CTR_E_USAGE, "--out: '%s' does not say what to write", out->items[i]),
+                "its ending does: .svg, .html, .csv or .json");
         if (stat(out->items[i], &is) == 0 && S_ISDIR(is.st_mode))
             return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", out->items[i]);
         if ((rc = ctr_outfile_open(&file, out->items[i])) == 0)
@@ -168,8 +173,8 @@ static int map(const char *path, const struct options *o)
     int rc = 0;
     struct map m = {0};
     struct given given = {.o = {o->device, o->data, o->split, o->limit, o->batch, o->threads}};
-    const struct map_options how = {(enum map_method)o->method, (enum map_metric)o->metric, o->points, o->seed,
-                                    o->perplexity};
+    const struct map_options how = {(enum map_method)o->method, (enum map_metric)o->metric,
+                                    o->points, o->seed, o->perplexity};
     CTR_TRY(given_open(&given, path));
     double start = ctr_now();
     CTR_TRY(map_make(&m, &given.vectors, &how));
@@ -220,9 +225,12 @@ const struct cmd cmd_map = {
     .args = "INDEX",
     .min_args = 1,
     .max_args = 1,
-    .about = "Brings the vectors of INDEX to a plane, by t-SNE or by principal components, and draws a point for each, "
-             "coloured by class where classes are known. INDEX is a file that `clcontrast embed` wrote, any other "
-             ".npy file of vectors, or a model, whose images are embedded first. Files of vectors need no device. "
+    .about = "Brings the vectors of INDEX to a plane, by t-SNE or by principal components, and "
+             "draws a point for each, "
+             "coloured by class where classes are known. INDEX is a file that `clcontrast embed` "
+             "wrote, any other "
+             ".npy file of vectors, or a model, whose images are embedded first. Files of vectors "
+             "need no device. "
              "docs/MAP.md tells what the maps mean.",
     .examples = examples,
     .options = rows,

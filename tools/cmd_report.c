@@ -1,5 +1,6 @@
-/* cmd_report.c -- `clcontrast report RUN -o report.html`: a run on one page. In: a run's directory, its images. Out: HTML
- * that needs no network. What cannot be made is left out, with a line that says why. */
+/* cmd_report.c -- `clcontrast report RUN -o report.html`: a run on one page. In: a run's directory,
+ * its images. Out: HTML that needs no network. What cannot be made is left out, with a line that
+ * says why. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,44 +20,55 @@
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct report_options, member, __VA_ARGS__)
 
 static const struct opt rows[] = {
-    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "FILE", .help = "the page to write, .html (required)"),
-    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH", .shown = "what the run was trained on",
-        .help = "images, as in train"),
+    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "FILE",
+        .help = "the page to write, .html (required)"),
+    ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
+        .shown = "what the run was trained on", .help = "images, as in train"),
     ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all", .names = &names_splits,
         .help = "part of the data set, for neighbours and the map"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "5000", .max = 4e9,
-        .help = "images that are embedded, a fixed random choice; of each split for the scores; 0: all"),
+        .help = "images that are embedded, a fixed random choice; of each split for the scores; 0: "
+                "all"),
     ROW(U64, points, .name = "points", .metavar = "N", .init = "3000", .min = 1, .max = 20000,
         .help = "of the map"),
-    ROW(DOUBLE, perplexity, .name = "perplexity", .metavar = "N", .init = "30", .min = 1.5, .max = 1000,
-        .help = "of the map, see map"),
+    ROW(DOUBLE, perplexity, .name = "perplexity", .metavar = "N", .init = "30", .min = 1.5,
+        .max = 1000, .help = "of the map, see map"),
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .help = "of the map's sample"),
     ROW(FLAG, views, .name = "views", .init = "1", .help = "leave out the views of images"),
-    ROW(FLAG, neighbours, .name = "neighbours", .init = "1", .help = "leave out the nearest neighbours"),
+    ROW(FLAG, neighbours, .name = "neighbours", .init = "1",
+        .help = "leave out the nearest neighbours"),
     ROW(FLAG, map, .name = "map", .init = "1", .help = "leave out the map"),
-    ROW(FLAG, scores, .name = "scores", .init = "1", .help = "leave out the scores, which take longest"),
+    ROW(FLAG, scores, .name = "scores", .init = "1",
+        .help = "leave out the scores, which take longest"),
     OPT_DEVICE(struct report_options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1, .max = 65536,
-        .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors", .max = 256,
-        .help = "that decode images"),
-    ROW(FLAG, json, .name = "json", .help = "one JSON object about what was written, and what was left out"),
+    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
+        .max = 65536, .help = "images that go through the encoder at a time"),
+    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
+        .max = 256, .help = "that decode images"),
+    ROW(FLAG, json, .name = "json",
+        .help = "one JSON object about what was written, and what was left out"),
     {.name = NULL},
 };
 
 static const char style[] =
     "nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem;margin:.5rem 0 1rem}a{color:var(--accent)}\n"
-    "h2{border-top:1px solid var(--line);padding-top:1rem}h3{font-size:.95rem;margin:1rem 0 .25rem}\n"
+    "h2{border-top:1px solid var(--line);padding-top:1rem}h3{font-size:.95rem;margin:1rem 0 "
+    ".25rem}\n"
     "code{font:.85em ui-monospace,monospace}\n"
     ".warnings{border-left:4px solid #c77700;margin:.75rem 0;padding:.5rem 1rem .5rem 2rem}"
     ".good{border-left:4px solid #2a7f3f;padding:.25rem 1rem}\n"
-    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,32rem),1fr));gap:.5rem}"
+    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,32rem),1fr));gap:."
+    "5rem}"
     ".pair .plot svg{min-width:30rem}\n"
     "img.wide{max-width:100%;image-rendering:pixelated}\n"
-    "img.sheet{max-width:min(100%,44rem)}@media (prefers-color-scheme:dark){img.sheet{filter:invert(.909) hue-rotate(180deg)}}\n"
-    "table.scores{border-collapse:collapse;min-width:34rem}table.scores th{font-weight:normal;text-align:left;color:var(--soft);"
+    "img.sheet{max-width:min(100%,44rem)}@media "
+    "(prefers-color-scheme:dark){img.sheet{filter:invert(.909) hue-rotate(180deg)}}\n"
+    "table.scores{border-collapse:collapse;min-width:34rem}table.scores "
+    "th{font-weight:normal;text-align:left;color:var(--soft);"
     "padding:.35rem 1.25rem .35rem 0}table.scores td{position:relative;width:9rem;padding:0 .5rem}"
-    "table.scores td i{position:absolute;left:0;top:.2rem;bottom:.2rem;background:var(--accent);opacity:.25;max-width:100%;"
+    "table.scores td "
+    "i{position:absolute;left:0;top:.2rem;bottom:.2rem;background:var(--accent);opacity:.25;max-"
+    "width:100%;"
     "border-radius:2px}table.scores td b{position:relative}\n"
     ".columns{columns:22rem}.columns section{break-inside:avoid}.columns h3{margin-top:.75rem}\n"
     "@media print{nav{display:none}body{max-width:none;padding:0}h2,h3{break-after:avoid}"
@@ -261,7 +273,8 @@ out:
 static const struct cmd_example examples[] = {
     {"clcontrast report runs/1 -o report.html", "all about a run, on one page"},
     {"clcontrast report runs/1 -o report.html --limit 0", "with the scores of all images"},
-    {"clcontrast report runs/1 -o report.html --no-scores --no-map", "without the parts that take longest"},
+    {"clcontrast report runs/1 -o report.html --no-scores --no-map",
+     "without the parts that take longest"},
     {"clcontrast report runs/1 --data photos -o report.html", "on other images"},
     {NULL, NULL},
 };
@@ -272,10 +285,14 @@ const struct cmd cmd_report = {
     .args = "RUN",
     .min_args = 1,
     .max_args = 1,
-    .about = "Writes one HTML page about RUN, the directory of a run: what it ran on and how fast, warnings, curves of loss and "
-             "health, the views that training makes of images, nearest neighbours and a map by the newest checkpoint, scores "
-             "beside the untrained encoder and raw pixels with a confusion matrix where the images have labels, all settings. "
-             "The page needs no network and no other file. What cannot be made is left out, and the page says why.",
+    .about = "Writes one HTML page about RUN, the directory of a run: what it ran on and how fast, "
+             "warnings, curves of loss and "
+             "health, the views that training makes of images, nearest neighbours and a map by the "
+             "newest checkpoint, scores "
+             "beside the untrained encoder and raw pixels with a confusion matrix where the images "
+             "have labels, all settings. "
+             "The page needs no network and no other file. What cannot be made is left out, and "
+             "the page says why.",
     .examples = examples,
     .options = rows,
     .run = run,

@@ -28,7 +28,8 @@ static const struct opt option_rows[] = {
     ROW(U64, k, .name = "neighbours", .letter = 'k', .metavar = "N", .init = "10", .min = 1,
         .max = CTR_SEARCH_K_MAX, .help = "how many are shown of each query"),
     ROW(LIST, rows, .name = "row", .metavar = "N",
-        .help = "search with this row of the index, counted from 0, and leave it out of the answers; may "
+        .help = "search with this row of the index, counted from 0, and leave it out of the "
+                "answers; may "
                 "be given several times"),
     ROW(CHOICE, metric, .name = "metric", .metavar = "M", .choices = "cosine|inner|euclidean",
         .init = "cosine", .help = "what is near: the angle, the inner product, the distance"),
@@ -40,8 +41,8 @@ static const struct opt option_rows[] = {
     ROW(STR, data, .name = "data", .letter = 'd', .metavar = "PATH",
         .shown = "those that the vectors were made of",
         .help = "the images: to embed when INDEX is a model, else to show"),
-    ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all",
-        .names = &names_splits, .help = "part of the data set"),
+    ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all", .names = &names_splits,
+        .help = "part of the data set"),
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "when INDEX is a model: a fixed random choice of so many images"),
     OPT_DEVICE(struct options),
@@ -101,9 +102,9 @@ static int add_name(struct search *s, const char *text)
     for (size_t i = 0; s->index.name && i < s->index.n; i++)
         if (strcmp(s->index.name[i], text) == 0)
             return add_query(s, SEARCH_ROW, s->index.name[i], i);
-    return ctr_hint(ctr_fail(CTR_E_DATA, "there is no '%s': neither a file nor a name in the index",
-                             text),
-                    "a QUERY is an image, a .npy file of vectors, or a line of the index's .paths.txt");
+    return ctr_hint(
+        ctr_fail(CTR_E_DATA, "there is no '%s': neither a file nor a name in the index", text),
+        "a QUERY is an image, a .npy file of vectors, or a line of the index's .paths.txt");
 }
 
 static int add_argument(struct search *s, const char *text)
@@ -150,7 +151,8 @@ static int embed_files(struct search *s, const char *const *paths, float *x, siz
                         "--model names the run or checkpoint that embeds '%s'", paths[0]);
     rc = given_model(&s->given, path, s->index.projections);
     if (rc != 0 && !s->o->model)
-        return ctr_hint(rc, "the vectors were made by '%s'; --model names it where it is now", path);
+        return ctr_hint(rc, "the vectors were made by '%s'; --model names it where it is now",
+                        path);
     if (rc != 0)
         return rc;
     const struct ctr_model_info *info = ctr_model_info(s->given.model);
@@ -241,7 +243,8 @@ static int answer(struct search *s)
     if (r.k + (size_t)self > v->n || r.k + (size_t)self > CTR_SEARCH_K_MAX) {
         r.k = (v->n < CTR_SEARCH_K_MAX ? v->n : CTR_SEARCH_K_MAX) - (size_t)self;
         if (r.k == 0)
-            return ctr_fail(CTR_E_DATA, "the index holds nothing but the row that is searched with");
+            return ctr_fail(CTR_E_DATA,
+                            "the index holds nothing but the row that is searched with");
         term_warn("there are only %zu neighbours to show", r.k);
     }
     if (!(s->hits = ctr_alloc(s->n * (r.k + 1), sizeof *s->hits)))
@@ -312,11 +315,13 @@ const struct cmd cmd_search = {
     .args = "INDEX [QUERY...]",
     .min_args = 1,
     .max_args = 100000,
-    .about =
-        "Compares each QUERY with every vector of INDEX, on the device, and shows the nearest. INDEX is "
-        "a file that `clcontrast embed` wrote, any other .npy file of vectors, or a model, whose images "
-        "are embedded first. A QUERY is an image, which goes through the model that made the index; a "
-        ".npy file, each row of which is a query; or an image's name as the index has it.",
+    .about = "Compares each QUERY with every vector of INDEX, on the device, and shows the "
+             "nearest. INDEX is "
+             "a file that `clcontrast embed` wrote, any other .npy file of vectors, or a model, "
+             "whose images "
+             "are embedded first. A QUERY is an image, which goes through the model that made the "
+             "index; a "
+             ".npy file, each row of which is a query; or an image's name as the index has it.",
     .examples = examples,
     .options = option_rows,
     .run = run,

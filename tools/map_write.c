@@ -1,5 +1,5 @@
-/* map_write.c -- a map as SVG, CSV, JSON, a page. In: points, names, classes. Out: text. Names are anything that a
- * file system permits: each form escapes them in its own way. */
+/* map_write.c -- a map as SVG, CSV, JSON, a page. In: points, names, classes. Out: text. Names are
+ * anything that a file system permits: each form escapes them in its own way. */
 #include "map.h"
 
 #include <stdio.h>
@@ -28,19 +28,22 @@ static const char *name_of(const struct map *m, size_t i)
 
 static void caption(char *text, size_t room, const struct map *m)
 {
-    const char *vectors = m->o.metric == MAP_COSINE ? "vectors of length one" : "vectors as they are";
+    const char *vectors =
+        m->o.metric == MAP_COSINE ? "vectors of length one" : "vectors as they are";
     if (m->o.method == MAP_PCA)
         snprintf(text, room, "%s; the plane holds %.1f %% of their variance", vectors,
                  100 * (m->share[0] + m->share[1]));
     else
         snprintf(text, room,
-                 "%s, perplexity %g, divergence %.3f; neighbours mean something, distances across the plane do not",
+                 "%s, perplexity %g, divergence %.3f; neighbours mean something, distances across "
+                 "the plane do not",
                  vectors, m->o.perplexity, m->divergence);
 }
 
 static void title(char *text, size_t room, const struct map *m)
 {
-    int n = snprintf(text, room, "%s of %zu", m->o.method == MAP_PCA ? "principal components" : "t-SNE", m->n);
+    int n = snprintf(text, room, "%s of %zu",
+                     m->o.method == MAP_PCA ? "principal components" : "t-SNE", m->n);
     if (m->n < m->of->n)
         n += snprintf(text + n, room - (size_t)n, " of %zu", m->of->n);
     snprintf(text + n, room - (size_t)n, " images");
@@ -120,13 +123,14 @@ static void json_point(struct ctr_str *s, const struct map *m, size_t i)
 void map_json(struct ctr_str *s, const struct map *m)
 {
     ctr_str_addf(s, "{\"schema\":1,\"method\":\"%s\",\"metric\":\"%s\",\"seed\":%llu",
-                 m->o.method == MAP_PCA ? "pca" : "tsne", m->o.metric == MAP_COSINE ? "cosine" : "euclidean",
-                 (unsigned long long)m->o.seed);
+                 m->o.method == MAP_PCA ? "pca" : "tsne",
+                 m->o.metric == MAP_COSINE ? "cosine" : "euclidean", (unsigned long long)m->o.seed);
     ctr_str_addf(s, m->o.method == MAP_PCA ? ",\"variance\":[" : ",\"perplexity\":");
     ctr_str_json_num(s, m->o.method == MAP_PCA ? m->share[0] : m->o.perplexity);
     ctr_str_addf(s, m->o.method == MAP_PCA ? "," : ",\"divergence\":");
     ctr_str_json_num(s, m->o.method == MAP_PCA ? m->share[1] : m->divergence);
-    ctr_str_addf(s, "%s,\"vectors\":%zu,\"points\":[\n", m->o.method == MAP_PCA ? "]" : "", m->of->n);
+    ctr_str_addf(s, "%s,\"vectors\":%zu,\"points\":[\n", m->o.method == MAP_PCA ? "]" : "",
+                 m->of->n);
     for (size_t i = 0; i < m->n; i++) {
         json_point(s, m, i);
         ctr_str_addf(s, i + 1 < m->n ? ",\n" : "\n");
@@ -146,8 +150,8 @@ int map_html_drawing(struct ctr_str *s, const struct map *m)
     return rc;
 }
 
-/* The plane in squares as large as a picture: the point in each, plus one; two pictures that do not overlap have
- * their middles in different squares. */
+/* The plane in squares as large as a picture: the point in each, plus one; two pictures that do not
+ * overlap have their middles in different squares. */
 struct plane {
     const struct map *m;
     struct ctr_scatter_frame frame;
@@ -174,12 +178,14 @@ static int take(struct plane *p, size_t i)
     return 1;
 }
 
-static int picture(struct ctr_str *s, const struct plane *p, size_t i, const uint8_t *rgb, unsigned side)
+static int picture(struct ctr_str *s, const struct plane *p, size_t i, const uint8_t *rgb,
+                   unsigned side)
 {
     double at[2];
     const char *class = class_of(p->m, i);
     ctr_scatter_place(at, &p->frame, p->m->xy + 2 * i);
-    ctr_str_addf(s, "<img style=\"left:%.2f%%;top:%.2f%%", 100 * at[0], 100 * at[1] / p->frame.height);
+    ctr_str_addf(s, "<img style=\"left:%.2f%%;top:%.2f%%", 100 * at[0],
+                 100 * at[1] / p->frame.height);
     if (class)
         ctr_str_addf(s, ";border-color:%s", ctr_svg_colour((size_t)p->m->of->label[p->m->row[i]]));
     ctr_str_addf(s, "\" alt=\"\" title=\"");
@@ -219,7 +225,8 @@ int map_html_pictures(struct ctr_str *s, const struct map *m)
     struct plane plane = {.m = m, .frame = ctr_scatter_fit(m->xy, m->n)};
     size_t shown = 0;
     if (!m->of->data || !m->of->name) {
-        ctr_str_addf(s, "<p class=\"note\">There are no pictures: the vectors do not say what images they are of.</p>\n");
+        ctr_str_addf(s, "<p class=\"note\">There are no pictures: the vectors do not say what "
+                        "images they are of.</p>\n");
         return 0;
     }
     if (thumbs_open(&thumbs, m->of->data, m->of->split, SIDE) != 0) {
@@ -228,11 +235,14 @@ int map_html_pictures(struct ctr_str *s, const struct map *m)
         ctr_str_addf(s, ".</p>\n");
         return 0;
     }
-    ctr_str_addf(s, "<div class=\"plot\"><div class=\"plane\" style=\"--side:%.3f%%;aspect-ratio:1/%.4f\">\n",
-                 100.0 / CELLS, plane.frame.height);
+    ctr_str_addf(
+        s,
+        "<div class=\"plot\"><div class=\"plane\" style=\"--side:%.3f%%;aspect-ratio:1/%.4f\">\n",
+        100.0 / CELLS, plane.frame.height);
     int rc = pictures(s, &shown, &plane, &thumbs);
     ctr_str_addf(s,
-                 "</div></div>\n<p class=\"note\">%zu of the images, where there is room for them; point at one for its "
+                 "</div></div>\n<p class=\"note\">%zu of the images, where there is room for them; "
+                 "point at one for its "
                  "name.%s</p>\n",
                  shown, m->of->label ? " Frames have the colours of the classes." : "");
     thumbs_close(&thumbs);

@@ -1,5 +1,5 @@
-/* plot.c -- see plot.h. In: metrics.jsonl of each run's directory. Out: SVG, a panel for each metric; with a metric
- * its counterpart on held-out images. */
+/* plot.c -- see plot.h. In: metrics.jsonl of each run's directory. Out: SVG, a panel for each
+ * metric; with a metric its counterpart on held-out images. */
 #include "plot.h"
 
 #include <math.h>
@@ -106,8 +106,8 @@ static const char *short_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* A line of the panel, when the run has the metric. The key tells training from validation of one run,
- * one from another of several. */
+/* A line of the panel, when the run has the metric. The key tells training from validation of one
+ * run, one from another of several. */
 static int add_line(struct plot *p, struct ctr_chart_panel *panel, struct ctr_chart_line *line,
                     size_t run, const char *key, double times, int validation)
 {
@@ -121,13 +121,15 @@ static int add_line(struct plot *p, struct ctr_chart_panel *panel, struct ctr_ch
     for (size_t i = 0; i < r->metrics.rows; i++)
         scaled[i] = times * y[i];
     int one = p->n_runs == 1, named = one || panel->n == 0 || line[panel->n - 1].x != r->epoch;
-    line[panel->n++] = (struct ctr_chart_line){
-        .name = !named ? NULL : !one ? short_name(r->name) : validation ? "validation" : "training",
-        .x = r->epoch,
-        .y = scaled,
-        .n = r->metrics.rows,
-        .colour = one ? (size_t)validation : run,
-        .marked = validation};
+    line[panel->n++] = (struct ctr_chart_line){.name = !named       ? NULL
+                                                       : !one       ? short_name(r->name)
+                                                       : validation ? "validation"
+                                                                    : "training",
+                                               .x = r->epoch,
+                                               .y = scaled,
+                                               .n = r->metrics.rows,
+                                               .colour = one ? (size_t)validation : run,
+                                               .marked = validation};
     return 0;
 }
 
@@ -158,9 +160,9 @@ static int add_panel(struct plot *p, struct ctr_chart *chart, const char *key)
 
 static int draw(struct ctr_str *out, struct plot *p)
 {
-    struct ctr_chart chart = {.title = p->n_runs == 1 ? short_name(p->run[0].name) : "runs",
-                              .x_label = p->n_runs == 1 ? "epochs"
-                                                        : "epochs (fine: training, bold: validation)"};
+    struct ctr_chart chart = {
+        .title = p->n_runs == 1 ? short_name(p->run[0].name) : "runs",
+        .x_label = p->n_runs == 1 ? "epochs" : "epochs (fine: training, bold: validation)"};
     size_t wanted = p->wish->n;
     int rc = 0;
     if (!(p->panel = ctr_alloc(wanted, sizeof *p->panel)))

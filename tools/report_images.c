@@ -1,5 +1,5 @@
-/* report_images.c -- the parts of a report that need the images: what training sees of them, which the encoder takes
- * to be alike, and a map. */
+/* report_images.c -- the parts of a report that need the images: what training sees of them, which
+ * the encoder takes to be alike, and a map. */
 #include "report.h"
 
 #include <math.h>
@@ -43,7 +43,9 @@ int report_views(struct report *r)
     ctr_augment_text(&line, &augment);
     ctr_str_addf(&r->s, "<img class=\"wide\" alt=\"Images and random views of them\" ");
     CTR_TRY(ctr_html_png(&r->s, picture.rgb, picture.width, picture.height));
-    ctr_str_addf(&r->s, ">\n<p class=\"note\">The images on the left, random views of them beside, at %zux%zu pixels: <code>",
+    ctr_str_addf(&r->s,
+                 ">\n<p class=\"note\">The images on the left, random views of them beside, at "
+                 "%zux%zu pixels: <code>",
                  picture.size, picture.size);
     ctr_html_text(&r->s, line.s ? line.s : "");
     ctr_str_addf(&r->s, "</code></p>\n");
@@ -139,13 +141,15 @@ int report_neighbours(struct report *r)
     CTR_TRY(thumbs_open(&g.thumbs, v->data, v->split, THUMB_SIDE));
     CTR_TRY(search(&hits, r, query, n, k));
     ctr_str_addf(&r->s,
-                 "<p>The %zu images nearest to %zu of them among %zu, by the cosine of their features.</p>\n", k - 1, n,
-                 v->n);
+                 "<p>The %zu images nearest to %zu of them among %zu, by the cosine of their "
+                 "features.</p>\n",
+                 k - 1, n, v->n);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = gallery_row(&g, query[i], hits + i * k, k);
     if (g.of)
-        ctr_str_addf(&r->s, "<p class=\"note\">%zu of the %zu neighbours shown are of the same class.</p>\n", g.alike,
-                     g.of);
+        ctr_str_addf(
+            &r->s, "<p class=\"note\">%zu of the %zu neighbours shown are of the same class.</p>\n",
+            g.alike, g.of);
 out:
     thumbs_close(&g.thumbs);
     free(hits);
@@ -162,7 +166,8 @@ int report_map(struct report *r)
     const struct map_options how = {.method = most < 2 ? MAP_PCA : MAP_TSNE,
                                     .points = r->o->points,
                                     .seed = r->o->seed,
-                                    .perplexity = r->o->perplexity < most ? r->o->perplexity : most};
+                                    .perplexity =
+                                        r->o->perplexity < most ? r->o->perplexity : most};
     CTR_TRY(map_make(&m, &r->given.vectors, &how));
     CTR_TRY(map_html_drawing(&r->s, &m));
     ctr_str_addf(&r->s, "<h3>The same with pictures</h3>\n");

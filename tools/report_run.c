@@ -1,4 +1,5 @@
-/* report_run.c -- the parts of a report that a run's own files tell: train.log, metrics.jsonl, config.toml. */
+/* report_run.c -- the parts of a report that a run's own files tell: train.log, metrics.jsonl,
+ * config.toml. */
 #include "report.h"
 
 #include <math.h>
@@ -36,7 +37,8 @@ static int read_beside(char **text, const char *run, const char *name)
     return rc;
 }
 
-/* The next line's words behind the time, or NULL; *time is it, *at moves behind the line, which is cut off. */
+/* The next line's words behind the time, or NULL; *time is it, *at moves behind the line, which is
+ * cut off. */
 static const char *next_line(const char **time, char **at)
 {
     char *line = *at;
@@ -66,7 +68,8 @@ static void read_log(struct log *log, char *text)
 {
     const char *time = NULL;
     size_t behind = 3;
-    for (const char *line; (line = next_line(&time, &text)) != NULL; log->last = line, log->last_time = time) {
+    for (const char *line; (line = next_line(&time, &text)) != NULL;
+         log->last = line, log->last_time = time) {
         if (begins(line, "clcontrast ")) {
             behind = 0;
             log->starts++;
@@ -148,7 +151,8 @@ static void add_metrics(struct ctr_str *s, const char *run)
                      {"effective_rank", "directions in use", "%.1f"}};
         for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
             number_fact(s, shown[i].what, shown[i].format, last_number(&c, shown[i].key));
-        double *speed = (double *)ctr_columns_find(&c, "images_per_s"); /* ours, and of no more use */
+        double *speed =
+            (double *)ctr_columns_find(&c, "images_per_s"); /* ours, and of no more use */
         number_fact(s, "speed", "%.0f images/s, the median", speed ? median(speed, c.rows) : NAN);
     }
     ctr_columns_free(&c);
@@ -169,8 +173,8 @@ int report_about(struct report *r)
     for (size_t i = 0; i < 3; i++)
         report_fact(s, what[i], log.start[i]);
     if (log.from && log.last_time)
-        snprintf(span, sizeof span, "%.20s to %.20s, started %zu time%s", log.from, log.last_time, log.starts,
-                 log.starts == 1 ? "" : "s");
+        snprintf(span, sizeof span, "%.20s to %.20s, started %zu time%s", log.from, log.last_time,
+                 log.starts, log.starts == 1 ? "" : "s");
     report_fact(s, "time", span);
     add_metrics(s, r->run);
     report_fact(s, "last line of its log", log.last);
@@ -195,7 +199,8 @@ static int curves(struct report *r, const char *const *keys, size_t n)
 int report_curves(struct report *r)
 {
     static const char *const learnt[] = {"loss", "positive_top1", "pairs_right", "learning_rate"};
-    static const char *const health[] = {"effective_rank", "feature_std", "uniformity", "alignment"};
+    static const char *const health[] = {"effective_rank", "feature_std", "uniformity",
+                                         "alignment"};
     ctr_str_addf(&r->s, "<div class=\"pair\">\n");
     int rc = curves(r, learnt, sizeof learnt / sizeof *learnt);
     if (rc == 0)
@@ -209,7 +214,8 @@ int report_curves(struct report *r)
 int report_settings(struct report *r)
 {
     struct ctr_str *s = &r->s;
-    ctr_str_addf(s, "<details open><summary>config.toml; <code>clcontrast train --config</code> takes it</summary>\n<div class=\"columns\">\n");
+    ctr_str_addf(s, "<details open><summary>config.toml; <code>clcontrast train --config</code> "
+                    "takes it</summary>\n<div class=\"columns\">\n");
     for (unsigned g = 0; g < r->config->set.n_groups; g++) {
         const struct opt_group *group = &r->config->set.groups[g];
         ctr_str_addf(s, "<section><h3>");

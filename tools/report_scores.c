@@ -1,5 +1,5 @@
-/* report_scores.c -- what the features are worth: the protocols of `clcontrast eval`, as a table and a picture of which
- * classes are taken for which. */
+/* report_scores.c -- what the features are worth: the protocols of `clcontrast eval`, as a table
+ * and a picture of which classes are taken for which. */
 #include "report.h"
 
 #include <stdio.h>
@@ -17,10 +17,12 @@ static void stage(void *user, const char *what)
 static void cell(struct ctr_str *s, const struct ctr_scores *of, const struct ctr_score *score)
 {
     if (of->there)
-        ctr_str_addf(s, "<td><i style=\"width:%.1f%%\"></i><b>%.2f %%</b></td>", 100 * score->mean, 100 * score->mean);
+        ctr_str_addf(s, "<td><i style=\"width:%.1f%%\"></i><b>%.2f %%</b></td>", 100 * score->mean,
+                     100 * score->mean);
 }
 
-static void line(struct ctr_str *s, const char *name, const struct ctr_evaluation *e, size_t i, int probe)
+static void line(struct ctr_str *s, const char *name, const struct ctr_evaluation *e, size_t i,
+                 int probe)
 {
     ctr_str_addf(s, "<tr><th>%s</th>", name);
     cell(s, &e->trained, probe ? &e->trained.probe[i] : &e->trained.knn[i]);
@@ -31,9 +33,12 @@ static void line(struct ctr_str *s, const char *name, const struct ctr_evaluatio
 
 static void table(struct ctr_str *s, const struct ctr_evaluation *e)
 {
-    ctr_str_addf(s, "<p>Of %zu test images%s, by %zu training images and their labels, %u classes: how many are right.</p>\n",
+    ctr_str_addf(s,
+                 "<p>Of %zu test images%s, by %zu training images and their labels, %u classes: "
+                 "how many are right.</p>\n",
                  e->n_test, e->held_out ? " (held out by name)" : "", e->n_train, e->classes);
-    ctr_str_addf(s, "<div class=\"plot\"><table class=\"scores\">\n<tr><th></th><th>trained encoder</th><th>untrained encoder</th>"
+    ctr_str_addf(s, "<div class=\"plot\"><table class=\"scores\">\n<tr><th></th><th>trained "
+                    "encoder</th><th>untrained encoder</th>"
                     "<th>raw pixels</th></tr>\n");
     line(s, "10 nearest neighbours vote", e, 0, 0);
     line(s, "200 nearest, weighted", e, 1, 0);
@@ -41,7 +46,8 @@ static void table(struct ctr_str *s, const struct ctr_evaluation *e)
     ctr_str_addf(s, "</table></div>\n<p class=\"note\">Guessing: %.2f %%.", 100.0 / e->classes);
     if (e->trained.own.mean == e->trained.own.mean)
         ctr_str_addf(s, " The run's own classifier: %.2f %%.", 100 * e->trained.own.mean);
-    ctr_str_addf(s, " The protocols are those of <code>clcontrast eval</code>; docs/EVALUATION.md defines them.</p>\n");
+    ctr_str_addf(s, " The protocols are those of <code>clcontrast eval</code>; docs/EVALUATION.md "
+                    "defines them.</p>\n");
 }
 
 int report_scores(struct report *r)
@@ -62,8 +68,10 @@ int report_scores(struct report *r)
                                                .picture = &picture};
     CTR_TRY(ctr_evaluate(&e, &params, stage, NULL));
     table(&r->s, &e);
-    ctr_str_addf(&r->s, "<h3>Which classes are taken for which</h3>\n<div class=\"plot\"><img class=\"sheet\" "
-                        "alt=\"Confusion matrix of the linear classifier\" ");
+    ctr_str_addf(
+        &r->s,
+        "<h3>Which classes are taken for which</h3>\n<div class=\"plot\"><img class=\"sheet\" "
+        "alt=\"Confusion matrix of the linear classifier\" ");
     CTR_TRY(ctr_html_png(&r->s, picture.pixels, picture.width, picture.height));
     ctr_str_addf(&r->s, "></div>\n");
 out:

@@ -1,4 +1,5 @@
-/* classify.c -- see classify.h. In: features of examples with their classes. Out: a linear classifier, and shares. */
+/* classify.c -- see classify.h. In: features of examples with their classes. Out: a linear
+ * classifier, and shares. */
 #include "eval/classify.h"
 
 #include <math.h>
@@ -40,7 +41,8 @@ static void fit_mean(struct ctr_linear *l, const struct ctr_features *f)
 }
 
 /* With the penalty that was chosen before, on all rows. */
-static int fit_again(struct ctr_linear *l, double penalty, ctr_dev *dev, const struct ctr_features *f)
+static int fit_again(struct ctr_linear *l, double penalty, ctr_dev *dev,
+                     const struct ctr_features *f)
 {
     uint32_t *row = ctr_alloc(f->n, sizeof *row);
     if (!row)
@@ -52,8 +54,8 @@ static int fit_again(struct ctr_linear *l, double penalty, ctr_dev *dev, const s
     return rc;
 }
 
-int ctr_classify_fit(struct ctr_linear *l, struct ctr_classify_how *how, ctr_dev *dev, const struct ctr_features *train,
-                     unsigned classes, uint64_t seed)
+int ctr_classify_fit(struct ctr_linear *l, struct ctr_classify_how *how, ctr_dev *dev,
+                     const struct ctr_features *train, unsigned classes, uint64_t seed)
 {
     size_t least = 0;
     int rc = smallest(&least, train, classes);
@@ -173,8 +175,8 @@ static void cool(struct ctr_linear *l, double temperature)
         l->b[k] = (float)(l->b[k] / temperature);
 }
 
-int ctr_classify_check(double *share, struct ctr_linear *l, const struct ctr_classify_how *how, ctr_dev *dev,
-                       const struct ctr_features *f, uint64_t seed)
+int ctr_classify_check(double *share, struct ctr_linear *l, const struct ctr_classify_how *how,
+                       ctr_dev *dev, const struct ctr_features *f, uint64_t seed)
 {
     int rc = 0;
     size_t right = 0;

@@ -1,8 +1,9 @@
 /* pca.c -- principal components, the first two. See map.h.
  *
- * With centred rows X and an orthonormal block Q[D][B], B a few more than two: Z = X^T (X Q), the best
- * directions within the block (Rayleigh, Ritz), and Z made orthonormal is the next block. A pass costs 4 n D B
- * operations and no matrix of D x D, so that neither many rows nor long ones are a limit. */
+ * With centred rows X and an orthonormal block Q[D][B], B a few more than two: Z = X^T (X Q), the
+ * best directions within the block (Rayleigh, Ritz), and Z made orthonormal is the next block. A
+ * pass costs 4 n D B operations and no matrix of D x D, so that neither many rows nor long ones are
+ * a limit. */
 #include "eval/map.h"
 
 #include <math.h>
@@ -18,13 +19,13 @@ enum { B = 8, PARTS = 64, PASSES = 300 };
 
 struct pca {
     const float *x;
-    size_t n, D, rows;  /* rows a part */
-    double *mean;       /* [D] */
-    double *q;          /* [D][B] orthonormal, or zero where the rows have no further direction */
-    double *z;          /* [D][B] = X^T X q / n */
-    double *part;       /* [PARTS][D][B] */
+    size_t n, D, rows; /* rows a part */
+    double *mean;      /* [D] */
+    double *q;         /* [D][B] orthonormal, or zero where the rows have no further direction */
+    double *z;         /* [D][B] = X^T X q / n */
+    double *part;      /* [PARTS][D][B] */
     double variance;
-    double value[B];    /* eigenvalues, falling */
+    double value[B]; /* eigenvalues, falling */
     float *y;
 };
 
@@ -105,8 +106,8 @@ static void centre(struct pca *p)
 
 /* ---- small matrices ---- */
 
-/* The columns of m[D][B] by Gram and Schmidt, twice for the sake of rounding; what is left of a column that
- * depends on those before it becomes zero. */
+/* The columns of m[D][B] by Gram and Schmidt, twice for the sake of rounding; what is left of a
+ * column that depends on those before it becomes zero. */
 static void orthonormal(double *m, size_t D)
 {
     for (size_t b = 0; b < B; b++) {
@@ -135,7 +136,8 @@ static void turn(double h[B][B], double v[B][B], size_t i, size_t j)
     if (h[i][j] == 0)
         return;
     double half = (h[j][j] - h[i][i]) / (2 * h[i][j]);
-    double t = (half < 0 ? -1 : 1) / (fabs(half) + sqrt(half * half + 1)), c = 1 / sqrt(t * t + 1), s = t * c;
+    double t = (half < 0 ? -1 : 1) / (fabs(half) + sqrt(half * half + 1)), c = 1 / sqrt(t * t + 1),
+           s = t * c;
     for (size_t k = 0; k < B; k++) {
         double a = h[k][i], b = h[k][j];
         h[k][i] = c * a - s * b;

@@ -1,8 +1,9 @@
 /* tsne.c -- t-SNE, exact. See map.h. In: rows. Out: points.
  *
- * Similarities of rows are one matrix P[n][stride] of floats, symmetric, with sum 1. A step walks all
- * pairs once: threads take rows, a row's sums are its own, and sums over rows go in their order. The inner
- * loops run over LANES values at a time, which compilers turn into vectors without leave to reorder sums. */
+ * Similarities of rows are one matrix P[n][stride] of floats, symmetric, with sum 1. A step walks
+ * all pairs once: threads take rows, a row's sums are its own, and sums over rows go in their
+ * order. The inner loops run over LANES values at a time, which compilers turn into vectors without
+ * leave to reorder sums. */
 #include "eval/map.h"
 
 #include <float.h>
@@ -15,19 +16,20 @@
 #include "base/rng.h"
 
 enum { LANES = 16, ROWS = 16, EXAGGERATION = 12, EXAGGERATED_STEPS = CTR_TSNE_STEPS / 4 };
-#define LEAST 1e-20f /* similarities below count as none: products with them would be denormal, and slow */
-#define FAR   1e18f /* where the points that fill up a vector stand: their weight is nothing */
+/* Similarities below count as none: products with them would be denormal, and slow. */
+#define LEAST 1e-20f
+#define FAR 1e18f /* where the points that fill up a vector stand: their weight is nothing */
 
 struct tsne {
     const float *x;
-    size_t n, D, stride; /* stride: n filled up to whole vectors */
-    double entropy;      /* wanted: log of the perplexity */
-    float *p;            /* [n][stride]; squared distances first */
-    float *y[2];         /* [stride] */
+    size_t n, D, stride;                 /* stride: n filled up to whole vectors */
+    double entropy;                      /* wanted: log of the perplexity */
+    float *p;                            /* [n][stride]; squared distances first */
+    float *y[2];                         /* [stride] */
     float *step[2], *gain[2], *slope[2]; /* [n]; slope: attraction, later the gradient */
-    float *push[2];      /* [n] repulsion before its division by the sum of weights */
-    double *weight;      /* [n] sum of 1 / (1 + d^2) over the others */
-    double *divergence;  /* [n] */
+    float *push[2];     /* [n] repulsion before its division by the sum of weights */
+    double *weight;     /* [n] sum of 1 / (1 + d^2) over the others */
+    double *divergence; /* [n] */
     double total, exaggeration;
 };
 
@@ -48,8 +50,8 @@ static float squared_distance(const float *a, const float *b, size_t D)
     return (float)sum;
 }
 
-/* Rows [ROWS part, ...) against those from them on; a block of rows meets each other row while it is in
- * cache. */
+/* Rows [ROWS part, ...) against those from them on; a block of rows meets each other row while it
+ * is in cache. */
 static void distances(void *ctx, size_t part)
 {
     const struct tsne *t = ctx;
@@ -61,9 +63,10 @@ static void distances(void *ctx, size_t part)
         }
 }
 
-/* p[j] = exp(-beta (distance - nearest)), not itself; their sum, and the entropy of their shares. */
-static double weigh(double *sum, float *p, const float *distance, size_t n, size_t self, double beta,
-                    float nearest)
+/* p[j] = exp(-beta (distance - nearest)), not itself; their sum, and the entropy of their shares.
+ */
+static double weigh(double *sum, float *p, const float *distance, size_t n, size_t self,
+                    double beta, float nearest)
 {
     double total = 0, mean = 0;
     for (size_t j = 0; j < n; j++) {
@@ -221,7 +224,8 @@ static void diverge_rows(void *ctx, size_t part)
     for (size_t i = part * ROWS; i < end; i++) {
         double sum = 0;
         for (size_t j = 0; j < t->n; j++) {
-            double p = t->p[i * t->stride + j], d0 = t->y[0][i] - t->y[0][j], d1 = t->y[1][i] - t->y[1][j];
+            double p = t->p[i * t->stride + j], d0 = t->y[0][i] - t->y[0][j],
+                   d1 = t->y[1][i] - t->y[1][j];
             if (p > 0)
                 sum += p * log(p * t->total * (1 + d0 * d0 + d1 * d1));
         }
@@ -253,7 +257,8 @@ static int begin(struct tsne *t, float *y, uint64_t seed)
     double scale = square > 0 ? 1e-4 / sqrt(square / (double)t->n) : 0;
     for (size_t i = 0; rc == 0 && i < t->stride; i++)
         for (size_t c = 0; c < 2; c++) {
-            t->y[c][i] = i < t->n ? (float)(scale * y[2 * i + c] + 1e-6 * ctr_rng_normal(&rng)) : FAR;
+            t->y[c][i] =
+                i < t->n ? (float)(scale * y[2 * i + c] + 1e-6 * ctr_rng_normal(&rng)) : FAR;
             if (i < t->n)
                 t->gain[c][i] = 1;
         }
@@ -311,8 +316,10 @@ int ctr_map_tsne(float *y, double *out_divergence, const float *x, size_t n, siz
     if (n > CTR_TSNE_MAX)
         return ctr_fail(CTR_E_USAGE, "t-SNE of %zu vectors; at most %d", n, CTR_TSNE_MAX);
     if (!(params->perplexity > 1 && params->perplexity <= ((double)n - 1) / 3))
-        return ctr_fail(CTR_E_USAGE, "a perplexity of %g for %zu vectors: above 1, at most a third of the others",
-                        params->perplexity, n);
+        return ctr_fail(
+            CTR_E_USAGE,
+            "a perplexity of %g for %zu vectors: above 1, at most a third of the others",
+            params->perplexity, n);
     t.entropy = log(params->perplexity);
     CTR_TRY(room(&t));
     CTR_TRY(similarities(&t));

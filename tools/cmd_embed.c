@@ -14,7 +14,7 @@
 #include "io/vectors.h"
 #include "names.h"
 #include "term.h"
-#include "train/model.h"
+#include "clcontrast/model.h"
 
 struct options {
     const char *data, *split, *out, *device;

@@ -13,7 +13,7 @@
 #include "search.h"
 #include "names.h"
 #include "term.h"
-#include "train/model.h"
+#include "clcontrast/model.h"
 
 struct options {
     const char *model, *data, *split, *html, *device;

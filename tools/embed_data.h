@@ -2,7 +2,7 @@
 #ifndef CTR_TOOLS_EMBED_DATA_H
 #define CTR_TOOLS_EMBED_DATA_H
 
-#include "train/model.h"
+#include "clcontrast/model.h"
 
 /* ctr_model_embed with a line of progress, rate and what is left; ends early, with CTR_E_FAIL, once a
  * signal was caught (interrupt.h). */

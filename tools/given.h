@@ -4,7 +4,7 @@
 #define CTR_TOOLS_GIVEN_H
 
 #include "io/vectors.h"
-#include "train/model.h"
+#include "clcontrast/model.h"
 
 struct given_options {
     const char *device;

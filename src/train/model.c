@@ -1,6 +1,6 @@
 /* model.c -- see model.h. In: a run's weights, images. Out: their vectors. The images are streamed: bad
  * ones are left out, and a data set of any size goes through a batch's memory. */
-#include "train/model.h"
+#include "clcontrast/model.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -249,25 +249,16 @@ int map_html_pictures(struct ctr_str *s, const struct map *m)
     return rc;
 }
 
-static void fact(struct ctr_str *s, const char *what, const char *value)
-{
-    if (!value || !*value)
-        return;
-    ctr_str_addf(s, "<tr><th>%s</th><td>", what);
-    ctr_html_text(s, value);
-    ctr_str_addf(s, "</td></tr>\n");
-}
-
 int map_html(struct ctr_str *s, const struct map *m, const char *path)
 {
     char size[96];
     snprintf(size, sizeof size, "%zu of %zu values", m->of->n, m->of->D);
     ctr_html_begin(s, "Map of images", NULL);
     ctr_str_addf(s, "<table class=\"facts\">\n");
-    fact(s, "from", path);
-    fact(s, "vectors", size);
-    fact(s, "images", m->of->data);
-    fact(s, "model", m->of->model);
+    ctr_html_fact(s, "from", path);
+    ctr_html_fact(s, "vectors", size);
+    ctr_html_fact(s, "images", m->of->data);
+    ctr_html_fact(s, "model", m->of->model);
     ctr_str_addf(s, "</table>\n");
     int rc = map_html_drawing(s, m);
     ctr_str_addf(s, "<h2>The images</h2>\n");

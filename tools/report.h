@@ -34,7 +34,4 @@ int report_map(struct report *r);
 /* report_scores.c: from all images with labels. */
 int report_scores(struct report *r);
 
-/* A row of a table of facts; nothing where there is no value. */
-void report_fact(struct ctr_str *s, const char *what, const char *value);
-
 #endif

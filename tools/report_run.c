@@ -15,15 +15,6 @@
 
 enum { LOG_BYTES = 64 << 20, STAMP = 21, WARNINGS = 20 };
 
-void report_fact(struct ctr_str *s, const char *what, const char *value)
-{
-    if (!value || !*value)
-        return;
-    ctr_str_addf(s, "<tr><th>%s</th><td>", what);
-    ctr_html_text(s, value);
-    ctr_str_addf(s, "</td></tr>\n");
-}
-
 /* ---- train.log ---- */
 
 static int read_beside(char **text, const char *run, const char *name)
@@ -134,7 +125,7 @@ static void number_fact(struct ctr_str *s, const char *what, const char *format,
 {
     char text[64];
     snprintf(text, sizeof text, format, value);
-    report_fact(s, what, isfinite(value) ? text : NULL);
+    ctr_html_fact(s, what, isfinite(value) ? text : NULL);
 }
 
 static void add_metrics(struct ctr_str *s, const char *run)
@@ -169,15 +160,15 @@ int report_about(struct report *r)
     if (rc == 0)
         read_log(&log, text);
     ctr_str_addf(s, "<table class=\"facts\">\n");
-    report_fact(s, "run", full ? full : r->run);
+    ctr_html_fact(s, "run", full ? full : r->run);
     for (size_t i = 0; i < 3; i++)
-        report_fact(s, what[i], log.start[i]);
+        ctr_html_fact(s, what[i], log.start[i]);
     if (log.from && log.last_time)
         snprintf(span, sizeof span, "%.20s to %.20s, started %zu time%s", log.from, log.last_time,
                  log.starts, log.starts == 1 ? "" : "s");
-    report_fact(s, "time", span);
+    ctr_html_fact(s, "time", span);
     add_metrics(s, r->run);
-    report_fact(s, "last line of its log", log.last);
+    ctr_html_fact(s, "last line of its log", log.last);
     ctr_str_addf(s, "</table>\n");
     if (rc == 0)
         add_warnings(s, &log);
@@ -226,7 +217,7 @@ int report_settings(struct report *r)
             if (!row->flag_only)
                 opt_value(&value, group, row);
             if (value.s)
-                report_fact(s, row->name, value.s);
+                ctr_html_fact(s, row->name, value.s);
             ctr_str_free(&value);
         }
         ctr_str_addf(s, "</table></section>\n");

@@ -182,15 +182,6 @@ static int hit_tile(struct gallery *g, struct ctr_hit hit)
     return rc;
 }
 
-static void fact(struct ctr_str *s, const char *what, const char *value)
-{
-    if (!value || !*value)
-        return;
-    ctr_str_addf(s, "<tr><th>%s</th><td>", what);
-    ctr_html_text(s, value);
-    ctr_str_addf(s, "</td></tr>\n");
-}
-
 static void facts(struct gallery *g)
 {
     const struct search_result *r = g->r;
@@ -200,9 +191,9 @@ static void facts(struct gallery *g)
              : r->metric == CTR_EUCLIDEAN ? "Euclidean distance"
                                           : "inner product");
     ctr_str_addf(&g->page, "<table class=\"facts\">\n");
-    fact(&g->page, "searched", size);
-    fact(&g->page, "images", r->index->data);
-    fact(&g->page, "model", r->index->model);
+    ctr_html_fact(&g->page, "searched", size);
+    ctr_html_fact(&g->page, "images", r->index->data);
+    ctr_html_fact(&g->page, "model", r->index->model);
     ctr_str_addf(&g->page, "</table>\n");
 }
 

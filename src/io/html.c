@@ -85,6 +85,15 @@ void ctr_html_text(struct ctr_str *s, const char *text)
     }
 }
 
+void ctr_html_fact(struct ctr_str *s, const char *what, const char *value)
+{
+    if (!value || !*value)
+        return;
+    ctr_str_addf(s, "<tr><th>%s</th><td>", what);
+    ctr_html_text(s, value);
+    ctr_str_addf(s, "</td></tr>\n");
+}
+
 static void base64(struct ctr_str *s, const uint8_t *p, size_t n)
 {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -26,6 +26,8 @@ void ctr_html_end(struct ctr_str *s);
 /* Text of unknown origin, also inside a quoted attribute: &, <, >, ", ' escaped, control characters
  * and invalid UTF-8 shown as U+FFFD. */
 void ctr_html_text(struct ctr_str *s, const char *text);
+/* A row of a table.facts: `what`, which is HTML, and a value; nothing where that is NULL or empty. */
+void ctr_html_fact(struct ctr_str *s, const char *what, const char *value);
 /* src="data:image/png;base64,..." of 8-bit RGB pixels [height][width][3]. CTR_E_FAIL: no memory. */
 int ctr_html_png(struct ctr_str *s, const uint8_t *rgb, unsigned width, unsigned height);
 

@@ -8,16 +8,15 @@ import random
 import unittest
 
 from cli import run
-from runs import Runs
+from runs import Shared
 
 CLASSES = ("a,red", "green\"<", "blue")
 
 
-class Classify(Runs):
+class Classify(Shared):
     @classmethod
     def setUpClass(cls):
-        cls.made = Runs()
-        cls.made.setUp()
+        super().setUpClass()
         cls.chance = random.Random(4)
         for k, name in enumerate(CLASSES):
             for folder, n in (("few", 4), ("one", 1), ("photos", 3)):
@@ -26,14 +25,6 @@ class Classify(Runs):
                     cls.image(cls.at(folder, name, "%d.ppm" % i), k)
         done = run("train", "--data", cls.at("photos"), "--batch", "8", "--steps", "1", "--out", cls.at("run"))
         assert done.returncode in (0, 4), done.err
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.made.folder.name, *names)
 
     @classmethod
     def image(cls, path, k):

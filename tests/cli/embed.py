@@ -10,7 +10,7 @@ import struct
 import unittest
 
 from cli import run
-from runs import Runs
+from runs import Shared
 
 CLASSES = ("cat", "d\u00f6g <b>", "x\ny")
 
@@ -30,28 +30,18 @@ def npy(path):
     return head["descr"], head["shape"], struct.unpack("<%d%s" % (len(body) // 4, kind), body)
 
 
-class Embed(Runs):
+class Embed(Shared):
     @classmethod
     def setUpClass(cls):
         """One run of two steps, on images of three classes, serves all tests."""
-        cls.made = Runs()
-        cls.made.setUp()
-        cls.root = cls.made.folder.name
+        super().setUpClass()
         for k, name in enumerate(CLASSES):
-            os.makedirs(os.path.join(cls.root, "images", name))
+            os.makedirs(cls.at("images", name))
             for i in range(7):
                 cls.image(os.path.join("images", name, "%d.ppm" % i), k, i)
         done = run("train", "--data", cls.at("images"), "--batch", "8", "--steps", "2", "--out", cls.at("run"))
         cls.no_device = done.returncode == 4
         assert done.returncode in (0, 4), done.err
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.root, *names)
 
     @classmethod
     def image(cls, name, k, i):

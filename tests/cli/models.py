@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from cli import run
-from runs import Runs
+from runs import Shared
 
 SIDE = 32
 
@@ -76,31 +76,21 @@ def one(message, number):
     return value
 
 
-class Models(Runs):
+class Models(Shared):
     """Each class has a folder with images for all of its tests, and each test one of its own."""
 
     @classmethod
     def setUpClass(cls):
         if cls is Models:
             raise unittest.SkipTest("the base of others")
-        cls.made = Runs()
-        cls.made.setUp()
-        cls.root = cls.made.folder.name
-        os.makedirs(os.path.join(cls.root, "images"))
+        super().setUpClass()
+        os.makedirs(cls.at("images"))
         cls.pixels = [bytes((x * (i + 3) + y * (i + 1) + c * 80 + x * y) % 256 for y in range(SIDE)
                             for x in range(SIDE) for c in range(3)) for i in range(8)]
         for i, pixels in enumerate(cls.pixels):
-            with open(os.path.join(cls.root, "images", "%d.ppm" % i), "wb") as file:
+            with open(cls.at("images", "%d.ppm" % i), "wb") as file:
                 file.write(b"P6 %d %d 255\n" % (SIDE, SIDE) + pixels)
         cls.no_device = False
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.root, *names)
 
     def setUp(self):
         super().setUp()

@@ -9,7 +9,7 @@ import shutil
 import unittest
 
 from cli import run
-from runs import Runs
+from runs import Shared
 
 PARTS = ["run", "curves", "views", "neighbours", "map", "scores", "settings"]
 VOID = ("img", "meta", "path", "rect")
@@ -53,13 +53,12 @@ class Page(html.parser.HTMLParser):
             self.parts[self.at] += data
 
 
-class Report(Runs):
+class Report(Shared):
     CLASSES = ("cat", "<script>\"'&")
 
     @classmethod
     def setUpClass(cls):
-        cls.made = Runs()
-        cls.made.setUp()
+        super().setUpClass()
         chance = random.Random(2)
         for k, name in enumerate(cls.CLASSES):
             os.makedirs(cls.at("images", name))
@@ -69,14 +68,6 @@ class Report(Runs):
         done = run("train", "--data", cls.at("images"), "--batch", "8", "--epochs", "2", "--log-steps", "1", "--out", cls.at("run"))
         assert done.returncode in (0, 4), done.err
         cls.device = done.returncode == 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.made.folder.name, *names)
 
     def report(self, *args, code=0):
         if not self.device and os.environ.get("CTR_REQUIRE_DEVICE") != "1":

@@ -69,3 +69,18 @@ class Runs(unittest.TestCase):
         with open(self.path("photos", classes[0], "bad.jpg"), "w") as file:
             file.write("<html>not here</html>")
         return self.path("photos")
+
+
+class Shared(Runs):
+    """Tests beside a folder that setUpClass has filled once for all of them; each has its own, too."""
+    @classmethod
+    def setUpClass(cls):
+        cls.made = tempfile.TemporaryDirectory()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.made.cleanup()
+
+    @classmethod
+    def at(cls, *names):
+        return os.path.join(cls.made.name, *names)

@@ -9,7 +9,7 @@ import struct
 import unittest
 
 from cli import run
-from runs import Runs
+from runs import Runs, Shared
 
 DIM = 6
 
@@ -185,14 +185,13 @@ class Vectors(Search):
             os.remove(self.path(beside))
 
 
-class Images(Search):
+class Images(Shared, Search):
     """Vectors that `embed` made of images, and images that go through the same model."""
     CLASSES = ("cat", "<script>\n")
 
     @classmethod
     def setUpClass(cls):
-        cls.made = Runs()
-        cls.made.setUp()
+        super().setUpClass()
         chance = random.Random(5)
         for name in cls.CLASSES:
             os.makedirs(cls.at("images", name))
@@ -202,14 +201,6 @@ class Images(Search):
         if done.returncode != 4:
             done = run("embed", cls.at("run"), "-o", cls.at("emb.npy"))
         assert done.returncode in (0, 4), done.err
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.doCleanups()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.made.folder.name, *names)
 
     @staticmethod
     def image(path, chance):

@@ -31,7 +31,8 @@ extern "C" {
 struct ctr_train_settings {
     /* the run */
     const char *out;            /* new directory; or, with resume, that of the run to go on with */
-    int resume;                 /* go on from the newest checkpoint of `out`; the other settings as they were */
+    int resume;                 /* go on from the newest checkpoint of `out`. The other settings must be given as
+                                 * they were: config.toml is not read, and not all of them are checked */
     const char *init;           /* model whose weights it starts from; NULL: drawn at random */
     uint64_t epochs;            /* passes over the images */
     uint64_t steps;             /* end after so many, if the epochs have more; 0: all of the epochs */

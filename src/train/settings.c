@@ -290,7 +290,7 @@ static int take_tune(struct ctr_train_params *p, const char *text)
     return ctr_fail(CTR_E_USAGE, "tune: '%s' is not auto, off or a number of seconds", text);
 }
 
-/* auto: as the model that it starts from. */
+/* auto: as the run that goes on, else as the model that it starts from. */
 static int take_normalize(struct ctr_train_params *p, const char *text)
 {
     struct ctr_weights w = {0};
@@ -298,7 +298,11 @@ static int take_normalize(struct ctr_train_params *p, const char *text)
         int rc = ctr_normalize_parse(&p->normalize, text);
         return rc ? ctr_fail_in(rc, "normalize") : 0;
     }
-    if (p->init && !p->resume && ctr_weights_open(&w, p->init) == 0)
+    const char *from = p->resume ? p->out : p->init; /* a run that has saved nothing began with init's */
+    int rc = from ? ctr_weights_open(&w, from) : CTR_E_MODEL;
+    if (rc != 0 && p->init && from != p->init)
+        rc = ctr_weights_open(&w, p->init);
+    if (rc == 0)
         p->normalize = w.params.normalize;
     ctr_weights_close(&w);
     return 0;

@@ -143,6 +143,29 @@ static void test_stopping(const char *scratch)
     CHECK(strstr(ctr_error_text(), "stopped before training began"));
 }
 
+/* A run goes on with the mean and deviation that it took from the model it started from. */
+static void test_going_on_as_begun(const char *scratch)
+{
+    struct told told = {0};
+    struct ctr_train_events events = {&told, prepare, progress, epoch, stop};
+    struct ctr_train_result whole = {0}, r = {0};
+    char init[sizeof out];
+    struct ctr_train_settings s = settings(scratch, "toned");
+    s.normalize = "0.4,0.5,0.6/0.2,0.3,0.2";
+    CHECK(ctr_train(NULL, &s, NULL) == 0);
+    memcpy(init, out, sizeof init);
+    s = settings(scratch, "undisturbed");
+    s.init = init;
+    CHECK(ctr_train(&whole, &s, NULL) == 0);
+    s = settings(scratch, "disturbed");
+    s.init = init;
+    CHECK(ctr_train(&r, &s, &events) == 0 && r.stopped);
+    s.resume = 1;
+    events.stop = NULL;
+    CHECK(ctr_train(&r, &s, &events) == 0);
+    CHECK(!r.stopped && r.step == whole.step && r.loss == whole.loss);
+}
+
 /* ---- vectors ---- */
 
 static float largest_gap(const float *a, const float *b, size_t n)
@@ -268,6 +291,7 @@ int main(int argc, char **argv)
     images = argv[2];
     test_refused(argv[3]);
     test_stopping(argv[3]);
+    test_going_on_as_begun(argv[3]);
     struct ctr_embedding alone = embed(1);
     test_threads(&alone);
     ctr_embedding_free(&alone);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/mem.h"
 #include "base/os.h"
 #include "cmd.h"
 #include "data/packed.h"
@@ -103,8 +104,11 @@ static void show(struct ctr_str *out, const struct info *i)
     term_escape(out, i->path);
     ctr_str_addf(out, ": %s\n", i->kind);
     for (size_t k = 0; k < i->n; k++) {
+        ctr_str_addf(out, "  ");
         size_t at = out->n;
-        ctr_str_addf(out, "  %-16s ", i->fact[k].key);
+        term_escape(out, i->fact[k].key); /* of an ONNX file's own metadata, it may be anything */
+        size_t wide = out->n - at;
+        ctr_str_addf(out, "%*s", wide < 16 ? (int)(17 - wide) : 1, "");
         for (char *c = out->s ? out->s + at : NULL; c && *c; c++)
             *c = *c == '_' ? ' ' : *c;
         add_value(out, &i->fact[k]);
@@ -136,6 +140,18 @@ static void show_json(struct ctr_str *out, struct info *i)
 
 /* ---- finding out ---- */
 
+/* The first bytes of a file, at most so many; *out is the caller's to free. */
+static int read_head(void **out, size_t *n, const char *path, size_t most)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return ctr_fail(CTR_E_IO, "cannot open '%s': %s", path, strerror(errno));
+    if ((*out = ctr_alloc(most, 1)))
+        *n = fread(*out, 1, most, file);
+    fclose(file);
+    return *out ? 0 : CTR_E_FAIL;
+}
+
 /* What a run keeps beside checkpoints, and files of formats that are told by their first bytes. */
 static int tell_file(struct info *i, uint64_t size)
 {
@@ -158,7 +174,8 @@ static int tell_file(struct info *i, uint64_t size)
         return info_images(i);
     if (size > WHOLE && memcmp(start, npy, 6) != 0)
         return ctr_fail(CTR_E_DATA, "'%s' is nothing that is known here", i->path);
-    int rc = ctr_file_read(&bytes, &n, i->path, WHOLE);
+    int rc = memcmp(start, npy, 6) == 0 ? read_head(&bytes, &n, i->path, HEAD)
+                                        : ctr_file_read(&bytes, &n, i->path, WHOLE);
     if (rc != 0)
         return rc;
     if (memcmp(start, npy, 6) == 0)

@@ -6,7 +6,7 @@
 #include "info.h"
 #include "io/npy.h"
 
-/* "3,4", or "" for a scalar. */
+/* "3 x 4", or "a single value" for a scalar. */
 static void tell_shape(struct info *i, const struct ctr_npy *npy)
 {
     struct ctr_str s = {0};

@@ -193,7 +193,8 @@ static int on_tensor(void *user, const struct ctr_pb_field *f)
 
 struct onnx {
     struct info *i;
-    long long nodes, initializers, values;
+    long long nodes, initializers;
+    uint64_t values;
     struct ctr_str *side; /* "name[batch,3,32,32]" */
     struct ctr_str in, out;
     int has_graph, depth;
@@ -229,7 +230,7 @@ static int on_graph(void *user, const struct ctr_pb_field *f)
         if (each(f, on_tensor, &t) != 0)
             return -1;
         o->initializers++;
-        o->values += (long long)t.count;
+        o->values += t.count;
         if (o->i->all)
             info_entry(o->i, t.name, t.type == 1 ? "F32" : "other", t.dims, t.rank);
     }
@@ -282,7 +283,7 @@ int info_onnx(struct info *i, const void *bytes, size_t n)
     info_value(i, "outputs", o.out.s);
     info_int(i, "nodes", o.nodes);
     info_int(i, "tensors", o.initializers);
-    info_int(i, "weights", o.values);
+    info_int(i, "weights", (long long)o.values);
     ctr_str_free(&o.in);
     ctr_str_free(&o.out);
     return bad ? ctr_fail(CTR_E_MODEL, "'%s' begins like an ONNX model and is malformed or cut off",

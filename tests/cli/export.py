@@ -141,6 +141,11 @@ class Exports(Models):
         self.features(self.at("run"))
         told = self.told(self.path("features.npy"))
         self.assertEqual((told["kind"], told["type"], told["shape"]), ("npy", "<f4", "8 x 64"))
+        head = ("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 100), }".ljust(117) + "\n").encode()
+        with open(self.path("large.npy"), "wb") as file:  # of which only the head is read
+            file.write(b"\x93NUMPY\1\0v\0" + head)
+            file.truncate(128 + 400000000)
+        self.assertEqual(self.told(self.path("large.npy"))["shape"], "1000000 x 100")
         with open(self.path("features.npy"), "ab") as file:
             file.write(b"more")
         self.assertIn("2052 bytes", self.info(self.path("features.npy"), code=7).err)

@@ -262,7 +262,7 @@ int ctr_code_add(struct ctr_str *out, const struct ctr_net *net, const char *nam
     if (values > CTR_CODE_MAX)
         return ctr_hint(
             ctr_fail(CTR_E_USAGE, "%zu weights are too many for a C file, of which %d make %d MB",
-                     values, CTR_CODE_MAX, CTR_CODE_MAX / 1000000 * 13),
+                     values, CTR_CODE_MAX, CTR_CODE_MAX / 1000000 * 15),
             "C is for small encoders (cnn; resnets with --width 0.25): use --format onnx");
     for (size_t i = 0; name[i] && i + 1 < sizeof c.upper; i++)
         c.upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];

@@ -169,7 +169,7 @@ static int add_sum(struct walk *w, const ctr_node *node, int a, const ctr_tensor
     return 0;
 }
 
-/* Multiplies a step's result by `scale` and adds `shift`, each of C channels. */
+/* Folds batch-norm, norm[]: gamma, beta, mean and variance of C channels, into a step's weights. */
 static void fold(struct ctr_step *s, const float *const *norm, double eps, size_t C)
 {
     const float *gamma = norm[0], *beta = norm[1], *mean = norm[2], *var = norm[3];
@@ -209,6 +209,9 @@ static int add_norm(struct walk *w, const ctr_node *node, const struct ctr_form 
     if (!s)
         return CTR_E_FAIL;
     fold(s, norm, form->eps, C);
+    for (size_t k = 0; k < s->n_w + s->n_b; k++) /* e.g. a variance below zero */
+        if (!isfinite(k < s->n_w ? s->w[k] : s->b[k - s->n_w]))
+            return ctr_fail(CTR_E_MODEL, "'%s' is not finite with its batch-norm in it", s->name);
     int at = (int)(s - w->net->step);
     if (residual)
         return add_sum(w, node, at, residual, form->relu);

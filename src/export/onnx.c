@@ -57,7 +57,7 @@ static void add_floats(struct graph *g, const char *name, const size_t *dim, uns
     add_tensor(g, name, FLOAT, dim, rank, x, n * sizeof *x);
 }
 
-/* dim 0 is the batch, "N" for any. */
+/* Before the dims stands the batch, of any size. */
 static void add_value_info(struct ctr_str *s, unsigned field, const char *name, const size_t *dim,
                            unsigned rank)
 {

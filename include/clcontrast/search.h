@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 enum ctr_metric {
-    CTR_COSINE,    /* q.x / (|q| |x|), 0 where a length is 0; the largest first */
+    CTR_COSINE,    /* q.x / (|q| |x|), 0 where a length is below 1e-12; the largest first */
     CTR_INNER,     /* q.x; the largest first */
     CTR_EUCLIDEAN, /* |q - x|; the smallest first */
     CTR_METRICS

@@ -79,8 +79,8 @@ static double score_of(const ctr_index *index, const float *q, double q_length, 
     double product = dot(q, x, D);
     if (index->metric == CTR_INNER)
         return product;
-    double lengths = q_length * sqrt(dot(x, x, D));
-    return lengths > 0 ? product / lengths : 0;
+    double length = sqrt(dot(x, x, D)); /* the device has left rows as short as ctr_rows_unit says */
+    return q_length > 1e-12 && length > 1e-12 ? product / (q_length * length) : 0;
 }
 
 /* ---- the device's side ---- */
@@ -122,8 +122,12 @@ static int upload_bias(const ctr_index *index, const struct tile *tile, size_t f
                        float *staging)
 {
     const float *x = index->x + (tile->at + from) * index->D;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         staging[i] = (float)(-0.5 * dot(x + i * index->D, x + i * index->D, index->D));
+        if (isinf(staging[i]))
+            return ctr_fail(CTR_E_DATA, "vector %zu is too long for single precision",
+                            tile->at + from + i);
+    }
     return ctr_buf_write(tile->bias, from * sizeof *staging, staging, n * sizeof *staging);
 }
 
@@ -299,7 +303,8 @@ static void rank_one(void *ctx, size_t i)
     size_t n = r->had;
     for (size_t c = 0; c < r->pass->k; c++) {
         int32_t row = r->pass->r[i * r->pass->k + c];
-        if (row < 0 || (size_t)row >= r->tile->rows) { /* products beyond what fp32 holds */
+        if (row < 0 || (size_t)row >= r->tile->rows ||
+            r->pass->s[i * r->pass->k + c] == INFINITY) { /* products beyond what fp32 holds */
             atomic_store(&r->overflow, 1);
             return;
         }

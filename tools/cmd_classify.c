@@ -313,6 +313,7 @@ static int tell(const struct classify *c)
 static int check_options(const struct options *o, size_t n_images)
 {
     struct ctr_outfile file;
+    struct stat is;
     int rc = 0;
     if (!o->examples)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "no --examples given"),
@@ -320,6 +321,8 @@ static int check_options(const struct options *o, size_t n_images)
     if (n_images == 0)
         return ctr_fail(CTR_E_USAGE,
                         "no image to classify: name files or folders behind the model");
+    if (o->out && stat(o->out, &is) == 0 && S_ISDIR(is.st_mode))
+        return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", o->out);
     if (o->out && (rc = ctr_outfile_open(&file, o->out)) == 0)
         ctr_outfile_abort(&file);
     return rc;

@@ -34,7 +34,7 @@ static const struct opt rows[] = {
         .help = "run or checkpoint whose features are compared"),
     ROW(DOUBLE, threshold, .name = "threshold", .letter = 't', .metavar = "S", .init = "0",
         .shown = "what the data choose", .max = 1,
-        .help = "images of at least this similarity are duplicates, from 0 to 1"),
+        .help = "images of at least this similarity are duplicates, at most 1; 0: chosen"),
     ROW(STR, html, .name = "html", .metavar = "FILE", .help = "write a page that shows the groups"),
     ROW(FLAG, json, .name = "json", .help = "one JSON object instead of the list"),
     ROW(STR, split, .name = "split", .metavar = "NAME", .shown = "all", .names = &names_splits,

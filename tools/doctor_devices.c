@@ -30,7 +30,7 @@ static double version_after(const char *text, const char *word)
 static void traps(struct doctor *d, const struct ctr_platform_info *p)
 {
     double pocl = version_after(p->version, "PoCL ");
-    if (pocl >= 0 && pocl < 3) {
+    if (pocl >= 0 && pocl < 3.1) {
         doctor_add(d, DOCTOR_WARNING, "versions",
                    "PoCL %g does not know newer processors (\"unknown "
                    "target CPU\") and is not tested; use 3.1 or later",

@@ -134,6 +134,9 @@ static void own_cache(struct doctor *d)
         doctor_add(d, DOCTOR_NOTE, "caches", "CTR_CACHE=off: kernels are built anew at each start");
         return;
     }
+    if (off && *off)
+        cache(d, "our cache of kernels", off, "export CTR_CACHE=DIR, of one that can be written",
+              DOCTOR_WARNING);
     if (xdg && *xdg)
         snprintf(path, sizeof path, "%s/clcontrast", xdg);
     else if (home && *home)

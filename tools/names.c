@@ -51,7 +51,11 @@ static const char *split(size_t i, const char **text)
 }
 
 const struct opt_names names_splits = {
-    .what = "split", .title = "Splits", .see = "parts are train, test, all", .few = 1, .get = split};
+    .what = "split",
+    .title = "Splits",
+    .see = "parts are train, test, val, all, unlabeled",
+    .few = 1,
+    .get = split};
 
 static const char *device(size_t i, const char **text)
 {

@@ -162,7 +162,8 @@ int report_map(struct report *r)
 {
     int rc = 0;
     struct map m = {0};
-    double most = floor(((double)r->given.vectors.n - 1) / 3); /* few images: no warning for that */
+    size_t all = r->given.vectors.n, n = r->o->points < all ? (size_t)r->o->points : all;
+    double most = floor(((double)n - 1) / 3); /* few images: no warning for that */
     const struct map_options how = {.method = most < 2 ? MAP_PCA : MAP_TSNE,
                                     .points = r->o->points,
                                     .seed = r->o->seed,

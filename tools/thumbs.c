@@ -76,8 +76,9 @@ static void to_rgb(uint8_t *rgb, const uint8_t *pixels, unsigned side, unsigned 
     for (size_t i = 0; i < (size_t)side * side; i++)
         for (size_t c = 0; c < 3; c++) {
             size_t at = i * channels + (channels < 3 ? 0 : c);
-            uint16_t wide;
-            memcpy(&wide, pixels + (bytes == 2 ? 2 * at : 0), sizeof wide);
+            uint16_t wide = 0;
+            if (bytes == 2)
+                memcpy(&wide, pixels + 2 * at, sizeof wide);
             rgb[3 * i + c] = bytes == 1 ? pixels[at] : (uint8_t)((wide + 128) / 257);
         }
 }

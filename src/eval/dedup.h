@@ -49,8 +49,8 @@ struct ctr_groups {
     double *score;    /* [n_members] of the pair that binds it best; 1 for an exact copy */
     uint8_t *exact;   /* [n_members] another one of the group is the very same */
 };
-/* row[i] is the image that stands for the exact copies of row i: image[n_images] gives the row of
- * each image. Groups in the order of their first images. */
+/* row_of[n_images] is the row of each image, as ctr_dedup_exact numbers them; pairs are of rows.
+ * Groups in the order of their first images. */
 int ctr_dedup_groups(struct ctr_groups *out, const struct ctr_pair *pairs, size_t n_pairs,
                      double threshold, const uint32_t *row_of, size_t n_images, size_t n_rows);
 void ctr_groups_free(struct ctr_groups *groups);

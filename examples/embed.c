@@ -1,4 +1,5 @@
-/* embed.c -- the vector of each image of a directory, as CSV: name, class, values.
+/* embed.c -- the vector of each image of a directory, as CSV: name, class, values; names are not
+ * quoted, so they should have no commas.
  *
  *     cc embed.c -o embed $(pkg-config --cflags --libs clcontrast)
  *     ./embed run photos > vectors.csv */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,11 +18,27 @@ static struct {
     int and_after;   /* and all later ones */
     int error;       /* errno of the failure */
     int short_write; /* the failing write first takes half of its bytes */
+    const char *under; /* files whose path begins so alone; NULL: all */
 } filefaults;
 
-static int filefaults_now(void)
+static int filefaults_concerns(int fd, const char *path)
 {
-    if (!filefaults.armed)
+    char link[32], target[512];
+    if (!filefaults.under)
+        return 1;
+    if (!path) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, target, sizeof target - 1);
+        target[n > 0 ? n : 0] = '\0';
+        path = target;
+    }
+    return strncmp(path, filefaults.under, strlen(filefaults.under)) == 0;
+}
+
+/* Of the file behind fd, or of `path`. */
+static int filefaults_now(int fd, const char *path)
+{
+    if (!filefaults.armed || !filefaults_concerns(fd, path))
         return 0;
     long n = ++filefaults.calls;
     int fail = filefaults.fail_at > 0 &&
@@ -33,7 +50,7 @@ static int filefaults_now(void)
 
 ssize_t write(int fd, const void *data, size_t bytes)
 {
-    if (filefaults_now()) {
+    if (filefaults_now(fd, NULL)) {
         if (filefaults.short_write)
             (void)!syscall(SYS_write, fd, data, bytes / 2);
         errno = filefaults.error;
@@ -44,17 +61,17 @@ ssize_t write(int fd, const void *data, size_t bytes)
 
 ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
 {
-    return filefaults_now() ? -1 : syscall(SYS_pread64, fd, data, bytes, offset);
+    return filefaults_now(fd, NULL) ? -1 : syscall(SYS_pread64, fd, data, bytes, offset);
 }
 
 int fsync(int fd)
 {
-    return filefaults_now() ? -1 : (int)syscall(SYS_fsync, fd);
+    return filefaults_now(fd, NULL) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int close(int fd)
 {
-    int fail = filefaults_now(), error = errno;
+    int fail = filefaults_now(fd, NULL), error = errno;
     int rc = (int)syscall(SYS_close, fd);
     if (fail)
         errno = error;
@@ -63,17 +80,17 @@ int close(int fd)
 
 int rename(const char *from, const char *to)
 {
-    return filefaults_now() ? -1 : (int)syscall(SYS_rename, from, to);
+    return filefaults_now(-1, to) ? -1 : (int)syscall(SYS_rename, from, to);
 }
 
 int symlink(const char *target, const char *path)
 {
-    return filefaults_now() ? -1 : (int)syscall(SYS_symlink, target, path);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_symlink, target, path);
 }
 
 int unlink(const char *path)
 {
-    return filefaults_now() ? -1 : (int)syscall(SYS_unlink, path);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_unlink, path);
 }
 
 int open(const char *path, int flags, ...)
@@ -82,7 +99,27 @@ int open(const char *path, int flags, ...)
     va_start(ap, flags);
     int mode = flags & O_CREAT ? va_arg(ap, int) : 0;
     va_end(ap);
-    return filefaults_now() ? -1 : (int)syscall(SYS_open, path, flags, mode);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_open, path, flags, mode);
+}
+
+/* The at-th call from now on fails with `error`, and all later ones if `after`. */
+static inline void filefaults_arm(long at, int error, int after)
+{
+    const char *under = filefaults.under;
+    memset(&filefaults, 0, sizeof filefaults);
+    filefaults.fail_at = at;
+    filefaults.error = error;
+    filefaults.and_after = after;
+    filefaults.short_write = error == ENOSPC;
+    filefaults.under = under;
+    filefaults.armed = 1;
+}
+
+/* Whether it came to that call. */
+static inline int filefaults_disarm(void)
+{
+    filefaults.armed = 0;
+    return filefaults.calls >= filefaults.fail_at;
 }
 
 #endif

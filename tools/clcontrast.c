@@ -116,6 +116,7 @@ static void watch_signals(void)
 {
     own_pid = getpid();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit: write says EFBIG */
     sigaction(SIGABRT, &(struct sigaction){.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND},
               NULL);
 }

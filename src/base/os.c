@@ -240,7 +240,7 @@ static void sync_parent(const char *path)
     free(dir);
 }
 
-int ctr_outfile_commit(struct ctr_outfile *file)
+int ctr_outfile_sync(struct ctr_outfile *file)
 {
     int rc = 0, fd = file->fd;
     if (fsync(fd) != 0)
@@ -248,6 +248,12 @@ int ctr_outfile_commit(struct ctr_outfile *file)
     file->fd = -1;
     if (close(fd) != 0 && rc == 0)
         rc = ctr_fail(CTR_E_IO, "cannot close '%s': %s", file->path, strerror(errno));
+    return rc;
+}
+
+int ctr_outfile_commit(struct ctr_outfile *file)
+{
+    int rc = file->fd >= 0 ? ctr_outfile_sync(file) : 0;
     if (rc == 0 && rename(file->tmp, file->path) != 0)
         rc = ctr_fail(CTR_E_IO, "cannot rename to '%s': %s", file->path, strerror(errno));
     if (rc == 0) {

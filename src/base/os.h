@@ -40,9 +40,12 @@ int ctr_outfile_open(struct ctr_outfile *file, const char *path);
  * positioned at its beginning; aborting leaves it there again. CTR_E_USAGE while another process has it. */
 int ctr_outfile_resume(struct ctr_outfile *file, const char *path);
 int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes);
+/* All bytes are on the disk, and nothing is renamed yet: several files can be made certain of before the
+ * first of them takes its place. Commit does it where it was not done. */
+int ctr_outfile_sync(struct ctr_outfile *file);
 int ctr_outfile_commit(struct ctr_outfile *file);
 void ctr_outfile_abort(struct ctr_outfile *file);
-/* The three above in one. */
+/* Open, write and commit in one. */
 int ctr_file_write(const char *path, const void *data, size_t bytes);
 
 /* Calls fn(ctx, i) for i in [0, n) from up to `threads` threads (0: all processors); returns when all

@@ -33,44 +33,23 @@ int ctr_npy_header(struct ctr_str *s, const char *descr, const uint64_t *dims, u
     return 0;
 }
 
-static int npy_write(const char *path, const char *descr, const void *data, const uint64_t *dims,
-                     unsigned rank, size_t size)
+int ctr_npy_write(struct ctr_outfile *file, const char *descr, const void *data,
+                  const uint64_t *dims, unsigned rank)
 {
-    int rc;
     struct ctr_str s = {0};
-    struct ctr_outfile file;
+    size_t size = strtoul(descr + 2, NULL, 10);
     for (unsigned d = 0; d < rank && rank <= MAX_RANK; d++)
         if (__builtin_mul_overflow(size, dims[d], &size))
-            return ctr_fail(CTR_E_USAGE, "'%s': array size overflows", path);
+            return ctr_fail(CTR_E_USAGE, "'%s': array size overflows", file->path);
     if (rank > MAX_RANK || (size > 0 && !data))
-        return ctr_fail(CTR_E_USAGE, "'%s': rank above %d or no data", path, MAX_RANK);
-    CTR_TRY(ctr_npy_header(&s, descr, dims, rank));
-    CTR_TRY(ctr_outfile_open(&file, path));
-    rc = ctr_outfile_write(&file, s.s, s.n);
+        return ctr_fail(CTR_E_USAGE, "'%s': rank above %d or no data", file->path, MAX_RANK);
+    int rc = ctr_npy_header(&s, descr, dims, rank);
     if (rc == 0)
-        rc = ctr_outfile_write(&file, data, size);
+        rc = ctr_outfile_write(file, s.s, s.n);
     if (rc == 0)
-        rc = ctr_outfile_commit(&file);
-    else
-        ctr_outfile_abort(&file);
-out:
+        rc = ctr_outfile_write(file, data, size);
     ctr_str_free(&s);
     return rc;
-}
-
-int ctr_npy_write_f32(const char *path, const float *data, const uint64_t *dims, unsigned rank)
-{
-    return npy_write(path, "<f4", data, dims, rank, sizeof *data);
-}
-
-int ctr_npy_write_i32(const char *path, const int32_t *data, const uint64_t *dims, unsigned rank)
-{
-    return npy_write(path, "<i4", data, dims, rank, sizeof *data);
-}
-
-int ctr_npy_write_i64(const char *path, const int64_t *data, const uint64_t *dims, unsigned rank)
-{
-    return npy_write(path, "<i8", data, dims, rank, sizeof *data);
 }
 
 /* ---- reading a header: a dictionary of Python, of which only three keys and plain values are known ---- */

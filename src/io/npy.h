@@ -5,13 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/os.h"
 #include "base/str.h"
 
-/* Written atomically. `rank` <= 8; dims of rank 0 may be NULL. CTR_E_USAGE when a size overflows.
- */
-int ctr_npy_write_f32(const char *path, const float *data, const uint64_t *dims, unsigned rank);
-int ctr_npy_write_i32(const char *path, const int32_t *data, const uint64_t *dims, unsigned rank);
-int ctr_npy_write_i64(const char *path, const int64_t *data, const uint64_t *dims, unsigned rank);
+/* Header and data into a file that is open. descr: "<f4". `rank` <= 8; dims of rank 0 may be NULL.
+ * CTR_E_USAGE when a size overflows. */
+int ctr_npy_write(struct ctr_outfile *file, const char *descr, const void *data,
+                  const uint64_t *dims, unsigned rank);
+/* The header alone, appended. */
+int ctr_npy_header(struct ctr_str *s, const char *descr, const uint64_t *dims, unsigned rank);
+
 /* What stands before the data, from the first bytes of a file. */
 struct ctr_npy {
     char descr[16]; /* "<f4" */
@@ -24,8 +27,5 @@ struct ctr_npy {
  * header, which takes at most CTR_NPY_HEADER_MAX bytes. */
 #define CTR_NPY_HEADER_MAX 65536
 int ctr_npy_parse(struct ctr_npy *out, const void *bytes, size_t n);
-
-/* Appends what stands before the data; descr: "<f4". */
-int ctr_npy_header(struct ctr_str *s, const char *descr, const uint64_t *dims, unsigned rank);
 
 #endif

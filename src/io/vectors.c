@@ -41,33 +41,53 @@ static void add_line(struct ctr_str *s, const char *name)
     ctr_str_add(s, "\n", 1);
 }
 
-static int write_text(const char *path, const char *ending, const struct ctr_str *s)
+/* The files of a set while they are written. */
+struct parts {
+    const char *path;
+    struct ctr_outfile file[5];
+    size_t n;
+};
+
+/* Opens STEM and the ending, or without one the vectors themselves. */
+static int add_part(struct parts *p, const char *ending)
 {
-    char *file = ctr_vectors_beside(path, ending);
-    int rc = !file || s->failed ? out_of_memory() : ctr_file_write(file, s->n ? s->s : "", s->n);
-    free(file);
+    char *path = ending ? ctr_vectors_beside(p->path, ending) : ctr_strdup(p->path);
+    int rc = path ? ctr_outfile_open(&p->file[p->n], path) : CTR_E_FAIL;
+    p->n += rc == 0;
+    free(path);
     return rc;
 }
 
-static int write_lines(const char *path, const char *ending, const char *const *name, size_t n)
+static int write_array(struct parts *p, const char *ending, const char *descr, const void *data,
+                       const uint64_t *dims, unsigned rank)
+{
+    int rc = add_part(p, ending);
+    if (rc == 0)
+        rc = ctr_npy_write(&p->file[p->n - 1], descr, data, dims, rank);
+    return rc != 0 ? rc : ctr_outfile_sync(&p->file[p->n - 1]);
+}
+
+/* Frees the text. */
+static int write_text(struct parts *p, const char *ending, struct ctr_str *s)
+{
+    int rc = s->failed ? out_of_memory() : add_part(p, ending);
+    if (rc == 0)
+        rc = ctr_outfile_write(&p->file[p->n - 1], s->s, s->n);
+    if (rc == 0)
+        rc = ctr_outfile_sync(&p->file[p->n - 1]);
+    ctr_str_free(s);
+    return rc;
+}
+
+static int write_lines(struct parts *p, const char *ending, const char *const *name, size_t n)
 {
     struct ctr_str s = {0};
     for (size_t i = 0; i < n; i++)
         add_line(&s, name[i]);
-    int rc = write_text(path, ending, &s);
-    ctr_str_free(&s);
-    return rc;
+    return write_text(p, ending, &s);
 }
 
-static int write_labels(const char *path, const struct ctr_vectors *v)
-{
-    char *file = ctr_vectors_beside(path, ".labels.npy");
-    int rc = file ? ctr_npy_write_i32(file, v->label, (uint64_t[]){v->n}, 1) : CTR_E_FAIL;
-    free(file);
-    return rc != 0 ? rc : write_lines(path, ".classes.txt", v->class_name, v->n_classes);
-}
-
-static int write_json(const char *path, const struct ctr_vectors *v)
+static int write_json(struct parts *p, const struct ctr_vectors *v)
 {
     struct ctr_str s = {0};
     const struct ctr_json_field fields[] = {
@@ -83,12 +103,10 @@ static int write_json(const char *path, const struct ctr_vectors *v)
     };
     ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
     ctr_str_add(&s, "\n", 1);
-    int rc = write_text(path, ".json", &s);
-    ctr_str_free(&s);
-    return rc;
+    return write_text(p, ".json", &s);
 }
 
-/* Files of an earlier call that this one will not write. */
+/* Files of an earlier call, so that its rows never stand beside others' names. */
 static int remove_old(const char *path)
 {
     static const char *const endings[] = {".json", ".labels.npy", ".classes.txt", ".paths.txt"};
@@ -106,14 +124,24 @@ static int remove_old(const char *path)
 
 int ctr_vectors_write(const char *path, const struct ctr_vectors *v)
 {
-    int rc = remove_old(path);
-    if (rc == 0)
-        rc = ctr_npy_write_f32(path, v->x, (uint64_t[]){v->n, v->D}, 2);
-    if (rc == 0 && v->label && v->n_classes)
-        rc = write_labels(path, v);
-    if (rc == 0 && v->name)
-        rc = write_lines(path, ".paths.txt", v->name, v->n);
-    return rc != 0 ? rc : write_json(path, v);
+    int rc = 0;
+    size_t i = 0;
+    struct parts p = {.path = path};
+    CTR_TRY(write_array(&p, NULL, "<f4", v->x, (uint64_t[]){v->n, v->D}, 2));
+    if (v->label && v->n_classes) {
+        CTR_TRY(write_array(&p, ".labels.npy", "<i4", v->label, (uint64_t[]){v->n}, 1));
+        CTR_TRY(write_lines(&p, ".classes.txt", v->class_name, v->n_classes));
+    }
+    if (v->name)
+        CTR_TRY(write_lines(&p, ".paths.txt", v->name, v->n));
+    CTR_TRY(write_json(&p, v));
+    CTR_TRY(remove_old(path));
+    while (i < p.n)
+        CTR_TRY(ctr_outfile_commit(&p.file[i++]));
+out:
+    while (i < p.n)
+        ctr_outfile_abort(&p.file[i++]);
+    return rc;
 }
 
 /* ---- CSV ---- */

@@ -6,7 +6,8 @@
  * STEM.paths.txt    names of the images, a line each, as the data set has them; \n, \r and \\ stand for
  *                   line feed, carriage return and backslash
  * STEM.json         where the vectors come from
- * STEM.json is removed first and written last: where it is there, the others belong together. */
+ * All are on the disk before the first takes its place. STEM.json is removed first and written last:
+ * where it is there, the others belong together. */
 #ifndef CTR_IO_VECTORS_H
 #define CTR_IO_VECTORS_H
 
@@ -28,7 +29,8 @@ struct ctr_vectors {
     void *owned;             /* by ctr_vectors_read */
 };
 
-/* path ends with ".npy", which gives STEM. CTR_E_IO. */
+/* path ends with ".npy", which gives STEM. CTR_E_IO; files of an earlier call are then what they were,
+ * unless it was a rename that failed. */
 int ctr_vectors_write(const char *path, const struct ctr_vectors *v);
 /* One file: path, label (the class's name, or nothing), f0, f1, ... (RFC 4180). */
 int ctr_vectors_write_csv(const char *path, const struct ctr_vectors *v);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../filefaults.h"
+#include "../tempdir.h"
 
 static void atomic_file(void **state)
 {
@@ -37,6 +39,36 @@ static void atomic_file(void **state)
     unlink(path);
     free(path);
     assert_int_equal(rmdir(dir), 0); /* nothing left behind */
+}
+
+/* Each call of a write fails, alone or with all after it: the old file stays, the message names it. */
+static void failing_calls(void **state)
+{
+    (void)state;
+    static const int errors[] = {EIO, ENOSPC};
+    struct tempdir t;
+    long failures = 0;
+    size_t n;
+    tempdir_make(&t);
+    const char *path = tempdir_path(&t, "f");
+    for (int mode = 0; mode < 4; mode++)
+        for (long at = 1, done = 0; !done; at++) {
+            tempdir_put(path, "old", 3);
+            filefaults_arm(at, errors[mode % 2], mode / 2);
+            int rc = ctr_file_write(path, "newer", 5);
+            done = !filefaults_disarm();
+            char *data = tempdir_get(path, &n);
+            assert_string_equal(data, rc == 0 ? "newer" : "old");
+            free(data);
+            failures += rc != 0;
+            if (rc == 0)
+                continue;
+            assert_int_equal(rc, CTR_E_IO);
+            assert_non_null(strstr(ctr_error_text(), path));
+            assert_non_null(strstr(ctr_error_text(), strerror(errors[mode % 2])));
+        }
+    assert_true(failures >= 4 * 5); /* open, write, fsync, close, rename */
+    tempdir_remove(&t);
 }
 
 static void directories(void **state)
@@ -77,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(atomic_file),
+        cmocka_unit_test(failing_calls),
         cmocka_unit_test(directories),
         cmocka_unit_test(parallel),
     };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../filefaults.h"
 #include "tmp.h"
 
 static struct tempdir tmp;
@@ -192,6 +193,45 @@ static void goes_on(void **state)
     free(part);
 }
 
+/* Each call on the file fails, alone or with all after it: an earlier set stays, and the next call goes on
+ * to the same bytes. */
+static void failing_calls(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC};
+    char out[512], under[512];
+    size_t n = 0, m = 0;
+    long failures = 0;
+    (void)state;
+    must_pack(path("set.ctrd"));
+    char *whole = tempdir_get(path("set.ctrd"), &n);
+    snprintf(out, sizeof out, "%s", path("old.ctrd"));
+    snprintf(under, sizeof under, "%s", path("old."));
+    for (int mode = 0; mode < 4; mode++)
+        for (long at = 1, done = 0; !done; at++) {
+            tempdir_put(out, "old", 3);
+            filefaults.under = under;
+            filefaults_arm(at, errors[mode % 2], mode / 2);
+            int rc = pack_as(out, 0, 0, 0, 1, NULL);
+            done = !filefaults_disarm();
+            if (rc != 0) {
+                assert_int_equal(rc, CTR_E_IO);
+                assert_non_null(strstr(ctr_error_text(), out));
+                char *data = tempdir_get(out, &m);
+                assert_string_equal(data, "old");
+                free(data);
+                failures++;
+                assert_int_equal(pack_as(out, 0, 0, 0, 1, NULL), 0);
+            }
+            char *again = tempdir_get(out, &m);
+            assert_int_equal(m, n);
+            assert_memory_equal(again, whole, n);
+            free(again);
+            assert_int_equal(access(path("old.ctrd.part"), F_OK), -1);
+        }
+    assert_true(failures >= 4 * 5); /* open, write, fsync, close, rename */
+    free(whole);
+}
+
 static int stop(void *user, size_t done, size_t total)
 {
     (void)user, (void)done, (void)total;
@@ -370,6 +410,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(settings_become_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(packed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(failing_calls, setup, teardown),
         cmocka_unit_test_setup_teardown(stopped_and_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(bits_and_lengths, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_said, setup, teardown),

@@ -192,12 +192,14 @@ static void onnx(void **state)
     struct rig *r = *state;
     struct ctr_net net;
     struct ctr_str text = {0};
+    struct ctr_outfile file;
     char line[1024];
     check(ctr_net_create(&net, &r->s, r->st, 0));
     check(ctr_onnx_add(&text, &net, "net", NULL, 0));
     tempdir_put(tempdir_path(&r->tmp, "net.onnx"), text.s, text.n);
-    check(
-        ctr_npy_write_f32(tempdir_path(&r->tmp, "x.npy"), r->x, (uint64_t[]){1, SIDE, SIDE, C}, 4));
+    check(ctr_outfile_open(&file, tempdir_path(&r->tmp, "x.npy")));
+    check(ctr_npy_write(&file, "<f4", r->x, (uint64_t[]){1, SIDE, SIDE, C}, 4));
+    check(ctr_outfile_commit(&file));
     ctr_str_free(&text);
     ctr_net_free(&net);
     snprintf(line, sizeof line, "cd %s && %s > features", r->tmp.dir, program);

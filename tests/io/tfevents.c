@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "../tempdir.h"
 
 static void crc_vectors(void **state)
@@ -206,6 +207,48 @@ static void full_disk(void **state)
     tempdir_remove(&t);
 }
 
+/* TensorBoard's own reader (PyPI) finds scalars and images, and of a run that was gone on with what came
+ * after that. */
+static void tensorboard(void **state)
+{
+    (void)state;
+    static const char program[] =
+        "python3 -c 'import sys\n"
+        "try: from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n"
+        "except ImportError: sys.exit(77)\n"
+        "a = EventAccumulator(\".\", {\"scalars\": 0, \"images\": 0})\n"
+        "a.Reload()\n"
+        "print(a.Tags()[\"images\"], a.Tags()[\"scalars\"])\n"
+        "for e in a.Scalars(\"loss\"): print(e.step, e.value)\n"
+        "for e in a.Images(\"views\"): print(e.step, e.width, e.height, e.encoded_image_string)'";
+    struct tempdir t;
+    struct ctr_tfevents *ev = NULL;
+    char line[1024];
+    size_t n;
+    tempdir_make(&t);
+    for (uint64_t first = 0; first <= 3; first += 3) {
+        assert_int_equal(ctr_tfevents_open(&ev, t.dir, first), 0);
+        for (uint64_t step = first; step < first + 5; step++)
+            assert_int_equal(ctr_tfevents_scalar(ev, "loss", step, (float)(step + first) / 2), 0);
+        if (first == 0)
+            assert_int_equal(ctr_tfevents_image(ev, "views", 2, "\x89PNG", 7, 9, 3, 4), 0);
+        ctr_tfevents_close(&ev);
+    }
+    snprintf(line, sizeof line, "cd %s && %s > read", t.dir, program);
+    int rc = system(line);
+    if (WIFEXITED(rc) && WEXITSTATUS(rc) == 77) {
+        tempdir_remove(&t);
+        print_message("no tensorboard in this python3: the events were not read\n");
+        skip();
+    }
+    assert_int_equal(rc, 0);
+    char *text = tempdir_get(tempdir_path(&t, "read"), &n);
+    assert_string_equal(text, "['views'] ['loss']\n0 0.0\n1 0.5\n2 1.0\n3 3.0\n4 3.5\n5 4.0\n6 4.5\n"
+                              "7 5.0\n2 7 9 b'\\x89PNG'\n");
+    free(text);
+    tempdir_remove(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +256,7 @@ int main(void)
         cmocka_unit_test(records),
         cmocka_unit_test(resumed),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(tensorboard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

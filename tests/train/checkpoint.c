@@ -200,15 +200,9 @@ static void failing_calls(void **state)
         tempdir_make(&t);
         assert_int_equal(save(t.dir, step, 2), 0);
         for (int done = 0; !done; at++) {
-            memset(&filefaults, 0, sizeof filefaults);
-            filefaults.armed = 1;
-            filefaults.fail_at = at;
-            filefaults.and_after = mode / 3;
-            filefaults.error = errors[mode % 3];
-            filefaults.short_write = mode % 2;
+            filefaults_arm(at, errors[mode % 3], mode / 3);
             int rc = save(t.dir, step + 1, 2);
-            done = filefaults.calls < at;
-            filefaults.armed = 0;
+            done = !filefaults_disarm();
             assert_true(rc == 0 || rc == CTR_E_IO);
             if (rc == 0)
                 assert_int_equal(newest(t.dir), step + 1);

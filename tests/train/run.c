@@ -202,13 +202,9 @@ static void failing_calls(void **state)
         struct tempdir t;
         struct ctr_run *run = NULL;
         tempdir_make(&t);
-        memset(&filefaults, 0, sizeof filefaults);
-        filefaults.armed = 1;
-        filefaults.fail_at = at;
-        filefaults.error = ENOSPC;
+        filefaults_arm(at, ENOSPC, 0);
         int rc = ctr_run_create(&run, t.dir, config);
-        filefaults.armed = 0;
-        done = filefaults.calls < at;
+        done = !filefaults_disarm();
         assert_true(rc == 0 || rc == CTR_E_IO || rc == CTR_E_MODEL);
         if (rc != 0) {
             failures++;

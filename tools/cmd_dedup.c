@@ -212,7 +212,9 @@ static int show(struct dedup *d, struct dedup_result *r)
         CTR_TRY(dedup_write_html(d->o->html, r));
     term_note("%zu group%s of %zu images among %zu, by %s; %zu exact copies", d->groups.n,
               d->groups.n == 1 ? "" : "s", d->groups.n_members, d->n, r->by, r->n_exact);
-    if (r->chosen)
+    if (r->chosen && r->background.few)
+        term_note("too few images to choose a threshold: copies alone are told; --threshold sets one");
+    else if (r->chosen)
         term_note("similar from %.4f on; of other images half have a nearest one of %.4f, a "
                   "quarter of %.4f or more",
                   r->threshold, r->background.median, r->background.quartile);

@@ -177,7 +177,10 @@ static int map(const char *path, const struct options *o)
                                     o->points, o->seed, o->perplexity};
     CTR_TRY(given_open(&given, path));
     double start = ctr_now();
-    CTR_TRY(map_make(&m, &given.vectors, &how));
+    rc = map_make(&m, &given.vectors, &how);
+    if (rc == CTR_E_DATA)
+        CTR_TRY(ctr_fail_in(rc, "'%s'", path));
+    CTR_TRY(rc);
     double seconds = ctr_now() - start;
     for (size_t i = 0; i < o->out.n; i++)
         CTR_TRY(write_one(o->out.items[i], &m, path));

@@ -79,7 +79,7 @@ static int add_vectors(struct search *s, const char *path)
     if (ctr_grow((void **)&s->files, &s->files_cap, s->n_files + 1, sizeof *s->files) != 0)
         return CTR_E_FAIL;
     struct ctr_vectors *v = &s->files[s->n_files];
-    int rc = ctr_vectors_read(v, path);
+    int rc = given_vectors(v, path);
     if (rc != 0)
         return rc;
     s->n_files++;

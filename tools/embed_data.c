@@ -33,7 +33,10 @@ int embed_skipped(struct ctr_data *data)
     size_t n = ctr_data_n_skipped(data);
     for (size_t i = 0; i < n && i < SKIPS_SHOWN; i++) {
         struct ctr_data_skip skip = ctr_data_skip(data, i);
-        term_warn("skipped '%s': %s", skip.path, skip.reason);
+        struct ctr_str path = {0};
+        term_escape(&path, skip.path); /* a line, whatever the name holds */
+        term_warn("skipped '%s': %s", path.s ? path.s : "", skip.reason);
+        ctr_str_free(&path);
     }
     if (n > SKIPS_SHOWN)
         term_warn("... and %zu more", n - SKIPS_SHOWN);

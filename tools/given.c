@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "embed_data.h"
+#include "eval/eval.h"
 #include "term.h"
 
 int given_is_npy(const char *path)
@@ -61,11 +62,21 @@ out:
     return rc;
 }
 
+int given_vectors(struct ctr_vectors *out, const char *path)
+{
+    int rc = ctr_vectors_read(out, path);
+    if (rc == 0 && (rc = ctr_rows_check(out->x, out->n, out->D, "vector")) != 0) {
+        ctr_vectors_free(out);
+        rc = ctr_fail_in(rc, "'%s'", path);
+    }
+    return rc;
+}
+
 int given_open(struct given *g, const char *path)
 {
     if (!given_is_npy(path))
         return embed(g, path);
-    int rc = ctr_vectors_read(&g->vectors, path);
+    int rc = given_vectors(&g->vectors, path);
     if (rc == 0 && g->o.data)
         g->vectors.data = g->o.data;
     if (rc == 0 && g->o.split)

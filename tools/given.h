@@ -27,7 +27,9 @@ int given_is_npy(const char *path);
 /* Given one, nothing happens. */
 int given_dev(struct given *g);
 int given_model(struct given *g, const char *run_or_file, int projections);
-/* path: a file of vectors, or a model. */
+/* A file of vectors, all finite. CTR_E_DATA names it, CTR_E_IO. */
+int given_vectors(struct ctr_vectors *out, const char *path);
+/* path: such a file, or a model. */
 int given_open(struct given *g, const char *path);
 void given_close(struct given *g);
 

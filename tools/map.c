@@ -69,7 +69,7 @@ static int tsne(struct map *m, const float *x)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "%zu vectors are too many for t-SNE; at most %d", m->n, CTR_TSNE_MAX),
                         "--points 5000 takes a sample, --method pca takes all");
     if (most < 2)
-        return ctr_hint(ctr_fail(CTR_E_DATA, "%zu vectors are too few for t-SNE, which needs 7", m->n),
+        return ctr_hint(ctr_fail(CTR_E_DATA, "too few vectors for t-SNE: %zu, and it needs 7", m->n),
                         "--method pca");
     if (m->o.perplexity > most) {
         term_warn("a perplexity of %g needs more than %zu vectors: %g is taken", m->o.perplexity, m->n, most);
@@ -87,7 +87,6 @@ int map_make(struct map *out, const struct ctr_vectors *of, const struct map_opt
     int rc = 0;
     float *x = NULL;
     struct map m = {.o = *o, .of = of};
-    CTR_TRY(ctr_rows_check(of->x, of->n, of->D, "vector"));
     CTR_TRY(sample(&m));
     CTR_TRY(gather(&x, &m));
     if (!(m.xy = ctr_alloc(m.n, 2 * sizeof *m.xy)))

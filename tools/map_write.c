@@ -11,6 +11,7 @@
 #include "io/html.h"
 #include "io/scatter.h"
 #include "io/svg.h"
+#include "term.h"
 #include "thumbs.h"
 
 static const char *class_of(const struct map *m, size_t i)
@@ -201,7 +202,7 @@ static int pictures(struct ctr_str *s, size_t *shown, struct plane *p, struct th
 {
     static uint8_t rgb[THUMB_BYTES];
     int rc = 0;
-    size_t n = p->m->n;
+    size_t n = p->m->n, missing = 0;
     struct ctr_rng rng;
     uint32_t *order = ctr_alloc(n, sizeof *order);
     if (!order)
@@ -210,12 +211,18 @@ static int pictures(struct ctr_str *s, size_t *shown, struct plane *p, struct th
     ctr_rng_permutation(&rng, order, (uint32_t)n);
     for (size_t k = 0; rc == 0 && k < n; k++) {
         unsigned side = 0;
-        if (!take(p, order[k]) || thumbs_get(rgb, &side, thumbs, name_of(p->m, order[k])) != 0)
+        if (!take(p, order[k]))
             continue;
+        if (thumbs_get(rgb, &side, thumbs, name_of(p->m, order[k])) != 0) {
+            missing++;
+            continue;
+        }
         rc = picture(s, p, order[k], rgb, side);
         ++*shown;
     }
     free(order);
+    if (rc == 0 && missing)
+        term_warn("%zu pictures of the map could not be had", missing);
     return rc;
 }
 
@@ -230,6 +237,7 @@ int map_html_pictures(struct ctr_str *s, const struct map *m)
         return 0;
     }
     if (thumbs_open(&thumbs, m->of->data, m->of->split, SIDE) != 0) {
+        term_warn("no pictures on the map: %s", ctr_error_text());
         ctr_str_addf(s, "<p class=\"note\">There are no pictures: ");
         ctr_html_text(s, ctr_error_text());
         ctr_str_addf(s, ".</p>\n");

@@ -224,7 +224,7 @@ int search_write_html(const char *path, const struct search_result *r)
     int rc = fill_page(&g);
     if (rc == 0)
         rc = ctr_file_write(path, g.page.s, g.page.n);
-    if (rc == 0 && g.missing)
+    if (rc == 0 && g.missing && g.thumbs.data)
         term_warn("%zu of the pictures in '%s' could not be had", g.missing, path);
     if (rc == 0)
         term_note("wrote %s", path);

@@ -223,8 +223,12 @@ static int too_many_bad(struct ctr_data *d)
     for (size_t i = from; i < d->src.n_skips && i < from + 3; i++)
         ctr_str_addf(&first, "%s%s: %s", i > from ? "; " : "", d->src.skips[i].path,
                      d->src.skips[i].reason);
-    ctr_fail(CTR_E_DATA, "too many bad images in '%s': %zu of %zu (at most %g %%)", d->src.path,
-             d->n_bad, d->n_found, 100 * d->max_bad);
+    if (d->n_bad == d->n_found)
+        ctr_fail(CTR_E_DATA, "none of the images in '%s' can be read: %zu of %zu are bad",
+                 d->src.path, d->n_bad, d->n_found);
+    else
+        ctr_fail(CTR_E_DATA, "too many bad images in '%s': %zu of %zu (at most %g %%)", d->src.path,
+                 d->n_bad, d->n_found, 100 * d->max_bad);
     ctr_hint(CTR_E_DATA, "%s", first.s ? first.s : "");
     ctr_str_free(&first);
     return CTR_E_DATA;

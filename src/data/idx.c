@@ -73,8 +73,10 @@ static int open_idx(int *out_fd, uint32_t *dims, const char *path, unsigned n_di
                          be32(head), 0x800 + n_dims));
     for (unsigned i = 0; i < n_dims; i++) {
         dims[i] = be32(head + 4 + 4 * i);
-        if (dims[i] == 0 || __builtin_mul_overflow(want, dims[i], &want))
-            CTR_TRY(ctr_fail(CTR_E_DATA, "'%s': dimension %u is %u", path, i, dims[i]));
+        if (dims[i] == 0)
+            CTR_TRY(ctr_fail(CTR_E_DATA, "'%s': dimension %u is 0", path, i));
+        if (__builtin_mul_overflow(want, dims[i], &want))
+            CTR_TRY(ctr_fail(CTR_E_DATA, "'%s': its dimensions' product overflows", path));
     }
     if (bytes - head_bytes != want)
         CTR_TRY(ctr_fail(CTR_E_DATA, "'%s' has %llu bytes, its header asks for %llu", path,

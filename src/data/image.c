@@ -197,6 +197,8 @@ static int unknown(const uint8_t *p, size_t n)
         what = "WebP image, not supported";
     else if (n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '4' && p[2] <= ' ')
         what = "PNM as text or bitmap, not supported (binary P5 and P6 only)";
+    else if (n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+        what = "gzip archive, not unpacked here";
     return ctr_fail(CTR_E_DATA, "%s", what);
 }
 

@@ -404,6 +404,8 @@ int ctr_pack_run(struct ctr_pack *p, ctr_data_progress_fn *progress, void *user)
     if (rc == 0 && behind == 0 && progress)
         rc = progress(user, p->done, p->header.n);
     rc = rc ? rc : behind;
+    if (rc == CTR_E_DATA)
+        p->file.keep = 0; /* there is no going on */
     return rc ? rc : ctr_outfile_commit(&p->file);
 }
 

@@ -236,7 +236,7 @@ int ctr_dedup_threshold(struct ctr_threshold *out, const struct ctr_pair *pairs,
                         size_t n, int nearest)
 {
     double *best = ctr_alloc(n, sizeof *best);
-    *out = (struct ctr_threshold){.value = 1};
+    *out = (struct ctr_threshold){.value = 1, .few = n < FEWEST};
     if (!best)
         return CTR_E_FAIL;
     for (size_t i = 0; i < n; i++)
@@ -245,7 +245,7 @@ int ctr_dedup_threshold(struct ctr_threshold *out, const struct ctr_pair *pairs,
         best[pairs[i].a] = fmax(best[pairs[i].a], pairs[i].score);
         best[pairs[i].b] = fmax(best[pairs[i].b], pairs[i].score);
     }
-    if (n >= FEWEST) {
+    if (!out->few) {
         qsort(best, n, sizeof *best, by_value);
         choose(out, best, n, nearest);
         out->value = fmax(out->value, LEAST);

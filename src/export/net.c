@@ -51,7 +51,8 @@ static const float *values(const struct walk *w, const ctr_tensor *t)
             same = s->dims[k] == t->dim[k];
         if (!same) {
             ctr_fail(CTR_E_MODEL,
-                     s ? "'%s' of the model has not the encoder's shape" : "the model has no '%s'",
+                     s ? "'%s' of the model has another shape than the encoder's or is not F32"
+                       : "the model has no '%s'",
                      t->name);
             return NULL;
         }

@@ -246,8 +246,12 @@ static int score_all(struct evaluation *e)
     int rc = 0;
     say(e, "trained encoder");
     CTR_TRY(ctr_store_init(e->store, e->seed));
-    CTR_TRY(ctr_state_restore(e->store, e->weights.st, 0));
-    CTR_TRY(embed(e));
+    rc = ctr_state_restore(e->store, e->weights.st, 0);
+    if (rc == 0)
+        rc = embed(e);
+    if (rc == CTR_E_MODEL)
+        CTR_TRY(ctr_fail_in(rc, "'%s'", e->weights.path));
+    CTR_TRY(rc);
     e->out->dim = e->features[TRAIN].D;
     CTR_TRY(score_trained(e));
     CTR_TRY(ctr_classifier_score(&e->out->trained.own.mean, e->weights.st, &e->features[TEST],

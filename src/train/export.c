@@ -4,6 +4,7 @@
 #include "train/export.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +143,16 @@ static int is_head(const struct job *j, const char *name)
     for (size_t i = 0; i < ctr_store_entries(j->sketch.store); i++)
         if (strcmp(ctr_store_entry(j->sketch.store, i)->name, name) == 0)
             return 0;
-    return strncmp(name, "optimizer.", 10) != 0 && strncmp(name, "shadow.", 7) != 0;
+    return strncmp(name, CTR_STATE_MOMENTS, strlen(CTR_STATE_MOMENTS)) != 0 && strncmp(name, "shadow.", 7) != 0;
+}
+
+static int all_finite(const struct ctr_st_tensor *t)
+{
+    const float *x = t->data;
+    for (size_t i = 0; i < t->bytes / sizeof *x; i++)
+        if (!isfinite(x[i]))
+            return 0;
+    return 1;
 }
 
 static int collect(struct job *j)
@@ -157,9 +167,11 @@ static int collect(struct job *j)
         const struct ctr_st_tensor *t = ctr_st_find(st, full);
         if (!t || !ctr_state_same(e, t))
             return ctr_fail(CTR_E_MODEL,
-                            t ? "'%s' of '%s' has not the encoder's shape"
+                            t ? "'%s' of '%s' has another shape than the encoder's or is not F32"
                               : "there is no '%s' in '%s'",
                             full, j->w->path);
+        if (!all_finite(t))
+            return ctr_fail(CTR_E_MODEL, "'%s' of '%s' is not finite", full, j->w->path);
         take(j, t);
         j->tensors[j->n_tensors - 1].name = e->name;
     }
@@ -241,7 +253,7 @@ static int write_net(struct job *j)
     char word[48];
     int rc = ctr_net_create(&net, &j->sketch, j->w->st, j->p->unit);
     if (rc != 0)
-        return ctr_fail_in(rc, "%s", j->w->path);
+        return ctr_fail_in(rc, "'%s'", j->w->path);
     word_of(word, sizeof word, j->p->path);
     j->values = ctr_net_values(&net);
     rc = j->p->format == CTR_EXPORT_C ? ctr_code_add(&text, &net, word, j->meta, j->n_meta)

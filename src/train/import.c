@@ -29,7 +29,8 @@ static const struct ctr_st_tensor *find(const struct import *im, const char *nam
     return ctr_st_find(im->w.st, full);
 }
 
-/* What stands before the shortest name that ends with the first convolution's. */
+/* What stands before the shortest name that ends with the first convolution's. Moments of ours have such
+ * names, too, and are no weights. */
 static int find_prefix(struct import *im)
 {
     const struct ctr_st *st = im->w.st;
@@ -38,7 +39,7 @@ static int find_prefix(struct import *im)
         const char *name = ctr_st_at(st, i)->name;
         size_t n = strlen(name), m = strlen(FIRST);
         if (n < m || strcmp(name + n - m, FIRST) != 0 || n - m >= best ||
-            (n > m && name[n - m - 1] != '.'))
+            (n > m && name[n - m - 1] != '.') || strncmp(name, CTR_STATE_MOMENTS, strlen(CTR_STATE_MOMENTS)) == 0)
             continue;
         best = n - m;
         memcpy(im->prefix, name, best);

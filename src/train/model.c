@@ -36,6 +36,12 @@ static struct ctr_images images_of(const struct ctr_weights *w, struct ctr_data 
                                .dtype = w->bits == 8 ? CTR_U8 : CTR_U16};
 }
 
+/* A failure that is the model's gets its name. */
+static int named(const ctr_model *m, int rc)
+{
+    return rc == CTR_E_MODEL ? ctr_fail_in(rc, "'%s'", m->weights.path) : rc;
+}
+
 static int build(ctr_model *m, ctr_dev *dev, int projections)
 {
     int rc = 0;
@@ -50,9 +56,7 @@ static int build(ctr_model *m, ctr_dev *dev, int projections)
                                                               .batch = m->batch}));
     CTR_TRY(ctr_dev_build(dev, 1, NULL, NULL));
     CTR_TRY(ctr_store_init(m->store, w->seed));
-    rc = ctr_state_restore(m->store, w->st, 0);
-    if (rc != 0)
-        CTR_TRY(ctr_fail_in(rc, "'%s'", w->path));
+    rc = named(m, ctr_state_restore(m->store, w->st, 0));
 out:
     return rc;
 }
@@ -163,7 +167,7 @@ int ctr_model_embed(struct ctr_embedding *out, ctr_model *m, struct ctr_data *da
         return ctr_fail(CTR_E_USAGE, "'%s' is not opened as '%s' takes images", info->path, is->path);
     m->images = images_of(&m->weights, data);
     CTR_TRY(make_room(out, info->n, is->D));
-    CTR_TRY(ctr_embedder_run(out->x, out->image, m->embedder, progress, user));
+    CTR_TRY(named(m, ctr_embedder_run(out->x, out->image, m->embedder, progress, user)));
     keep_good(out, info);
     if (unit)
         ctr_rows_unit(out->x, out->x, out->n, out->D);
@@ -234,7 +238,7 @@ static int embed_singles(float *x, ctr_model *m, const struct singles *s, size_t
         size_t rows = n - at < m->batch ? n - at : m->batch;
         for (size_t i = 0; i < rows; i++)
             CTR_TRY(load(pixels + i * each, s, at + i));
-        CTR_TRY(ctr_embedder_batch(x + at * is->D, m->embedder, pixels, rows));
+        CTR_TRY(named(m, ctr_embedder_batch(x + at * is->D, m->embedder, pixels, rows)));
     }
     if (unit)
         ctr_rows_unit(x, x, n, is->D);

@@ -17,8 +17,8 @@
 
 static const char *const prefix[] = {
     [CTR_STORE_VALUES] = "",
-    [CTR_STORE_MOMENT1] = "optimizer.moment1.",
-    [CTR_STORE_MOMENT2] = "optimizer.moment2.",
+    [CTR_STORE_MOMENT1] = CTR_STATE_MOMENTS "moment1.",
+    [CTR_STORE_MOMENT2] = CTR_STATE_MOMENTS "moment2.",
     [CTR_STORE_SHADOW] = "shadow.",
 };
 
@@ -138,6 +138,9 @@ static int restore_one(ctr_store *store, const struct ctr_st *st, size_t i,
     const struct ctr_st_tensor *t = ctr_st_find(st, name);
     if (!t)
         return ctr_fail(CTR_E_MODEL, "the checkpoint has no tensor '%s'", name);
+    if (t->dtype != CTR_ST_F32)
+        return ctr_fail(CTR_E_MODEL, "tensor '%s' of the checkpoint is %s, not F32", name,
+                        ctr_st_dtype_name(t->dtype));
     if (!ctr_state_same(e, t))
         return ctr_fail(CTR_E_MODEL, "tensor '%s' of the checkpoint has another shape", name);
     return ctr_store_write(store, i, part, t->data);

@@ -6,6 +6,9 @@
 #include "graph/graph.h"
 #include "io/safetensors.h"
 
+/* Names that begin so are no weights. */
+#define CTR_STATE_MOMENTS "optimizer."
+
 /* Fills every entry of the store from the file, moments too when asked. CTR_E_MODEL naming the first
  * tensor that is missing or has another shape; tensors that the store does not know are ignored. */
 int ctr_state_restore(ctr_store *store, const struct ctr_st *st, int with_moments);

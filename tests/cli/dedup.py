@@ -107,13 +107,18 @@ class Dedup(unittest.TestCase):
         self.put("one/a.ppm", waves(1))
         self.assertEqual(self.dedup(self.path("one")).out, "")
         self.put("one/b.ppm", waves(1, light=0.9))
-        self.assertEqual(self.dedup(self.path("one")).out, "")  # too few to choose a threshold
+        done = self.dedup(self.path("one"))
+        self.assertEqual(done.out, "")
+        self.assertIn("too few images to choose a threshold", done.err)
         self.assertIn("b.ppm", self.dedup(self.path("one"), "-t", "0.9").out)
+        bad = self.path("v/bad.npy")
+        os.replace(self.npy([[1.0, 2.0], [1.0, 2.0], [math.nan, 1.0]]), bad)
         vectors = self.npy([[1.0, 2.0]] * 3)
         os.mkdir(self.path("empty"))
         for args, code, text in ((["dedup"], 2, "needs"),
                                  (["dedup", self.path("empty")], 7, "no images found"),
                                  (["dedup", self.path("gone.npy")], 10, "gone.npy"),
+                                 (["dedup", bad], 7, "bad.npy': vector 2 "),
                                  (["dedup", vectors, "--model", "x"], 2, "--model"),
                                  (["dedup", self.path("one"), "--model", self.path("gone")], 8, "gone"),
                                  (["dedup", self.path("one"), "-t", "2"], 2, "--threshold"),

@@ -128,6 +128,7 @@ class Embed(Shared):
         open(os.path.join(folder, CLASSES[2], "6.ppm"), "wb").close()
         done = self.embed(self.at("run"), "--data", folder, "-o", self.path("emb.npy"), code=3)
         self.assertIn("skipped '%s/2.ppm'" % CLASSES[0], done.err)
+        self.assertIn("skipped 'x\\ny/6.ppm': empty file", done.err)
         self.assertIn("2 files were skipped", done.err)
         _, (n, dim), values = npy(self.path("emb.npy"))
         _, _, everything = npy(self.path("all.npy"))

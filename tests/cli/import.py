@@ -115,6 +115,16 @@ class Imports(Models):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--data", done.err)
         self.assertIn("import", run("export", given, "-o", self.path("x.onnx")).err)
+        tensors, meta = read_safetensors(model)
+        kind, shape, data = tensors["conv1.weight"]
+        for first, words in ((("F16", shape, data[:len(data) // 2]), "is F16, not F32"), ((kind, shape[::-1], data), "another shape"),
+                             ((kind, shape, b"\0\0\xc0\x7f" * (len(data) // 4)), "not finite"), (None, "no tensor 'conv1.weight'")):
+            left = {**tensors, "conv1.weight": first} if first else {n: t for n, t in tensors.items() if n != "conv1.weight"}
+            save(self.path("bad"), left, {key: value for key, value in meta.items() if not key.startswith("xxh64")})
+            done = run("eval", self.path("bad"), "--data", self.path("labelled"), "--knn", "1", "--probe", "none")
+            self.assertEqual(done.returncode, 8)
+            self.assertIn(self.path("bad"), done.err)
+            self.assertIn(words, done.err)
 
     def test_refusals(self):
         given, tensors = self.weights("resnet18", 8, 7)
@@ -125,6 +135,9 @@ class Imports(Models):
         save(self.path("half"), half)
         save(self.path("bent"), bent)
         save(self.path("lost"), {name: t for name, t in tensors.items() if not name.startswith("layer4.1")})
+        save(self.path("moments"), tensors, prefix="optimizer.moment1.")
+        kind, shape, data = tensors["layer3.0.conv1.weight"]
+        save(self.path("nan"), {**tensors, "layer3.0.conv1.weight": (kind, shape, b"\0\0\xc0\x7f" + data[4:])})
         save(self.path("other"), {"blocks.0.weight": tensors["fc.weight"]})
         with open(self.path("pickle"), "wb") as file:
             file.write(b"\x80\x02}q\x00." + bytes(20))
@@ -132,6 +145,8 @@ class Imports(Models):
                                   ((self.path("half"), *out), 8, ["F32", "v.float()"]),
                                   ((self.path("bent"), *out), 8, ["1 of 100", "layer2.0.conv1.weight", "shape"]),
                                   ((self.path("other"), *out), 8, ["conv1.weight"]),
+                                  ((self.path("moments"), *out), 8, ["has no 'conv1.weight'"]),
+                                  ((self.path("nan"), *out), 8, ["layer3.0.conv1.weight", "not finite"]),
                                   ((self.path("pickle"), *out), 8, ["weights_only=True", "save_file"]),
                                   ((given, *out, "--encoder", "resnet34"), 8, ["resnet34", "layer1.2.conv1.weight is missing"]),
                                   ((given, *out, "--encoder", "resnet19"), 2, ["resnet10"]),

@@ -97,6 +97,15 @@ class Map(Runs):
             points = json.loads(self.read("m.json"))["points"]
             self.assertEqual(len({(round(p["x"], 4), round(p["y"], 4)) for p in points}), count)
 
+    def test_pictures_that_are_not_there(self):
+        self.beside()
+        os.makedirs(self.path("images"))
+        with open(self.path("images", "0.ppm"), "wb") as file:
+            file.write(b"P6 1 1 255\nabc")
+        for data, words in (("none", "no pictures on the map: "), ("images", "pictures of the map could not be had")):
+            done = self.map(self.path("x.npy"), "--method", "pca", "--data", self.path(data), "-o", self.path("m.html"))
+            self.assertIn(words, done.err)
+
     def test_what_is_refused(self):
         x, out = self.path("x.npy"), self.path("m.svg")
         npy(self.path("nan.npy"), [[1.0] * DIM, [1.0] * (DIM - 1) + [float("inf")]] * 9)
@@ -109,8 +118,8 @@ class Map(Runs):
                 ([x, "-o", out, "--method", "tsn"], 2, "tsne"),
                 ([x, "-o", out, "--perplexity", "0"], 2, "perplexity"),
                 ([x, "-o", out, "--points", "-1"], 2, "points"),
-                ([self.path("nan.npy"), "-o", out], 7, "vector 1 "),
-                ([self.path("few.npy"), "-o", out], 7, "too few"),
+                ([self.path("nan.npy"), "-o", out], 7, "nan.npy': vector 1 "),
+                ([self.path("few.npy"), "-o", out], 7, "few.npy': too few"),
                 ([self.path("few.npy"), "-o", out, "--method", "pca"], 0, ""),
                 ([self.path("none.npy"), "-o", out], 10, "none.npy"),
                 ([self.path("none"), "-o", out], 8, "none"),

@@ -105,10 +105,14 @@ class Pack(unittest.TestCase):
         with open(self.path("bad.ctrd"), "w", encoding="ascii") as file:
             file.write("no packed set " * 9)
         os.mkdir(self.path("empty"))
+        os.mkdir(self.path("html"))
+        with open(self.path("html/a.png"), "w", encoding="ascii") as file:
+            file.write("<html>")
         for args, code, text in (
                 (["pack", data], 2, "no --out"),
                 (["pack", data, "-o", self.path("set.npy")], 2, ".ctrd"),
                 (["pack", self.path("empty"), "-o", self.path("x.ctrd")], 7, "no images found"),
+                (["pack", self.path("html"), "-o", self.path("x.ctrd")], 7, "none of the images"),
                 (["pack", self.path("gone"), "-o", self.path("x.ctrd")], 7, "gone"),
                 (["pack", data, "-o", self.path("no/x.ctrd")], 10, "no/x.ctrd"),
                 (["pack", data, "-o", self.path("x.ctrd"), "--image-size", "4097"], 2, "--image-size"),
@@ -121,7 +125,8 @@ class Pack(unittest.TestCase):
                 continue
             self.assertEqual((done.returncode, done.out), (code, ""), done.err)
             self.assertIn(text, done.err)
-            self.assertFalse(os.path.exists(self.path("x.ctrd")) or os.path.exists(self.path("run/config.toml")))
+            for left in ("x.ctrd", "x.ctrd.part", "run/config.toml"):
+                self.assertFalse(os.path.exists(self.path(left)), args)
 
 
 if __name__ == "__main__":

@@ -181,6 +181,9 @@ static void refused_by_content(void **state)
     expect_bad("", 0, "empty file");
     expect_bad("<html><body>", 12, "not an image");
     expect_bad("GIF89a\1\0\1\0", 10, "GIF");
+    expect_bad("8BPS\0\1\0\0\0\0\0\0", 12, "not an image");
+    expect_bad("#?RADIANCE\n\n-Y 1 +X 1\n", 23, "not an image");
+    expect_bad("\x1f\x8b\x08\0\0\0", 6, "gzip");
     expect_bad("RIFF\0\0\0\0WEBPVP8 ", 16, "WebP");
     expect_bad("II*\0\0\0\0\0", 8, "TIFF"); /* more of it in tests/data/tiff.c */
     expect_bad("P3\n1 1 255\n1 2 3", 16, "text");

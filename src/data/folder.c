@@ -21,8 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SAMPLE_FILES  64 /* looked into for their size and their channels */
-#define SAMPLE_BYTES  ((size_t)256 << 10)
 #define N_ODD         8 /* kinds of other files told apart in "no images found" */
 #define IMAGE_ENDINGS ".jpg .jpeg .png .tif .tiff .ppm .pgm .bmp"
 
@@ -395,58 +393,6 @@ out:
     return rc;
 }
 
-/* ---- sizes ---- */
-
-static int by_side(const void *a, const void *b)
-{
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
-}
-
-/* By the first bytes, or where they do not tell it (TIFF may keep it at the end) by all of them. */
-static int read_header(struct ctr_image *out, const char *name, int root_fd)
-{
-    static const size_t most[] = {SAMPLE_BYTES, CTR_IMAGE_MAX_FILE};
-    int rc = CTR_E_DATA;
-    size_t n = SAMPLE_BYTES;
-    for (int i = 0; i < 2 && rc != 0 && n == SAMPLE_BYTES; i++) {
-        void *bytes = NULL;
-        if (ctr_read_below(&bytes, &n, root_fd, name, most[i], 1) != 0)
-            return CTR_E_DATA;
-        rc = ctr_image_header(out, bytes, n);
-        free(bytes);
-    }
-    return rc;
-}
-
-static void sample_headers(struct ctr_source *s, int root_fd)
-{
-    unsigned side[SAMPLE_FILES];
-    struct ctr_image first = {0};
-    size_t n = 0, m = s->n < SAMPLE_FILES ? s->n : SAMPLE_FILES;
-    int equal = 1;
-    for (size_t i = 0; i < m; i++) {
-        struct ctr_image h;
-        if (read_header(&h, s->names[i * s->n / m], root_fd) == 0) {
-            if (n == 0)
-                first = h;
-            if (h.pixel.bytes < first.pixel.bytes)
-                first.pixel.bytes = h.pixel.bytes;
-            equal = equal && h.width == first.width && h.height == first.height;
-            side[n++] = h.width < h.height ? h.width : h.height;
-        }
-    }
-    if (n == 0)
-        return;
-    qsort(side, n, sizeof *side, by_side);
-    s->median_side = side[n / 2];
-    s->pixel = first.pixel;
-    if (equal) {
-        s->width = first.width;
-        s->height = first.height;
-    }
-}
-
 /* ---- driver ---- */
 
 static int folder_open(struct ctr_source *s)
@@ -469,7 +415,7 @@ static int folder_open(struct ctr_source *s)
     CTR_TRY(walk_splits(w, &splits));
     if (s->n == 0)
         CTR_TRY(no_images(w));
-    sample_headers(s, f->root_fd);
+    ctr_source_sample(s, f->root_fd);
 out:
     ctr_arena_free(&w->arena);
     free(w->stack);

@@ -81,6 +81,8 @@ int ctr_open_below(int root_fd, const char *rel, int flags);
  * memory or file descriptors run out. */
 int ctr_read_below(void **out, size_t *bytes, int root_fd, const char *rel, size_t max_bytes,
                    int prefix);
+/* Looks into some of the source's images, files below root_fd, for median_side, pixel, width and height. */
+void ctr_source_sample(struct ctr_source *source, int root_fd);
 
 /* ---- files of fixed records (records.c), shared by the binary formats ---- */
 

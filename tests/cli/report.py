@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """`clcontrast report`: report.py PROGRAM [TEST ...]. One page of a run that has everything; what is left out is told, for each
 reason; nothing of names is markup, nothing is loaded."""
-import html.parser
 import json
 import os
 import random
@@ -9,48 +8,10 @@ import shutil
 import unittest
 
 from cli import run
+from page import Page
 from runs import Shared
 
 PARTS = ["run", "curves", "views", "neighbours", "map", "scores", "settings"]
-VOID = ("img", "meta", "path", "rect")
-
-
-class Page(html.parser.HTMLParser):
-    """Elements are closed, nothing is loaded or run; texts of each part."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.parts, self.at, self.images, self.policy = [], {}, None, 0, None
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        assert tag not in ("script", "link", "iframe", "object", "base", "form"), tag
-        assert not [a for a in attrs if a.startswith("on")], attrs
-        if tag == "img":
-            assert attrs["src"].startswith("data:image/png;base64,")
-            self.images += 1
-        if tag == "a":
-            assert attrs["href"].startswith("#")
-        if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy":
-            self.policy = attrs["content"]
-        if tag == "h2":
-            self.at = attrs["id"]
-            self.parts[self.at] = ""
-        if tag not in VOID or (tag == "path" and not self.get_starttag_text().endswith("/>")):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, tag
-
-    def handle_data(self, data):
-        if self.at:
-            self.parts[self.at] += data
 
 
 class Report(Shared):

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """`clcontrast search`: search.py PROGRAM [TEST ...]. Answers against plain Python, by each kind of query and each
 form of output, and what is refused."""
-import html.parser
 import json
 import os
 import random
@@ -9,6 +8,7 @@ import struct
 import unittest
 
 from cli import run
+from page import Page
 from runs import Runs, Shared
 
 DIM = 6
@@ -31,36 +31,6 @@ def cosine(a, b):
         return sum(p * q for p, q in zip(x, y))
     lengths = (dot(a, a) * dot(b, b)) ** .5
     return dot(a, b) / lengths if lengths else 0
-
-
-class Page(html.parser.HTMLParser):
-    """What a page is made of; an unclosed element or one that loads something is an error."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.titles, self.images, self.policy, self.words = [], [], 0, None, ""
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        assert tag not in ("script", "link", "iframe", "object"), tag
-        if tag == "img":
-            assert attrs["src"].startswith("data:image/png;base64,")
-            self.images += 1
-        if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy":
-            self.policy = attrs["content"]
-        if tag == "figure":
-            self.titles.append(attrs["title"])
-        if tag not in ("img", "meta"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, tag
-
-    def handle_data(self, data):
-        self.words += data
 
 
 class Search(Runs):

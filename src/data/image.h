@@ -26,8 +26,9 @@ struct ctr_image {
 };
 
 /* JPEG (also CMYK), PNG, TIFF (image_tiff.c), BMP of 24 or 32 bits, binary PPM and PGM, with the channels that the file
- * has (palettes and CMYK become RGB); of TIFF the first page. `want`: the shorter side needed, 0 for the full size; a JPEG
- * much larger than that is decoded at 1/2, 1/4 or 1/8.
+ * has (palettes and CMYK become RGB); of TIFF the first page. `want`: the size that ctr_image_fit will make of it, 0 for
+ * all that there is. With one a JPEG much larger is decoded at 1/2, 1/4 or 1/8, and columns that ctr_image_fit does not
+ * look at may be left zero.
  * CTR_E_DATA with the reason, CTR_E_FAIL when memory runs out. */
 int ctr_image_decode(struct ctr_image *out, const void *bytes, size_t n, unsigned want);
 /* Size and pixels' kind from the header alone; `pixels` is NULL. */
@@ -51,6 +52,9 @@ int ctr_image_read(struct ctr_image *out, const char *path, unsigned size, unsig
 /* Shorter side to `size` (PIL's antialiased bilinear filter; torchvision's rounding of the longer
  * side), then the centre size x size. Pixels stay exactly where no scaling is due. */
 int ctr_image_fit(struct ctr_image *image, unsigned size);
+/* The columns that it looks at: [*first, *end). */
+void ctr_image_fit_columns(unsigned *first, unsigned *end, unsigned width, unsigned height,
+                           unsigned size);
 
 /* ---- for the decoders and their tests ---- */
 

@@ -1,7 +1,8 @@
 /* image_jpeg.c -- JPEG by libjpeg-turbo (the API of libjpeg 6b; usage after its example.txt).
- * In: bytes. Out: RGB, or grey where the file is, at 1/2, 1/4 or 1/8 when that is still twice the wanted size.
- * Invariants: libjpeg never exits or prints; missing or corrupt data is an error, a stray byte
- * between segments is not (cameras write them). */
+ * In: bytes. Out: RGB, or grey where the file is, at 1/2, 1/4 or 1/8 when that is still twice the
+ * wanted size, and then without the columns that resizing does not look at. Invariants: libjpeg
+ * never exits or prints; missing or corrupt data is an error, a stray byte between segments is not
+ * (cameras write them). */
 #include "data/image.h"
 #include "base/status.h"
 
@@ -16,6 +17,10 @@
 
 /* A progressive file may name the same coefficients again and again; real ones have about ten. */
 #define MAX_SCANS 256
+
+/* Columns beside those needed: the colours of the outermost lack the neighbours that they are
+ * smoothed with. */
+#define EDGE 4
 
 struct jpeg {
     struct jpeg_decompress_struct d;
@@ -84,6 +89,20 @@ static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, unsigned n)
             rgb[c] = (uint8_t)((cmyk[c] * cmyk[3] + 127) / 255);
 }
 
+/* Leaves out what lies beside the columns needed; the first column that is decoded. */
+static unsigned leave_out_columns(struct jpeg *j, unsigned want)
+{
+    JDIMENSION first = 0, end = 0, n;
+#ifdef LIBJPEG_TURBO_VERSION_NUMBER
+    ctr_image_fit_columns(&first, &end, j->d.output_width, j->d.output_height, want);
+    first = first > EDGE ? first - EDGE : 0;
+    n = (end + EDGE < j->d.output_width ? end + EDGE : j->d.output_width) - first;
+    if (n < j->d.output_width)
+        jpeg_crop_scanline(&j->d, &first, &n);
+#endif
+    return first;
+}
+
 static void decode(struct jpeg *j, const void *bytes, size_t n, unsigned want)
 {
     jpeg_create_decompress(&j->d);
@@ -105,13 +124,15 @@ static void decode(struct jpeg *j, const void *bytes, size_t n, unsigned want)
                             (struct ctr_pixel){.channels = channels, .bytes = 1});
     if (j->rc == 0 && cmyk && !(j->row = malloc((size_t)j->d.output_width * 4)))
         j->rc = ctr_fail(CTR_E_FAIL, "out of host memory");
+    unsigned left = j->rc == 0 && want > 0 ? leave_out_columns(j, want) : 0;
     while (j->rc == 0 && j->d.output_scanline < j->d.output_height) {
-        uint8_t *to = j->image.pixels + (size_t)j->d.output_scanline * j->image.width * channels;
+        uint8_t *to =
+            j->image.pixels + ((size_t)j->d.output_scanline * j->image.width + left) * channels;
         JSAMPROW row = cmyk ? j->row : to;
         if (jpeg_read_scanlines(&j->d, &row, 1) != 1)
             j->rc = ctr_fail(CTR_E_DATA, "JPEG: truncated");
         else if (cmyk)
-            cmyk_to_rgb(to, j->row, j->image.width);
+            cmyk_to_rgb(to, j->row, j->d.output_width);
     }
 }
 

@@ -232,15 +232,20 @@ static void png_checksum_counts(void **state)
 }
 
 #ifdef CTR_HAVE_JPEG
-/* A flat picture of the given space; libjpeg converts CMYK to YCCK itself. */
-static unsigned char *encode(unsigned long *n, const unsigned char *pixel, unsigned channels,
-                             J_COLOR_SPACE in, J_COLOR_SPACE file, unsigned width, unsigned height)
+/* A picture as JPEG of the given space, each row `pitch` bytes behind the one before; libjpeg
+ * converts CMYK to YCCK itself. `across`, `down`: the first channel's samples for one of the
+ * others. */
+struct encoding {
+    J_COLOR_SPACE in, file;
+    int across, down, progressive;
+};
+
+static unsigned char *encode(unsigned long *n, const unsigned char *pixels, size_t pitch,
+                             unsigned channels, unsigned width, unsigned height, struct encoding as)
 {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr error;
-    unsigned char *out = NULL, *row = malloc((size_t)width * channels);
-    for (unsigned x = 0; x < width; x++)
-        memcpy(row + (size_t)x * channels, pixel, channels);
+    unsigned char *out = NULL;
     c.err = jpeg_std_error(&error);
     jpeg_create_compress(&c);
     *n = 0;
@@ -248,28 +253,115 @@ static unsigned char *encode(unsigned long *n, const unsigned char *pixel, unsig
     c.image_width = width;
     c.image_height = height;
     c.input_components = (int)channels;
-    c.in_color_space = in;
+    c.in_color_space = as.in;
     jpeg_set_defaults(&c);
-    jpeg_set_colorspace(&c, file);
+    jpeg_set_colorspace(&c, as.file);
     jpeg_set_quality(&c, 98, TRUE);
+    if (as.across) {
+        c.comp_info[0].h_samp_factor = as.across;
+        c.comp_info[0].v_samp_factor = as.down;
+    }
+    if (as.progressive)
+        jpeg_simple_progression(&c);
     jpeg_start_compress(&c, TRUE);
-    while (c.next_scanline < height)
+    while (c.next_scanline < height) {
+        JSAMPROW row = (JSAMPROW)pixels + c.next_scanline * pitch;
         jpeg_write_scanlines(&c, &row, 1);
+    }
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
-    free(row);
     return out;
 }
+
+/* All of it as libjpeg decodes it, at 1 / denominator. */
+static void decode_whole(struct ctr_image *out, const unsigned char *bytes, unsigned long n,
+                         unsigned denominator)
+{
+    struct jpeg_decompress_struct d;
+    struct jpeg_error_mgr error;
+    d.err = jpeg_std_error(&error);
+    jpeg_create_decompress(&d);
+    jpeg_mem_src(&d, bytes, n);
+    jpeg_read_header(&d, TRUE);
+    d.out_color_space = JCS_RGB;
+    d.scale_denom = denominator;
+    jpeg_start_decompress(&d);
+    assert_int_equal(ctr_image_alloc(out, d.output_width, d.output_height, rgb8), 0);
+    while (d.output_scanline < d.output_height) {
+        JSAMPROW row = out->pixels + (size_t)d.output_scanline * d.output_width * 3;
+        assert_int_equal(jpeg_read_scanlines(&d, &row, 1), 1);
+    }
+    jpeg_finish_decompress(&d);
+    jpeg_destroy_decompress(&d);
+}
+
+/* Decoded for one size, and fitted to it, an image is what the whole of it becomes; 1 where columns
+ * were left out. */
+static int same_as_whole(const unsigned char *bytes, unsigned long n, unsigned want)
+{
+    struct ctr_image part, whole, full;
+    decode_whole(&full, bytes, n, 1);
+    assert_int_equal(ctr_image_decode(&part, bytes, n, want), 0);
+    decode_whole(&whole, bytes, n, (full.height + part.height - 1) / part.height);
+    assert_int_equal(part.width, whole.width);
+    assert_int_equal(part.height, whole.height);
+    int left_out = memcmp(part.pixels, whole.pixels, ctr_image_bytes(&whole)) != 0;
+    assert_int_equal(ctr_image_fit(&part, want), 0);
+    assert_int_equal(ctr_image_fit(&whole, want), 0);
+    assert_memory_equal(part.pixels, whole.pixels, ctr_image_bytes(&whole));
+    ctr_image_free(&part);
+    ctr_image_free(&whole);
+    ctr_image_free(&full);
+    return left_out;
+}
 #endif
+
+static void jpeg_without_columns(void **state)
+{
+    (void)state;
+#ifdef CTR_HAVE_JPEG
+    static const int samples[][2] = {{1, 1}, {2, 1}, {2, 2}, {1, 2}, {4, 1}};
+    static const unsigned sizes[][2] = {{61, 37}, {37, 61}, {300, 20}, {640, 130}, {20, 20}},
+                          wants[] = {3, 7, 16, 20, 37, 64};
+    int left_out = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const unsigned width = sizes[i][0], height = sizes[i][1];
+        unsigned char *pixels = malloc((size_t)width * height * 3);
+        uint32_t noise = 1;
+        for (size_t k = 0; k < (size_t)width * height * 3; k++) {
+            noise = noise * 1664525 + 1013904223;
+            pixels[k] = (unsigned char)(noise >> 24);
+        }
+        for (size_t s = 0; s < 2 * COUNT(samples); s++) {
+            const int *each = samples[s / 2];
+            unsigned long n;
+            unsigned char *bytes =
+                encode(&n, pixels, (size_t)width * 3, 3, width, height,
+                       (struct encoding){JCS_RGB, JCS_YCbCr, each[0], each[1], s % 2});
+            for (size_t k = 0; k < COUNT(wants); k++)
+                left_out += same_as_whole(bytes, n, wants[k]);
+            free(bytes);
+        }
+        free(pixels);
+    }
+#ifdef LIBJPEG_TURBO_VERSION_NUMBER
+    assert_true(left_out >= 100);
+#endif
+#endif
+}
 
 static void jpeg_ycck_and_scaling(void **state)
 {
     (void)state;
 #ifdef CTR_HAVE_JPEG
-    const unsigned char ink[4] = {200, 100, 50, 128}, red[3] = {250, 20, 30};
+    const unsigned char ink[4] = {200, 100, 50, 128};
     unsigned long n;
     struct ctr_image image = {0};
-    unsigned char *bytes = encode(&n, ink, 4, JCS_CMYK, JCS_YCCK, 20, 10);
+    unsigned char row[600 * 4];
+    for (unsigned i = 0; i < 20 * 4; i++)
+        row[i] = ink[i % 4];
+    unsigned char *bytes =
+        encode(&n, row, 0, 4, 20, 10, (struct encoding){.in = JCS_CMYK, .file = JCS_YCCK});
     assert_int_equal(ctr_image_decode(&image, bytes, n, 0), 0);
     for (int c = 0; c < 3; c++)
         assert_in_range(image.pixels[c] - ink[c] * 128 / 255 + 3, 0, 6);
@@ -278,12 +370,13 @@ static void jpeg_ycck_and_scaling(void **state)
     /* the shorter side stays at least twice what is wanted */
     static const unsigned wants[][2] = {{0, 400},  {300, 400}, {101, 400}, {100, 200}, {51, 200},
                                         {50, 100}, {26, 100},  {25, 50},   {1, 50}};
-    bytes = encode(&n, red, 3, JCS_RGB, JCS_YCbCr, 600, 400);
+    memset(row, 250, sizeof row);
+    bytes = encode(&n, row, 0, 3, 600, 400, (struct encoding){.in = JCS_RGB, .file = JCS_YCbCr});
     for (size_t i = 0; i < COUNT(wants); i++) {
         assert_int_equal(ctr_image_decode(&image, bytes, n, wants[i][0]), 0);
         assert_int_equal(image.height, wants[i][1]);
         assert_int_equal(image.width, wants[i][1] * 3 / 2);
-        assert_in_range(image.pixels[0], 245, 255);
+        assert_in_range(image.pixels[image.width / 2 * 3], 245, 255);
         ctr_image_free(&image);
     }
     free(bytes);
@@ -349,12 +442,12 @@ static void extreme_shapes_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(like_pillow),         cmocka_unit_test(stb_agrees),
-        cmocka_unit_test(truncated_anywhere),  cmocka_unit_test(mutated),
-        cmocka_unit_test(refused_by_content),  cmocka_unit_test(too_large),
-        cmocka_unit_test(png_checksum_counts), cmocka_unit_test(jpeg_ycck_and_scaling),
-        cmocka_unit_test(fits_like_pillow),    cmocka_unit_test(crop_alone_is_exact),
-        cmocka_unit_test(extreme_shapes_fit),
+        cmocka_unit_test(like_pillow),          cmocka_unit_test(stb_agrees),
+        cmocka_unit_test(truncated_anywhere),   cmocka_unit_test(mutated),
+        cmocka_unit_test(refused_by_content),   cmocka_unit_test(too_large),
+        cmocka_unit_test(png_checksum_counts),  cmocka_unit_test(jpeg_ycck_and_scaling),
+        cmocka_unit_test(jpeg_without_columns), cmocka_unit_test(fits_like_pillow),
+        cmocka_unit_test(crop_alone_is_exact),  cmocka_unit_test(extreme_shapes_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,10 @@
 """Decode and resize by `clcontrast pack` and by PyTorch on the same files, in turn: bench_pack.py PROGRAM FOLDER.
 
 Theirs: ImageFolder, torchvision's Resize and CenterCrop, then bytes (PILToTensor, the least that can be asked of it) or
-floats (ToTensor, as its examples do), by a DataLoader without and with two workers. Ours decodes, resizes, adds checksums and writes the file. With --photos N the folder is first
-filled with N photograph-like JPEGs, 4:3 and --width wide (mosaics of the images below --from, gradient and noise on
-top, quality 90). Beside the rates stands the processor time of an image, which neighbours on the machine change less."""
+floats (ToTensor, as its examples do), by a DataLoader with each number of --workers; the best counts. Ours decodes,
+resizes, adds checksums and writes the file. With --photos N the folder is first filled with N photograph-like JPEGs, 4:3
+and --width wide (mosaics of the images below --from, gradient and noise on top, quality 90). Beside the rates stands the
+processor time of an image, which neighbours on the machine change less."""
 import argparse
 import json
 import os
@@ -38,13 +39,13 @@ def make_photos(folder, n, width, source):
             os.path.join(where, "%05d.jpg" % i), quality=90)
 
 
-def theirs(folder, size, kind, workers):
+def theirs(folder, size, batch, kind, workers):
     """How many images."""
     from torchvision import transforms as t
     data = torchvision.datasets.ImageFolder(
         folder, t.Compose([t.Resize(size), t.CenterCrop(size), t.ToTensor() if kind == "floats" else t.PILToTensor()]))
     n = 0
-    for images, _ in torch.utils.data.DataLoader(data, batch_size=256, num_workers=workers):
+    for images, _ in torch.utils.data.DataLoader(data, batch_size=batch, num_workers=workers):
         n += len(images)
     return n
 
@@ -68,6 +69,8 @@ def main():
     parser.add_argument("folder", help="with one sub-folder a class, or train/ alone over them")
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="of the DataLoader")
+    parser.add_argument("--batch", type=int, default=64, help="its images of a batch")
     parser.add_argument("--photos", type=int, help="make so many of them first")
     parser.add_argument("--width", type=int, default=500, help="of these")
     parser.add_argument("--from", dest="source", help="folder of images that the photographs are made of")
@@ -76,13 +79,13 @@ def main():
         make_photos(args.folder, args.photos, args.width, args.source)
     train = os.path.join(args.folder, "train")
     root = train if os.path.isdir(train) else args.folder
-    names = ["pack"] + ["%s, %d workers" % (kind, workers) for kind in ("bytes", "floats") for workers in (0, 2)]
+    names = ["pack"] + ["%s, %d workers" % (kind, workers) for kind in ("bytes", "floats") for workers in args.workers]
     rates, used = ({name: [] for name in names} for _ in range(2))
     for _ in range(args.rounds):
         for name in names:
             begin, before = time.perf_counter(), cpu()
             n = ours(args.program, root, args.size) if name == "pack" else \
-                theirs(root, args.size, name.split(",")[0], int(name.split()[1]))
+                theirs(root, args.size, args.batch, name.split(",")[0], int(name.split()[1]))
             rates[name].append(n / (time.perf_counter() - begin))
             used[name].append(1e6 * (cpu() - before) / n)
     median = {name: statistics.median(values) for name, values in rates.items()}

@@ -7,8 +7,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/os.h"
 
@@ -80,10 +80,13 @@ void ctr_cl_buf_destroy(ctr_buf *buf)
     buf->impl = NULL;
 }
 
+/* That of a lost device stays: the driver may still read it. */
 void ctr_cl_staging_free(ctr_dev *dev)
 {
-    free(cl_of(dev)->staging.host);
-    cl_of(dev)->staging = (struct cl_staging){0};
+    struct cl_staging *s = &cl_of(dev)->staging;
+    if (s->host && !dev->lost)
+        munmap(s->host, s->bytes);
+    *s = (struct cl_staging){0};
 }
 
 void ctr_cl_staging_reset(ctr_dev *dev)
@@ -95,8 +98,12 @@ void ctr_cl_staging_reset(ctr_dev *dev)
 static void *stage(struct cl_state *cl, size_t bytes)
 {
     struct cl_staging *s = &cl->staging;
-    if (!s->host && (s->host = malloc(STAGING_BYTES)))
-        s->bytes = STAGING_BYTES;
+    if (!s->host) {
+        void *host = mmap(NULL, STAGING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                          -1, 0);
+        s->host = host == MAP_FAILED ? NULL : host;
+        s->bytes = s->host ? STAGING_BYTES : 0;
+    }
     size_t need = (bytes + 63) & ~(size_t)63;
     if (need < bytes || need > s->bytes - s->used)
         return NULL;

@@ -75,7 +75,7 @@ static void device(struct doctor *d, const struct ctr_device_info *i)
                    i->probe);
         if (strstr(i->probe, "binutils"))
             doctor_mend_package(d, NEED_LINKER);
-        else if (strstr(i->probe, "No space left"))
+        else if (strstr(i->probe, "No space left") || strstr(i->probe, "PoCL's cache"))
             doctor_mend(d, "make room for its cache, see below");
         else
             doctor_mend(d, "update its driver (version %s), or leave it out: --device", i->driver);

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/os.h"
+#include "dev/quirks.h"
 #include "term.h"
 
 /* Bytes: a cache on less makes builds fail; on less than the second it may soon. */
@@ -89,33 +89,18 @@ static int try_write(const char *dir)
     return why;
 }
 
-/* The directory itself, or the nearest one above it that is there. */
-static void nearest(char path[PATH_MAX], const char *dir)
-{
-    snprintf(path, PATH_MAX, "%s", dir);
-    while (access(path, F_OK) != 0) {
-        char *slash = strrchr(path, '/');
-        if (!slash || slash == path) {
-            snprintf(path, PATH_MAX, slash ? "/" : ".");
-            return;
-        }
-        *slash = '\0';
-    }
-}
-
 static void cache(struct doctor *d, const char *whose, const char *dir, const char *mend,
                   enum doctor_level bad)
 {
-    char there[PATH_MAX], room[24];
-    struct statvfs fs;
-    nearest(there, dir);
-    int why = try_write(there);
+    char room[24], *there = ctr_path_existing(dir);
+    int why = there ? try_write(there) : ENOMEM;
+    free(there);
     if (why) {
         doctor_add(d, bad, "caches", "%s, %s, cannot be written: %s", whose, dir, strerror(why));
         doctor_mend(d, "%s", mend);
         return;
     }
-    uint64_t left = statvfs(there, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+    uint64_t left = ctr_disk_room(dir);
     if (left < ROOM_WANTED) {
         doctor_add(d, left < ROOM_NEEDED ? bad : DOCTOR_WARNING, "caches",
                    "%s, %s, has %s left: a driver may end the program when it is full", whose, dir,
@@ -156,23 +141,14 @@ static void own_cache(struct doctor *d)
 static void pocl_cache(struct doctor *d)
 {
     static const char mend[] = "mkdir -p DIR; export POCL_CACHE_DIR=DIR, where it can be written";
-    const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
+    const char *own = getenv("POCL_CACHE_DIR");
     char path[PATH_MAX];
     if (own && !*own) {
         doctor_add(d, DOCTOR_FAULT, "caches", "POCL_CACHE_DIR is set, but empty: PoCL aborts");
         doctor_mend(d, "unset POCL_CACHE_DIR");
-        return;
+    } else if (ctr_pocl_cache(path, sizeof path)) {
+        cache(d, "PoCL's cache", path, mend, DOCTOR_FAULT);
     }
-    if (own)
-        snprintf(path, sizeof path, "%s", own);
-    else if (xdg && *xdg)
-        snprintf(path, sizeof path, "%s/pocl/kcache", xdg);
-    else if (home && *home)
-        snprintf(path, sizeof path, "%s/.cache/pocl/kcache", home);
-    else
-        return; /* it finds a place of its own */
-    cache(d, "PoCL's cache", path, mend, DOCTOR_FAULT);
 }
 
 /* PoCL links kernels by ld until 7.0; later ones bring their own, and then the devices work. */

@@ -8,12 +8,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +90,28 @@ int ctr_mkdirs(const char *path)
     return rc;
 }
 
+char *ctr_path_existing(const char *path)
+{
+    char *at = ctr_strdup(path);
+    while (at && *at && access(at, F_OK) != 0 && errno == ENOENT) {
+        char *slash = strrchr(at, '/');
+        if (!slash)
+            strcpy(at, "."); /* "" is not there to begin with: at least one character and the NUL */
+        else
+            slash[slash == at] = '\0';
+    }
+    return at;
+}
+
+uint64_t ctr_disk_room(const char *path)
+{
+    struct statvfs fs;
+    char *at = ctr_path_existing(path);
+    int known = at && statvfs(at, &fs) == 0;
+    free(at);
+    return known ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+}
+
 int ctr_in_path(const char *program)
 {
     const char *dirs = getenv("PATH");
@@ -159,17 +181,32 @@ out:
     return rc;
 }
 
+/* Where links lead, in a new string. Whatever is there is a regular file: others must not be replaced by one. */
+static int outfile_target(char **out, const char *path)
+{
+    struct stat st;
+    int link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode), there = stat(path, &st) == 0;
+    if (link && !there)
+        return ctr_fail(CTR_E_IO, "'%s' is a link that leads nowhere", path);
+    if (there && !S_ISREG(st.st_mode))
+        return ctr_fail(CTR_E_USAGE, "'%s' is %s", path,
+                        S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+    *out = link ? realpath(path, NULL) : ctr_strdup(path);
+    return *out ? 0 : ctr_fail(CTR_E_IO, "cannot follow '%s': %s", path, strerror(errno));
+}
+
 static int outfile_names(struct ctr_outfile *file, const char *path, const char *ending)
 {
-    size_t n = strlen(path) + strlen(ending) + 1;
     *file = (struct ctr_outfile){.fd = -1};
-    file->path = ctr_strdup(path);
-    file->tmp = ctr_alloc(n, 1);
-    if (!file->path || !file->tmp) {
+    int rc = outfile_target(&file->path, path);
+    if (rc != 0)
+        return rc;
+    size_t n = strlen(file->path) + strlen(ending) + 1;
+    if (!(file->tmp = ctr_alloc(n, 1))) {
         ctr_outfile_abort(file);
         return CTR_E_FAIL;
     }
-    snprintf(file->tmp, n, "%s%s", path, ending);
+    snprintf(file->tmp, n, "%s%s", file->path, ending);
     return 0;
 }
 

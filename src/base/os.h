@@ -3,6 +3,7 @@
 #define CTR_BASE_OS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Seconds on the monotonic clock, for durations; seconds since 1970, for records. */
@@ -19,6 +20,10 @@ void ctr_huge_pages(void *p, size_t bytes);
 int ctr_mkdirs(const char *path);
 /* "dir/name" in a new string, or NULL (failure recorded). */
 char *ctr_path_join(const char *dir, const char *name);
+/* `path`, or the nearest directory above it that is there, in a new string; NULL: out of memory (recorded). */
+char *ctr_path_existing(const char *path);
+/* Bytes that its disk has left; UINT64_MAX where that is not told. */
+uint64_t ctr_disk_room(const char *path);
 /* The directory for this program's caches ("$XDG_CACHE_HOME/clcontrast", else under $HOME), created;
  * NULL without a recorded failure when there is none: caching is then off. Freed with free(). */
 char *ctr_cache_dir(void);
@@ -29,7 +34,8 @@ int ctr_in_path(const char *program);
 int ctr_file_read(void **out, size_t *bytes, const char *path, size_t max_bytes);
 
 /* A file that appears complete or not at all: written beside its place, synced, renamed over it.
- * On any failure the old file is intact. Exactly one of commit or abort ends it. */
+ * On any failure the old file is intact. Exactly one of commit or abort ends it. A link is followed; what is
+ * there and no regular file (a directory, a device, a pipe) is CTR_E_USAGE. */
 struct ctr_outfile {
     int fd;
     char *path, *tmp;

@@ -3,13 +3,17 @@
  * In: what the driver says about itself. Out: CTR_Q_* bits. A row applies when each of its
  * non-empty patterns is found (ignoring case) in the platform's name, the device's vendor or its
  * name. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the environment. */
+#include "dev/quirks.h"
 #include "dev/impl.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
+
+#define POCL_ROOM ((uint64_t)1 << 20) /* bytes, for a program's files while they are made */
 
 static const struct quirk {
     const char *name; /* also the macro CTR_Q_<NAME> in kernels */
@@ -106,19 +110,43 @@ int ctr_quirks_detect(uint32_t *bits, const struct ctr_device_info *info, const 
     return rc;
 }
 
+int ctr_pocl_cache(char *path, size_t room)
+{
+    const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    if (own && *own)
+        snprintf(path, room, "%s", own);
+    else if (xdg && *xdg)
+        snprintf(path, room, "%s/pocl/kcache", xdg);
+    else if (home && *home)
+        snprintf(path, room, "%s/.cache/pocl/kcache", home);
+    else
+        return 0;
+    return 1;
+}
+
 /* PoCL links kernels by the ld in PATH until 7.1 (its notes_7_1.rst), and 3.1 aborts where there is
- * none, after taking our handler of SIGABRT away. */
+ * none, after taking our handler of SIGABRT away. Where its cache has no room LLVM ends the process. */
 int ctr_quirks_check(const struct ctr_device_info *info, const char *platform)
 {
+    char cache[PATH_MAX];
     unsigned major, minor; /* the driver's version is PoCL's */
-    if (!strcasestr(platform, "Portable Computing Language") ||
-        sscanf(info->driver, "%u.%u", &major, &minor) != 2 || major * 100 + minor >= 701 ||
-        ctr_in_path("ld"))
+    if (!strcasestr(platform, "Portable Computing Language"))
         return 0;
-    return ctr_hint(
-        ctr_fail(CTR_E_DEVICE, "PoCL %u.%u links kernels by ld of binutils, which is not in PATH",
-                 major, minor),
-        "install binutils; `clcontrast doctor` says how");
+    if (sscanf(info->driver, "%u.%u", &major, &minor) == 2 && major * 100 + minor < 701 &&
+        !ctr_in_path("ld"))
+        return ctr_hint(
+            ctr_fail(CTR_E_DEVICE,
+                     "PoCL %u.%u links kernels by ld of binutils, which is not in PATH", major,
+                     minor),
+            "install binutils; `clcontrast doctor` says how");
+    if (ctr_pocl_cache(cache, sizeof cache) && ctr_disk_room(cache) < POCL_ROOM)
+        return ctr_hint(ctr_fail(CTR_E_DEVICE,
+                                 "the disk of PoCL's cache, '%s', is full: compiling would end the "
+                                 "program",
+                                 cache),
+                        "make room there, or set POCL_CACHE_DIR to a directory on another disk");
+    return 0;
 }
 
 int ctr_quirks_note(struct ctr_device_info *info, const char *platform)

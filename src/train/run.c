@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,20 +144,6 @@ out:
     return rc;
 }
 
-/* `dir`, or the nearest directory above it that exists, in a new string; NULL: no memory. */
-static char *existing(const char *dir)
-{
-    char *at = ctr_strdup(dir);
-    while (at && *at && access(at, F_OK) != 0 && errno == ENOENT) {
-        char *slash = strrchr(at, '/');
-        if (!slash)
-            strcpy(at, "."); /* "" is not there to begin with: at least one character and the NUL */
-        else
-            slash[slash == at] = '\0';
-    }
-    return at;
-}
-
 /* Somebody holds the lock: seen by asking for a share of it. */
 static int check_unused(struct ctr_run *run)
 {
@@ -171,7 +156,7 @@ static int check_unused(struct ctr_run *run)
 int ctr_run_check(const char *dir)
 {
     struct ctr_run *run = NULL;
-    char *at = existing(dir);
+    char *at = ctr_path_existing(dir);
     int rc = run_alloc(&run, dir);
     if (rc == 0 && !at)
         CTR_TRY(CTR_E_FAIL);
@@ -183,18 +168,6 @@ int ctr_run_check(const char *dir)
         CTR_TRY(ctr_fail(CTR_E_IO, "cannot write to '%s': %s", at, strerror(errno)));
 out:
     ctr_run_close(&run);
-    free(at);
-    return rc;
-}
-
-int ctr_run_room(uint64_t *bytes, const char *dir)
-{
-    struct statvfs fs;
-    char *at = existing(dir);
-    int failed = !at || statvfs(at, &fs) != 0;
-    int rc = failed ? ctr_fail(CTR_E_IO, "cannot look at the disk of '%s': %s", dir, strerror(errno)) : 0;
-    if (!failed)
-        *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     free(at);
     return rc;
 }

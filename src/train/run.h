@@ -26,8 +26,6 @@ struct ctr_run;
 int ctr_run_create(struct ctr_run **out, const char *dir, const char *config);
 /* Fails as ctr_run_create would, as far as that can be known without writing. */
 int ctr_run_check(const char *dir);
-/* Bytes that the disk of `dir`, or of the directory it would be made in, has left. */
-int ctr_run_room(uint64_t *bytes, const char *dir);
 /* Opens an existing run, to resume it. CTR_E_USAGE when it is in use, CTR_E_MODEL when `dir` holds
  * no run. */
 int ctr_run_open(struct ctr_run **out, const char *dir);

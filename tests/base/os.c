@@ -71,6 +71,38 @@ static void failing_calls(void **state)
     tempdir_remove(&t);
 }
 
+/* What is no regular file is never replaced by one; a link's file is. */
+static void atomic_file_spares(void **state)
+{
+    (void)state;
+    struct ctr_outfile file;
+    char dir[] = "/tmp/ctr-test-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    char *path = ctr_path_join(dir, "f"), *link = ctr_path_join(dir, "l");
+    assert_int_equal(symlink("f", link), 0);
+    assert_int_equal(ctr_file_write(link, "x", 1), CTR_E_IO);
+    assert_non_null(strstr(ctr_error_text(), "leads nowhere"));
+    assert_int_equal(ctr_file_write(path, "old", 3), 0);
+    assert_int_equal(ctr_file_write(link, "newer", 5), 0);
+    struct stat st;
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 5);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const char *const not_these[] = {dir, path, link, "/dev/null"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(ctr_file_write(not_these[i], "x", 1), CTR_E_USAGE);
+        assert_int_equal(ctr_outfile_resume(&file, not_these[i]), CTR_E_USAGE);
+    }
+    unlink(link);
+    unlink(path);
+    free(link);
+    free(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void directories(void **state)
 {
     (void)state;
@@ -110,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(atomic_file),
         cmocka_unit_test(failing_calls),
+        cmocka_unit_test(atomic_file_spares),
         cmocka_unit_test(directories),
         cmocka_unit_test(parallel),
     };

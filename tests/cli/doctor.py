@@ -128,13 +128,16 @@ class Doctor(unittest.TestCase):
                          "needs root, unshare and PoCL")
     def test_full_disk(self):
         os.mkdir(self.folder + "/small")
-        script = "mount -t tmpfs -o size=64k tmpfs %s/small && exec '%s' doctor --json" % (self.folder, PROGRAM)
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
-                              env=dict(os.environ, OCL_ICD_VENDORS=POCL, POCL_CACHE_DIR=self.folder + "/small"))
+        script = "mount -t tmpfs -o size=64k tmpfs %s/small && exec '%s' " % (self.folder, PROGRAM)
+        env = dict(os.environ, OCL_ICD_VENDORS=POCL, POCL_CACHE_DIR=self.folder + "/small")
+        done, train = (subprocess.run(["unshare", "-m", "sh", "-c", script + what], capture_output=True, text=True,
+                                      env=env) for what in ("doctor --json", "train --out '%s/run'" % self.folder))
         if not done.stdout:
             self.skipTest("no mount: " + done.stderr)
         faults = {f["part"]: f for f in json.loads(done.stdout)["findings"] if f["level"] == "fault"}
         self.assertRegex(faults["caches"]["text"], r"/small, has \d+\.0 KiB left")
+        self.assertEqual((train.returncode, os.path.exists(self.folder + "/run")), (6, False), train.stderr)
+        self.assertRegex(train.stderr, "the disk of PoCL's cache, '.*/small', is full")
         if "devices" in faults:
             self.assertIn("make room", faults["devices"]["mend"][0])
 

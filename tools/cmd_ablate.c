@@ -17,6 +17,7 @@
 #include "io/heatmap.h"
 #include "io/json.h"
 #include "opt_train.h"
+#include "out.h"
 #include "term.h"
 #include "train/evaluate.h"
 
@@ -60,6 +61,7 @@ struct ablation {
     size_t n_ops;
     /* The untrained encoder, then cells; those with the same line have one row. */
     struct ablate_table table;
+    struct ctr_outfile lock; /* one process at a time goes on with the table */
     size_t at[OPS_MAX][OPS_MAX]; /* the row of each cell: first and second operation */
     size_t total, done, n_skipped;
     /* this call */
@@ -404,12 +406,16 @@ static int begin(struct ablation *a)
     CTR_TRY(train_params(&a->params, a->c));
     a->params.out = NULL; /* no run's directory */
     CTR_TRY(name_table(a));
+    CTR_TRY(out_check("out", a->c->o.out, 1));
+    CTR_TRY(out_check("out", a->table.path, 1));
+    CTR_TRY(ctr_outfile_resume(&a->lock, a->c->o.out));
+    a->lock.keep = 0;
     CTR_TRY(ablate_table_options(&a->table, &a->c->set));
     CTR_TRY(ablate_table_read(&a->table));
     for (size_t i = 0; i < a->total; i++)
         a->done += (size_t)a->table.row[i].done;
-    CTR_TRY(draw(a));
-    CTR_TRY(ablate_table_write(&a->table));
+    if (a->done)
+        CTR_TRY(draw(a));
 out:
     return rc;
 }
@@ -456,8 +462,11 @@ static int run(int argc, char **argv)
     CTR_TRY(ablate(a));
     interrupt_obey();
 out:
-    if (a)
+    if (a) {
         ablate_table_finish(&a->table);
+        if (a->lock.path)
+            ctr_outfile_abort(&a->lock);
+    }
     if (c)
         train_finish(c);
     free(a);

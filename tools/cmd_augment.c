@@ -9,6 +9,7 @@
 #include "io/json.h"
 #include "io/png.h"
 #include "names.h"
+#include "out.h"
 #include "opt_augment.h"
 #include "term.h"
 #include "views.h"
@@ -153,6 +154,9 @@ static int show(const char *path, const struct options *o)
     struct ctr_augment_params augment;
     struct views picture = {0};
     int rc = 0;
+    CTR_TRY(out_given(o->out, "-o views.png"));
+    CTR_TRY(out_check("out", o->out, 1));
+    CTR_TRY(out_spares("out", o->out, path));
     CTR_TRY(augment_params(&augment, &o->augment));
     CTR_TRY(views_draw(&picture, &(struct views_params){.path = path,
                                                         .split = o->split,
@@ -188,8 +192,6 @@ static int run(int argc, char **argv)
     else if (options.n_args == 0)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no image and no data set given"),
                          "for example clcontrast augment photos -o views.png"));
-    else if (!o.out)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o views.png"));
     else
         CTR_TRY(show(options.args[0], &o));
 out:

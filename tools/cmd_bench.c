@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "nn/nn.h"
 #include "names.h"
+#include "out.h"
 #include "opt_train.h"
 #include "term.h"
 
@@ -296,6 +297,7 @@ static int run(int argc, char **argv)
     if (b.o.svg && !b.o.peaks)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "--svg draws the measured peaks"),
                          "leave out --no-peaks"));
+    CTR_TRY(out_check("svg", b.o.svg, 1));
     CTR_TRY(collect(&b));
     CTR_TRY(check_words(&b));
     rc = b.o.list ? list_names(&b) : measure(&b);

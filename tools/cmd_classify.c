@@ -16,6 +16,7 @@
 #include "given.h"
 #include "interrupt.h"
 #include "names.h"
+#include "out.h"
 #include "term.h"
 
 struct options {
@@ -310,21 +311,17 @@ static int tell(const struct classify *c)
 
 /* ---- running ---- */
 
-static int check_options(const struct options *o, size_t n_images)
+static int check_options(const struct options *o, const char *const *image, size_t n_images)
 {
-    struct ctr_outfile file;
-    struct stat is;
-    int rc = 0;
     if (!o->examples)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "no --examples given"),
                         "--examples DIR, with a sub-folder of images for each class");
     if (n_images == 0)
         return ctr_fail(CTR_E_USAGE,
                         "no image to classify: name files or folders behind the model");
-    if (o->out && stat(o->out, &is) == 0 && S_ISDIR(is.st_mode))
-        return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", o->out);
-    if (o->out && (rc = ctr_outfile_open(&file, o->out)) == 0)
-        ctr_outfile_abort(&file);
+    int rc = out_check("out", o->out, 1);
+    for (size_t i = 0; rc == 0 && i < n_images; i++)
+        rc = out_spares("out", o->out, image[i]);
     return rc;
 }
 
@@ -354,7 +351,7 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_classify, &o));
     CTR_TRY(cmd_parse(&set, &cmd_classify, argc, argv));
-    CTR_TRY(check_options(&o, set.n_args - 1));
+    CTR_TRY(check_options(&o, set.args + 1, set.n_args - 1));
     c.how.kind = (enum ctr_classifier)o.classifier;
     c.given.o = (struct given_options){.device = o.device, .batch = o.batch, .threads = o.threads};
     interrupt_catch();

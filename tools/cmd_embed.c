@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/os.h"
 #include "cmd.h"
@@ -13,6 +12,7 @@
 #include "io/json.h"
 #include "io/vectors.h"
 #include "names.h"
+#include "out.h"
 #include "term.h"
 #include "clcontrast/model.h"
 
@@ -42,7 +42,7 @@ static const struct opt rows[] = {
             "what the projection head makes of the features, which the loss has seen, instead of "
             "the features"),
     ROW(FLAG, normalize, .name = "normalize", .help = "bring each vector to length one"),
-    ROW(FLAG, overwrite, .name = "overwrite", .help = "replace files that are there"),
+    OPT_OVERWRITE(struct options),
     OPT_DEVICE(struct options),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
         .max = 65536, .help = "images that go through the encoder at a time"),
@@ -58,13 +58,13 @@ static int ends_with(const char *path, const char *ending)
     return n > m && strcmp(path + n - m, ending) == 0;
 }
 
-/* Which format, and whether the file may be written: before any work. */
+/* Which format, and whether the file and those beside it may be written: before any work. */
 static int check_out(int *format, const struct options *o)
 {
-    struct stat is;
+    int rc = out_given(o->out, "-o emb.npy");
     *format = o->format;
-    if (!o->out)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o emb.npy");
+    if (rc != 0)
+        return rc;
     if (*format == FORMAT_AUTO)
         *format = ends_with(o->out, ".npy")   ? FORMAT_NPY
                   : ends_with(o->out, ".csv") ? FORMAT_CSV
@@ -73,15 +73,12 @@ static int check_out(int *format, const struct options *o)
         return ctr_hint(
             ctr_fail(CTR_E_USAGE, "--out: '%s' ends neither with .npy nor .csv", o->out),
             "choose by the ending, or with --format");
-    if (stat(o->out, &is) == 0 && S_ISDIR(is.st_mode))
-        return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", o->out);
-    if (stat(o->out, &is) == 0 && !o->overwrite)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "--out: '%s' is there already", o->out),
-                        "--overwrite replaces it");
-    struct ctr_outfile file; /* whether one can be made there */
-    int rc = ctr_outfile_open(&file, o->out);
-    if (rc == 0)
-        ctr_outfile_abort(&file);
+    rc = out_check("out", o->out, o->overwrite);
+    for (size_t i = 0; rc == 0 && *format == FORMAT_NPY && ctr_vectors_endings[i]; i++) {
+        char *beside = ctr_vectors_beside(o->out, ctr_vectors_endings[i]);
+        rc = beside ? out_check("out", beside, o->overwrite) : CTR_E_FAIL;
+        free(beside);
+    }
     return rc;
 }
 

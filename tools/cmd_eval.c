@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "eval_print.h"
 #include "names.h"
+#include "out.h"
 #include "term.h"
 
 struct eval_options {
@@ -219,6 +220,7 @@ static int run(int argc, char **argv)
     if (o.confusion && set.n_args > 1)
         CTR_TRY(
             ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
+    CTR_TRY(out_check("confusion", o.confusion, 1));
     if (!(e = ctr_alloc(set.n_args, sizeof *e)))
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(evaluate(e, set.args, set.n_args, &params, o.json));

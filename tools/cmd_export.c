@@ -1,9 +1,9 @@
 /* cmd_export.c -- `clcontrast export MODEL`: the encoder of a model for other programs. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd.h"
+#include "out.h"
 #include "term.h"
 #include "train/export.h"
 
@@ -24,7 +24,7 @@ static const struct opt rows[] = {
     ROW(FLAG, unit, .name = "normalize", .help = "onnx, c: features at length one"),
     ROW(U64, image_size, .name = "image-size", .metavar = "N", .init = "0", .shown = "the model's",
         .max = 4096, .help = "onnx, c: side of the images in pixels; cnn takes its own only"),
-    ROW(FLAG, overwrite, .name = "overwrite", .help = "replace a file that is there"),
+    OPT_OVERWRITE(struct export_options),
     ROW(FLAG, json, .name = "json", .help = "say what was written as JSON"),
     {.name = NULL},
 };
@@ -71,9 +71,7 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_export, &o));
     CTR_TRY(cmd_parse(&set, &cmd_export, argc, argv));
-    if (!o.out)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "'export' needs --out"),
-                         "clcontrast export %s -o model.onnx", set.args[0]));
+    CTR_TRY(out_given(o.out, "-o model.onnx"));
     struct ctr_export_params params = {.path = o.out,
                                        .format = (enum ctr_export_format)o.format,
                                        .heads = o.heads,
@@ -81,9 +79,7 @@ static int run(int argc, char **argv)
                                        .image_size = (size_t)o.image_size};
     if (o.format < 0)
         CTR_TRY(format_of(&params.format, o.out));
-    if (!o.overwrite && access(o.out, F_OK) == 0)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "--out: '%s' is there already", o.out),
-                         "--overwrite replaces it"));
+    CTR_TRY(out_check("out", o.out, o.overwrite));
     CTR_TRY(ctr_weights_open(&weights, set.args[0]));
     CTR_TRY(ctr_export(&exported, &weights, &params));
     report(&exported, &params, &weights, o.json);

@@ -1,10 +1,10 @@
 /* cmd_import.c -- `clcontrast import FILE`: weights trained elsewhere as a model of ours. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd.h"
 #include "names.h"
+#include "out.h"
 #include "term.h"
 #include "train/import.h"
 
@@ -39,7 +39,7 @@ static const struct opt rows[] = {
         .shown = "imagenet with that stem, else none", .check = check_normalize,
         .help = "mean and deviation of its training images: none, imagenet or M,M,M/S,S,S for "
                 "values from 0 to 1"),
-    ROW(FLAG, overwrite, .name = "overwrite", .help = "replace a file that is there"),
+    OPT_OVERWRITE(struct import_options),
     ROW(FLAG, json, .name = "json", .help = "say what was written as JSON"),
     {.name = NULL},
 };
@@ -80,12 +80,8 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_import, &o));
     CTR_TRY(cmd_parse(&set, &cmd_import, argc, argv));
-    if (!o.out)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "'import' needs --out"),
-                         "clcontrast import %s -o model.safetensors", set.args[0]));
-    if (!o.overwrite && access(o.out, F_OK) == 0)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "--out: '%s' is there already", o.out),
-                         "--overwrite replaces it"));
+    CTR_TRY(out_given(o.out, "-o model.safetensors"));
+    CTR_TRY(out_check("out", o.out, o.overwrite));
     const struct ctr_import_params params = {.from = set.args[0],
                                              .path = o.out,
                                              .encoder = o.encoder,

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/os.h"
 #include "cmd.h"
@@ -13,6 +12,7 @@
 #include "io/json.h"
 #include "map.h"
 #include "names.h"
+#include "out.h"
 #include "term.h"
 
 struct options {
@@ -75,22 +75,16 @@ static enum form form_of(const char *path)
 }
 
 /* Whether each can be made: before any work. */
-static int check_out(const struct opt_list *out)
+static int check_out(const struct opt_list *out, const char *index)
 {
-    struct stat is;
-    struct ctr_outfile file;
-    int rc = 0;
-    if (out->n == 0)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o map.html");
+    int rc = out_given(out->n ? out->items[0] : NULL, "-o map.html");
     for (size_t i = 0; rc == 0 && i < out->n; i++) {
         if (form_of(out->items[i]) == FORMS)
             return ctr_hint(
                 ctr_fail(CTR_E_USAGE, "--out: '%s' does not say what to write", out->items[i]),
                 "its ending does: .svg, .html, .csv or .json");
-        if (stat(out->items[i], &is) == 0 && S_ISDIR(is.st_mode))
-            return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", out->items[i]);
-        if ((rc = ctr_outfile_open(&file, out->items[i])) == 0)
-            ctr_outfile_abort(&file);
+        if ((rc = out_check("out", out->items[i], 1)) == 0)
+            rc = out_spares_vectors("out", out->items[i], index);
     }
     return rc;
 }
@@ -203,7 +197,7 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_map, &o));
     CTR_TRY(cmd_parse(&set, &cmd_map, argc, argv));
-    CTR_TRY(check_out(&o.out));
+    CTR_TRY(check_out(&o.out, set.args[0]));
     interrupt_catch();
     rc = map(set.args[0], &o);
     interrupt_obey();

@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "data/pack.h"
 #include "interrupt.h"
+#include "out.h"
 #include "term.h"
 
 struct options {
@@ -31,7 +32,7 @@ static const struct opt rows[] = {
         .help = "of each value; auto is 16 where all images have them, else 8"),
     ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
         .max = 256, .help = "that decode images"),
-    ROW(FLAG, overwrite, .name = "overwrite", .help = "replace FILE if it exists"),
+    OPT_OVERWRITE(struct options),
     ROW(FLAG, json, .name = "json",
         .help = "one JSON object: what was packed, and what was skipped"),
     {.name = NULL},
@@ -162,8 +163,8 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_pack, &o));
     CTR_TRY(cmd_parse(&set, &cmd_pack, argc, argv));
-    if (!o.out)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o photos.ctrd"));
+    CTR_TRY(out_given(o.out, "-o photos.ctrd"));
+    CTR_TRY(out_check("out", o.out, o.overwrite));
     interrupt_catch();
     CTR_TRY(pack(set.args[0], &o));
     interrupt_obey();

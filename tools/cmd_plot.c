@@ -3,6 +3,7 @@
 
 #include "base/os.h"
 #include "cmd.h"
+#include "out.h"
 #include "plot.h"
 #include "term.h"
 
@@ -44,6 +45,7 @@ static int run(int argc, char **argv)
     const struct plot_wish wish = {.key = o.metric.n ? o.metric.items : usual,
                                    .n = o.metric.n ? o.metric.n : sizeof usual / sizeof *usual,
                                    .all = o.metric.n > 0};
+    CTR_TRY(out_check("out", o.out, 1));
     CTR_TRY(plot_svg(&svg, set.args, set.n_args, &wish));
     CTR_TRY(put(&svg, o.out));
 out:

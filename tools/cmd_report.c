@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -14,6 +13,7 @@
 #include "interrupt.h"
 #include "io/html.h"
 #include "names.h"
+#include "out.h"
 #include "report.h"
 #include "term.h"
 
@@ -195,20 +195,6 @@ static int open_run(struct report *r)
     return rc;
 }
 
-static int check_out(const char *out)
-{
-    struct ctr_outfile file;
-    struct stat is;
-    if (!out)
-        return ctr_hint(ctr_fail(CTR_E_USAGE, "no --out given"), "for example -o report.html");
-    if (stat(out, &is) == 0 && S_ISDIR(is.st_mode))
-        return ctr_fail(CTR_E_USAGE, "--out: '%s' is a directory", out);
-    int rc = ctr_outfile_open(&file, out);
-    if (rc == 0)
-        ctr_outfile_abort(&file);
-    return rc;
-}
-
 static int tell(const struct report *r, const struct progress *p, double seconds)
 {
     char took[24];
@@ -239,6 +225,8 @@ static int report(const char *run, const struct report_options *o)
                        .run = run,
                        .given.o = {o->device, o->data, o->split, o->limit, o->batch, o->threads}};
     CTR_TRY(open_run(&r));
+    if (o->device) /* one that was asked for is not left out in silence */
+        CTR_TRY(given_dev(&r.given));
     CTR_TRY(fill_page(&r, &progress));
     CTR_TRY(ctr_file_write(o->out, r.s.s, r.s.n));
     term_progress_end();
@@ -261,7 +249,8 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_report, &o));
     CTR_TRY(cmd_parse(&set, &cmd_report, argc, argv));
-    CTR_TRY(check_out(o.out));
+    CTR_TRY(out_given(o.out, "-o report.html"));
+    CTR_TRY(out_check("out", o.out, 1));
     interrupt_catch();
     rc = report(set.args[0], &o);
     interrupt_obey();

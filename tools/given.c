@@ -32,8 +32,10 @@ int given_model(struct given *g, const char *run_or_file, int projections)
     if (g->model)
         return 0;
     int rc = given_dev(g);
+    if (rc != 0)
+        return rc;
     term_progress("building kernels");
-    return rc ? rc : ctr_model_open(&g->model, g->dev, run_or_file, &params);
+    return ctr_model_open(&g->model, g->dev, run_or_file, &params);
 }
 
 static int embed(struct given *g, const char *path)

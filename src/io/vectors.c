@@ -12,7 +12,8 @@
 #include "base/str.h"
 #include "io/json.h"
 #include "io/npy.h"
-#include "io/vectors_impl.h"
+
+const char *const ctr_vectors_endings[] = {".json", ".labels.npy", ".classes.txt", ".paths.txt", NULL};
 
 char *ctr_vectors_beside(const char *path, const char *ending)
 {
@@ -109,10 +110,9 @@ static int write_json(struct parts *p, const struct ctr_vectors *v)
 /* Files of an earlier call, so that its rows never stand beside others' names. */
 static int remove_old(const char *path)
 {
-    static const char *const endings[] = {".json", ".labels.npy", ".classes.txt", ".paths.txt"};
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof endings / sizeof *endings; i++) {
-        char *file = ctr_vectors_beside(path, endings[i]);
+    for (size_t i = 0; rc == 0 && ctr_vectors_endings[i]; i++) {
+        char *file = ctr_vectors_beside(path, ctr_vectors_endings[i]);
         if (!file)
             rc = CTR_E_FAIL;
         else if (unlink(file) != 0 && errno != ENOENT)

@@ -29,6 +29,11 @@ struct ctr_vectors {
     void *owned;             /* by ctr_vectors_read */
 };
 
+/* What takes the place of .npy in the names of the files beside it; ended by NULL. */
+extern const char *const ctr_vectors_endings[];
+/* The name of one of them in a new string; NULL: out of memory (recorded). */
+char *ctr_vectors_beside(const char *path, const char *ending);
+
 /* path ends with ".npy", which gives STEM. CTR_E_IO; files of an earlier call are then what they were,
  * unless it was a rename that failed. */
 int ctr_vectors_write(const char *path, const struct ctr_vectors *v);

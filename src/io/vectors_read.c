@@ -12,7 +12,6 @@
 #include "base/os.h"
 #include "base/status.h"
 #include "io/npy.h"
-#include "io/vectors_impl.h"
 
 #define MAX_BYTES ((size_t)1 << 40)
 

@@ -139,6 +139,22 @@ class Devices(unittest.TestCase):
         self.assertEqual(done.returncode, 4)
         self.assertEqual(done.json, {"schema": 1, "platforms": [], "devices": []})
 
+    @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
+    def test_devices_that_are_not_there(self):
+        """Each command that opens one before it reads anything; none leaves a file."""
+        with tempfile.TemporaryDirectory() as folder:
+            for line in ("ablate", "augment shapes -o v.png", "bench dense", "classify none none --examples none",
+                         "dedup none", "embed none -o e.npy", "map none -o m.svg", "search none none",
+                         "train --out run", "train --dry-run --out run", "tune"):
+                for name in ("99", "-1", "foo") if line == "tune" else ("99",):
+                    done = run(*line.split(), "--device", name, cwd=folder)
+                    self.assertEqual((done.returncode, done.out), (2, ""), line)
+                    self.assertIn("there is no device '%s'\nhint: devices: 0 " % name, done.err)
+                done = run(*line.split(), cwd=folder, env={"OCL_ICD_VENDORS": "/nonexistent"})
+                self.assertEqual((done.returncode, done.out), (4, ""), line)
+                self.assertIn("no OpenCL platform is installed\nhint: ", done.err)
+            self.assertEqual(os.listdir(folder), [])
+
     @unittest.skipUnless(os.path.exists(RUSTICL), "no rusticl")
     def test_platform_without_devices(self):
         done = run("devices", env={"OCL_ICD_VENDORS": RUSTICL, "RUSTICL_ENABLE": None})
@@ -215,6 +231,74 @@ class Devices(unittest.TestCase):
     def test_flags(self):
         self.assertIn("true or false, not 'maybe'", run("devices", "--json=maybe").err)
         self.assertIn("unexpected argument '0'", run("devices", "0").err)
+
+
+# Each command that writes a file: what it is given, the option, an ending. What is read is not there, but the
+# file to write is looked at first.
+OUTPUTS = ((["ablate"], "--out", ".png"), (["augment", "none"], "--out", ".png"), (["bench"], "--svg", ".svg"),
+           (["classify", "none", "none", "--examples", "none"], "--out", ".csv"),
+           (["dedup", "none"], "--html", ".html"), (["embed", "none"], "--out", ".npy"),
+           (["eval", "none"], "--confusion", ".png"), (["export", "none"], "--out", ".onnx"),
+           (["import", "none"], "--out", ".safetensors"), (["map", "none"], "--out", ".svg"),
+           (["pack", "none"], "--out", ".ctrd"), (["plot", "none"], "--out", ".svg"),
+           (["report", "none"], "--out", ".html"), (["search", "none", "none"], "--html", ".html"))
+
+
+class Outputs(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(self.temporary.cleanup)
+        self.folder = self.temporary.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def touch(self, name):
+        with open(self.path(name), "w") as file:
+            file.write("old")
+        return self.path(name)
+
+    def refused(self, code, words, *args):
+        done = run(*args)
+        self.assertEqual((done.returncode, done.out), (code, ""), args)
+        self.assertIn(words, done.err, args)
+
+    def test_every_command_is_here(self):
+        for name in commands():
+            if re.search(r"--(out|svg|html|confusion) FILE", run(name, "--help").out):
+                self.assertIn(name, [args[0] for args, _, _ in OUTPUTS])
+
+    def test_what_cannot_be_written(self):
+        for args, option, ending in OUTPUTS:
+            place, pipe, link = (self.path(name + ending) for name in ("place", "pipe", "link"))
+            if not os.path.lexists(place):
+                os.mkdir(place)
+                os.mkfifo(pipe)
+                os.symlink("nowhere", link)
+            before = sorted(os.listdir(self.folder))
+            for code, words, path in ((2, "is a directory", place), (2, "is no regular file", pipe),
+                                      (10, "leads nowhere", link), (10, "cannot create", self.path("no/x" + ending)),
+                                      (10, "cannot create", self.path("x" * 250 + ending))):
+                self.refused(code, words, *args, option, path)
+            self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_what_is_there_stays(self):
+        for args, option, ending in OUTPUTS:
+            if "--overwrite" in run(args[0], "--help").out:
+                self.refused(2, "hint: --overwrite replaces it", *args, option, self.touch("old" + ending))
+        for beside in ".json", ".labels.npy", ".classes.txt", ".paths.txt":
+            there = self.touch("new" + beside)
+            self.refused(2, "new%s' is there already" % beside, "embed", "none", "-o", self.path("new.npy"))
+            os.remove(there)
+
+    def test_what_is_read_stays(self):
+        index, told, image = self.touch("emb.npy"), self.touch("emb.json"), self.touch("a.png")
+        for args in (["map", index, "-o", told], ["dedup", index, "--html", index],
+                     ["search", index, "--row", "0", "--html", self.folder + "/./emb.json"],
+                     ["augment", image, "-o", image], ["classify", "none", image, "--examples", "none", "-o", image]):
+            self.refused(2, "is what is read", *args)
+        for path in index, told, image:
+            self.assertEqual(os.path.getsize(path), 3)
 
 
 class Streams(unittest.TestCase):

@@ -101,7 +101,7 @@ class Exports(Models):
 
     def test_refusals(self):
         model = self.at("run")
-        for args, code, word in (((model,), 2, "needs --out"), ((model, "-o", "x.tflite"), 2, "--format"),
+        for args, code, word in (((model,), 2, "no --out"), ((model, "-o", "x.tflite"), 2, "--format"),
                                  (("/nonexistent", "-o", self.path("x.c")), 8, "/nonexistent"),
                                  ((model, "-o", "/nonexistent/x.c"), 10, "/nonexistent/x.c"),
                                  ((model, "-o", "/nonexistent/x.npz"), 10, "/nonexistent/x.npz"),

@@ -141,7 +141,7 @@ class Imports(Models):
         save(self.path("other"), {"blocks.0.weight": tensors["fc.weight"]})
         with open(self.path("pickle"), "wb") as file:
             file.write(b"\x80\x02}q\x00." + bytes(20))
-        for args, code, words in (((given,), 2, ["needs --out"]), ((self.path("none"), *out), 8, ["none"]),
+        for args, code, words in (((given,), 2, ["no --out"]), ((self.path("none"), *out), 8, ["none"]),
                                   ((self.path("half"), *out), 8, ["F32", "v.float()"]),
                                   ((self.path("bent"), *out), 8, ["1 of 100", "layer2.0.conv1.weight", "shape"]),
                                   ((self.path("other"), *out), 8, ["conv1.weight"]),

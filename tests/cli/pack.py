@@ -116,7 +116,7 @@ class Pack(unittest.TestCase):
                 (["pack", self.path("gone"), "-o", self.path("x.ctrd")], 7, "gone"),
                 (["pack", data, "-o", self.path("no/x.ctrd")], 10, "no/x.ctrd"),
                 (["pack", data, "-o", self.path("x.ctrd"), "--image-size", "4097"], 2, "--image-size"),
-                (["pack", data, "-o", self.path("bad.ctrd")], 2, "exists"),
+                (["pack", data, "-o", self.path("bad.ctrd")], 2, "is there already"),
                 (["train", "--data", self.path("bad.ctrd"), "--out", self.path("run")], 7, "no packed set"),
                 (["train", "--data", "packed:" + data, "--out", self.path("run")], 7, "not a regular file"),
                 (["augment", self.path("bad.ctrd"), "-o", self.path("x.png")], 7, "no packed set")):

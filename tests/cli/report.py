@@ -94,6 +94,7 @@ class Report(Shared):
         for args, code, words in ((["report", self.at("run")], 2, "no --out"),
                                   (["report", self.at("run"), "-o", self.path()], 2, "directory"),
                                   (["report", self.at("run"), "-o", self.path("no", "r.html")], 10, "r.html"),
+                                  (["report", self.at("run"), "-o", self.path("r.html"), "--device", "99"], 2, "99"),
                                   (["report", self.at("run"), "-o", self.path("r.html"), "--points", "0"], 2, "points")):
             done = run(*args)
             self.assertEqual(done.returncode, code, done.err)

@@ -1,0 +1,22 @@
+/* out.h -- the file that an option names to be written, looked at before any work. What is written
+ * itself appears whole or not at all (ctr_outfile_open, base/os.h). */
+#ifndef CTR_TOOLS_OUT_H
+#define CTR_TOOLS_OUT_H
+
+/* --overwrite, for the table of a command whose file costs work to make again; pages and drawings are
+ * replaced without. */
+#define OPT_OVERWRITE(type)                                                                        \
+    OPT_ROW(FLAG, type, overwrite, .name = "overwrite", .help = "replace what is there")
+
+/* --out was given; `example` is how: "-o emb.npy". */
+int out_given(const char *path, const char *example);
+/* A file can be made there; one that is there is replaced only if `replace` says so, and what is no regular
+ * file never. CTR_E_USAGE or CTR_E_IO with "--option: " before the reason. path NULL: nothing is to be
+ * written. */
+int out_check(const char *option, const char *path, int replace);
+/* CTR_E_USAGE where `path` is the file `in`, which the command reads. */
+int out_spares(const char *option, const char *path, const char *in);
+/* The same for a file of vectors and those beside it (io/vectors.h). */
+int out_spares_vectors(const char *option, const char *path, const char *npy);
+
+#endif

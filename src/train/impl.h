@@ -37,6 +37,7 @@ struct ctr_trainer {
     uint64_t fetched;                            /* rows taken from the ring */
     struct ctr_train_figures last;               /* of the last row */
     double epoch_loss;                           /* sum over the epoch's rows */
+    uint64_t unwritten;                          /* lines of metrics */
     struct ctr_health health;                    /* of step health_at */
     uint64_t health_at;
     struct ctr_health_watch watch;

@@ -46,6 +46,18 @@ static void progress_now(const ctr_trainer *t, struct ctr_train_progress *p)
     };
 }
 
+/* A line that cannot be written is no reason to stop learning: the first is said, all are counted. */
+static int write_metrics(ctr_trainer *t, const struct ctr_json_field *fields, uint64_t step,
+                         size_t n)
+{
+    int rc = ctr_run_metrics(t->run, fields, step, n);
+    if (rc != CTR_E_IO)
+        return rc;
+    if (!t->unwritten++)
+        ctr_log(CTR_LOG_WARN, "%s; training goes on", ctr_error_text());
+    return 0;
+}
+
 static int log_row(ctr_trainer *t, uint64_t step)
 {
     if (!t->run || (step % t->params->log_steps != 0 && step != t->total_steps))
@@ -66,7 +78,7 @@ static int log_row(ctr_trainer *t, uint64_t step)
         ctr_json_num("learning_rate", ctr_schedule_rate(&t->schedule, step - 1)),
         ctr_json_num("images_per_s", p.images_per_s),
     };
-    return ctr_run_metrics(t->run, fields, step, sizeof fields / sizeof *fields);
+    return write_metrics(t, fields, step, sizeof fields / sizeof *fields);
 }
 
 /* Looks at projections of the last step; waits for the device. */
@@ -132,7 +144,7 @@ static int validate(ctr_trainer *t)
         ctr_json_num("validation_positive_similarity", v->positive_similarity),
         ctr_json_num("validation_pairs_right", v->pairs_right),
     };
-    return ctr_run_metrics(t->run, fields, t->done, sizeof fields / sizeof *fields);
+    return write_metrics(t, fields, t->done, sizeof fields / sizeof *fields);
 }
 
 /* How many steps may be under way before the host looks: about 0.2 s of work. */
@@ -236,6 +248,9 @@ int ctr_trainer_run(ctr_trainer *t)
             end_epoch(t);
     }
     CTR_TRY(list_skipped(t)); /* streaming finds bad images on its way */
+    if (t->unwritten)
+        rc = ctr_fail(CTR_E_IO, "%llu line%s of metrics in '%s' could not be written; its checkpoint is whole",
+                      (unsigned long long)t->unwritten, t->unwritten == 1 ? "" : "s", ctr_run_dir(t->run));
 out:
     if (t->run)
         ctr_run_log(t->run, rc ? CTR_LOG_ERROR : CTR_LOG_INFO,

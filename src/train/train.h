@@ -84,7 +84,8 @@ struct ctr_train_params {
 int ctr_trainer_create(ctr_trainer **out, const struct ctr_train_params *params,
                        const struct ctr_train_events *events);
 void ctr_trainer_destroy(ctr_trainer **trainer);
-/* CTR_E_DIVERGED when the loss is no longer finite; the last checkpoint stays. */
+/* CTR_E_DIVERGED when the loss is no longer finite; the last checkpoint stays. CTR_E_IO at the end when the
+ * last checkpoint, or metrics on the way, could not be written. */
 int ctr_trainer_run(ctr_trainer *trainer);
 /* One step, enqueued and not waited for; nothing is looked at, logged or saved. For timing. */
 int ctr_trainer_step(ctr_trainer *trainer);

@@ -4,6 +4,7 @@ always, by the compiler, and by ONNX Runtime, NumPy and safetensors of PyPI wher
 import json
 import math
 import os
+import resource
 import unittest
 import zipfile
 
@@ -114,6 +115,21 @@ class Exports(Models):
             file.write("mine")
         self.assertIn("--overwrite", self.export(model, "-o", self.path("there.c"), code=2).err)
         self.assertEqual(os.path.getsize(self.path("there.c")), 4)
+
+    def test_full_disk(self):
+        """A file that cannot be finished is not there, and the one before it still is."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        for ending in ("safetensors", "npz", "onnx", "c"):
+            out = self.path("m." + ending)
+            with open(out, "w") as file:
+                file.write("mine")
+            done = run("export", self.at("run"), "-o", out, "--overwrite", preexec_fn=limit)
+            self.assertEqual(done.returncode, 10, done.err)
+            self.assertIn("error: cannot write '%s': File too large" % out, done.err)
+            self.assertEqual(os.listdir(self.folder.name), ["m." + ending])
+            self.assertEqual(os.path.getsize(out), 4)
+            os.remove(out)
 
     def test_info(self):
         run_told = self.told(self.at("run"))

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import struct
 import time
@@ -301,6 +302,24 @@ class Train(Runs):
             self.assertEqual(self.metrics(again), metrics, name)
             done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--no-baselines", "--json")
             self.assertEqual(done.returncode, 0, done.err)
+
+    def test_full_disk(self):
+        """Metrics that cannot be written stop nothing; the exit code tells of them at the end. It goes on at step 6."""
+        self.train(*SMALL, "--checkpoint-steps", "5", "--out", self.path("run"))
+        os.remove(self.path("run", "checkpoints", "step-00000010.safetensors"))
+        size = 8 << 20  # more than all other files
+        with open(self.path("run", "metrics.jsonl"), "r+b") as file:
+            lines = file.readlines()
+            file.seek(0)
+            file.write(lines[0] * (size // len(lines[0])) + b"".join(lines[:6]))
+        size = os.path.getsize(self.path("run", "metrics.jsonl"))
+        done = run("train", "--resume", self.path("run"),
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)))
+        self.assertEqual(done.returncode, 10, done.err)
+        self.assertIn("metrics.jsonl': File too large; training goes on", done.err)
+        self.assertIn("4 lines of metrics", done.err)
+        self.assertEqual(os.path.getsize(self.path("run", "metrics.jsonl")), size)
+        self.assertEqual(self.checkpoint("run", 10), self.whole()[0])
 
     def test_refusals(self):
         os.makedirs(self.path("full"))

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/status.h"
+#include "data/job.h"
 #include "io/jsonl.h"
 #include "io/png.h"
 #include "io/tfevents.h"
@@ -260,6 +261,7 @@ void ctr_run_log(void *run, enum ctr_log_level level, const char *line)
 {
     static const char *const names[] = {"error: ", "warn: ", "", "debug: "};
     struct ctr_run *r = run;
+    struct ctr_job_error told;
     struct ctr_str s = {0};
     char when[32] = "";
     time_t now = (time_t)ctr_wall_time();
@@ -272,8 +274,9 @@ void ctr_run_log(void *run, enum ctr_log_level level, const char *line)
     for (const char *p = line; *p; p++) /* one line, whatever a file name holds */
         ctr_str_add(&s, (unsigned char)*p < 0x20 ? "?" : p, 1);
     ctr_str_add(&s, "\n", 1);
-    if (!s.failed)
-        (void)ctr_append_write(&r->log, s.s, s.n);
+    ctr_job_error_keep(&told, CTR_E_IO);
+    if (!s.failed && ctr_append_write(&r->log, s.s, s.n) != 0)
+        ctr_job_error_raise(&told); /* the failure that is logged is the one to be told */
     ctr_str_free(&s);
 }
 

@@ -216,6 +216,25 @@ static void failing_calls(void **state)
     assert_true(failures >= 4);
 }
 
+/* A log that cannot be written does not hide why the run ended. */
+static void log_keeps_the_failure(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    struct ctr_run *run = NULL;
+    tempdir_make(&t);
+    assert_int_equal(ctr_run_create(&run, t.dir, config), 0);
+    assert_int_equal(ctr_run_begin(run, 0), 0);
+    ctr_hint(ctr_fail(CTR_E_DATA, "the reason"), "a hint");
+    filefaults_arm(1, ENOSPC, 1);
+    ctr_run_log(run, CTR_LOG_ERROR, ctr_error_text());
+    assert_true(filefaults_disarm());
+    assert_string_equal(ctr_error_text(), "the reason");
+    assert_string_equal(ctr_error_hint(), "a hint");
+    ctr_run_close(&run);
+    tempdir_remove(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +243,7 @@ int main(void)
         cmocka_unit_test(resumes),
         cmocka_unit_test(leaves_out_what_is_not_there),
         cmocka_unit_test(failing_calls),
+        cmocka_unit_test(log_keeps_the_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,8 @@ static int not_safetensors(const char *path, const unsigned char *start, const c
 {
     int zip = memcmp(start, "PK\3\4", 4) == 0;
     if (!zip && !(start[0] == 0x80 && start[1] >= 2 && start[1] <= 5))
-        return ctr_fail(CTR_E_MODEL, "'%s' is not a safetensors file: %s", path, reason);
+        return ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' is not a safetensors file: %s", path, reason),
+                        "`clcontrast info` tells what it is");
     ctr_fail(CTR_E_MODEL, "'%s' is a %s (a PyTorch .pt or .pth?), which is never read here", path,
              zip ? "ZIP archive" : "pickle file");
     return ctr_hint(CTR_E_MODEL,

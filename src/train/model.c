@@ -113,8 +113,8 @@ int ctr_model_data(struct ctr_data **out, const ctr_model *model,
     const struct ctr_model_info *info = &model->info;
     const char *path = p->path ? p->path : info->data;
     if (!*path)
-        return ctr_fail(CTR_E_USAGE, "'%s' does not say what it was trained on: name the images",
-                        info->path);
+        return ctr_hint(ctr_fail(CTR_E_USAGE, "'%s' does not say what it was trained on", info->path),
+                        "name the images, by --data");
     return ctr_data_open(out, &(struct ctr_data_params){.path = path,
                                                         .split = p->split ? p->split : "all",
                                                         .image_size = (unsigned)info->image_size,

@@ -156,6 +156,7 @@ class Embed(Shared):
                 (["embed", self.path("nothing"), "-o", out], 8, "nothing"),
                 (["embed", self.folder.name, "-o", out], 8, "checkpoint"),
                 (["embed", pickle, "-o", out], 8, "pickle"),
+                (["embed", self.path("there.npy"), "-o", out], 8, "`clcontrast info`"),
                 (["embed", run_, "--data", self.path("nothing"), "-o", out], 7, "nothing"),
                 (["embed", run_, "--split", "tset", "-o", out], 2, "there is no split 'tset'"),
                 (["embed", run_, "--split", "test", "-o", out], 7, "split"),

@@ -171,6 +171,10 @@ class Exports(Models):
         packed = self.told(self.path("set.ctrd"))
         self.assertEqual((packed["kind"], packed["images"], packed["driver"]), ("data", 8, "packed"))
         with open(self.path("set.ctrd"), "r+b") as file:
+            file.seek(-100, os.SEEK_END)
+            file.write(b"other")
+        self.assertIn("checksum of '7.ppm'", self.info(self.path("set.ctrd"), code=7).err)
+        with open(self.path("set.ctrd"), "r+b") as file:
             file.truncate(3000)
         self.assertIn("set.ctrd", self.info(self.path("set.ctrd"), code=7).err)
         told = self.told(self.at("images", "1.ppm"))

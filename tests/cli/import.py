@@ -111,9 +111,10 @@ class Imports(Models):
                 file.write(b"P6 32 32 255\n" + pixels)
         done = run("eval", model, "--data", self.path("labelled"), "--knn", "1", "--probe", "none", "--json")
         self.assertEqual((done.returncode, json.loads(done.out)["encoder"]), (0, "resnet10"), done.err)
-        done = run("eval", model)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--data", done.err)
+        for command in ("eval",), ("embed", "-o", self.path("x.npy")), ("search", "--row", "0"), ("map", "-o", self.path("x.svg")):
+            done = run(*command, model)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--data", done.err)
         self.assertIn("import", run("export", given, "-o", self.path("x.onnx")).err)
         tensors, meta = read_safetensors(model)
         kind, shape, data = tensors["conv1.weight"]

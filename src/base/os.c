@@ -245,29 +245,38 @@ int ctr_outfile_resume(struct ctr_outfile *file, const char *path)
     return rc;
 }
 
-/* What was written goes to the disk beside other work, and the last sync has little left to wait for. */
-static void start_sync(const struct ctr_outfile *file)
-{
-#ifdef SYNC_FILE_RANGE_WRITE
-    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-#endif
-}
-
-int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes)
+/* `at` < 0: where the last write ended. */
+static int write_all(const struct ctr_outfile *file, const void *data, size_t bytes, off_t at)
 {
     const char *p = data;
     while (bytes > 0) {
-        ssize_t n = write(file->fd, p, bytes);
+        ssize_t n = at < 0 ? write(file->fd, p, bytes) : pwrite(file->fd, p, bytes, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return ctr_fail(CTR_E_IO, "cannot write '%s': %s", file->path, strerror(errno));
         p += n;
         bytes -= (size_t)n;
+        at += at < 0 ? 0 : n;
     }
-    if (file->keep)
-        start_sync(file);
     return 0;
+}
+
+int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes)
+{
+    return write_all(file, data, bytes, -1);
+}
+
+int ctr_outfile_write_at(const struct ctr_outfile *file, const void *data, size_t bytes, uint64_t at)
+{
+    return write_all(file, data, bytes, (off_t)at);
+}
+
+void ctr_outfile_start_sync(const struct ctr_outfile *file)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
 }
 
 /* Makes the rename itself durable; some file systems cannot sync a directory, which is no failure. */

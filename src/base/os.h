@@ -46,6 +46,11 @@ int ctr_outfile_open(struct ctr_outfile *file, const char *path);
  * positioned at its beginning; aborting leaves it there again. CTR_E_USAGE while another process has it. */
 int ctr_outfile_resume(struct ctr_outfile *file, const char *path);
 int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes);
+/* At a place of the file, by any thread. */
+int ctr_outfile_write_at(const struct ctr_outfile *file, const void *data, size_t bytes, uint64_t at);
+/* What is written so far goes to the disk beside other work, where the system can do that, so that the commit waits
+ * for less. */
+void ctr_outfile_start_sync(const struct ctr_outfile *file);
 /* All bytes are on the disk, and nothing is renamed yet: several files can be made certain of before the
  * first of them takes its place. Commit does it where it was not done. */
 int ctr_outfile_sync(struct ctr_outfile *file);

@@ -238,11 +238,9 @@ static int too_many_bad(struct ctr_data *d)
 static int mark_bad(struct ctr_data *d, size_t i)
 {
     int rc = 0;
-    char reason[256];
-    snprintf(reason, sizeof reason, "%s", ctr_error_text());
     pthread_mutex_lock(&d->lock);
     if (!atomic_load(&d->bad[i])) {
-        rc = ctr_source_skip(&d->src, d->names[i], reason);
+        rc = ctr_source_skip(&d->src, d->names[i], ctr_error_text());
         atomic_store(&d->bad[i], 1);
         d->n_bad++;
     }
@@ -284,22 +282,14 @@ struct job {
     uint32_t *used;         /* ctr_data_read: where to tell the index, or NULL */
     const uint32_t *index;  /* ctr_data_read; NULL in ctr_data_each */
     uint8_t *good;          /* ctr_data_each: [n] */
-    size_t first, pitch;    /* ctr_data_each: index of item 0; bytes from an image to the next */
+    size_t first;           /* ctr_data_each: index of item 0 */
     const atomic_int *stop; /* or NULL */
-    atomic_int rc;
     struct ctr_job_error error;
 };
 
-static void job_failed(struct job *job, int rc)
-{
-    int none = 0;
-    if (atomic_compare_exchange_strong(&job->rc, &none, rc))
-        ctr_job_error_keep(&job->error, rc);
-}
-
 static int job_over(struct job *job)
 {
-    return atomic_load(&job->rc) != 0 || (job->stop && atomic_load(job->stop));
+    return atomic_load(&job->error.rc) != 0 || (job->stop && atomic_load(job->stop));
 }
 
 static void read_one(void *ctx, size_t i)
@@ -311,7 +301,7 @@ static void read_one(void *ctx, size_t i)
         size_t k = (job->index[i] + step) % n;
         int good, rc = decode_one(d, job->dst + i * image_bytes, &good, k);
         if (rc != 0) {
-            job_failed(job, rc);
+            ctr_job_error_keep(&job->error, rc);
             return;
         }
         if (good) {
@@ -326,11 +316,12 @@ static void try_one(void *ctx, size_t i)
 {
     struct job *job = ctx;
     int good = 0, rc = 0;
+    size_t image_bytes = ctr_data_image_bytes(&job->data->info);
     if (!job_over(job))
-        rc = decode_one(job->data, job->dst + i * job->pitch, &good, job->first + i);
+        rc = decode_one(job->data, job->dst + i * image_bytes, &good, job->first + i);
     job->good[i] = (uint8_t)good;
     if (rc != 0)
-        job_failed(job, rc);
+        ctr_job_error_keep(&job->error, rc);
 }
 
 int ctr_data_read_until(struct ctr_data *d, uint8_t *dst, uint32_t *used, const uint32_t *index,
@@ -341,7 +332,7 @@ int ctr_data_read_until(struct ctr_data *d, uint8_t *dst, uint32_t *used, const 
         if (index[i] >= d->info.n)
             return ctr_fail(CTR_E_USAGE, "image index %u of %zu", index[i], d->info.n);
     ctr_parallel(d->threads, n, read_one, &job);
-    return atomic_load(&job.rc) ? ctr_job_error_raise(&job.error) : 0;
+    return ctr_job_error_raise(&job.error);
 }
 
 int ctr_data_read(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uint32_t *index,
@@ -350,12 +341,19 @@ int ctr_data_read(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uin
     return ctr_data_read_until(data, dst, used, index, n, NULL);
 }
 
-int ctr_data_try(struct ctr_data *d, uint8_t *dst, uint8_t *good, size_t pitch, size_t first,
-                 size_t n)
+int ctr_data_decode(struct ctr_data *d, uint8_t *dst, const char **bad, size_t i)
 {
-    struct job job = {.data = d, .dst = dst, .good = good, .first = first, .pitch = pitch};
+    int good, rc = decode_one(d, dst, &good, i);
+    *bad = rc == 0 && !good ? ctr_error_text() : NULL;
+    return rc;
+}
+
+/* Decodes [first, first + n); good[i] = 0 where an image is bad. */
+static int read_chunk(struct ctr_data *d, uint8_t *dst, uint8_t *good, size_t first, size_t n)
+{
+    struct job job = {.data = d, .dst = dst, .good = good, .first = first};
     ctr_parallel(d->threads, n, try_one, &job);
-    return atomic_load(&job.rc) ? ctr_job_error_raise(&job.error) : 0;
+    return ctr_job_error_raise(&job.error);
 }
 
 /* Closes the gaps that bad images left in a decoded chunk; number of good ones. */
@@ -398,7 +396,7 @@ int ctr_data_each(struct ctr_data *d, ctr_data_chunk_fn *fn, void *user)
         CTR_TRY(CTR_E_FAIL);
     for (size_t first = 0; first < total; first += chunk) {
         size_t n = total - first < chunk ? total - first : chunk;
-        CTR_TRY(ctr_data_try(d, images, good, image_bytes, first, n));
+        CTR_TRY(read_chunk(d, images, good, first, n));
         n = compact(images, good, image_bytes, n);
         CTR_TRY(fn(user, images, at, n, first + chunk < total ? first + chunk : total, total));
         at += n;

@@ -12,31 +12,37 @@
 int ctr_data_read_until(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uint32_t *index,
                         size_t n, const atomic_int *stop);
 
-/* Decodes [first, first + n), each to its place in dst, `pitch` bytes apart; good[i] = 0 where an
- * image is bad. */
-int ctr_data_try(struct ctr_data *data, uint8_t *dst, uint8_t *good, size_t pitch, size_t first,
-                 size_t n);
+/* Decodes image i, by any thread. *bad: NULL, or the reason why there are no pixels, until this thread's next
+ * failure. */
+int ctr_data_decode(struct ctr_data *data, uint8_t *dst, const char **bad, size_t i);
 
 /* The driver that reads the images, or read them when they were packed. */
 const char *ctr_data_made_by(const struct ctr_data *data);
 
-/* Texts of failures belong to a thread; this carries one to the thread that reports it. */
+/* Texts of failures belong to a thread; this carries the first of any thread to the one that reports it.
+ * Zero-initialise. */
 struct ctr_job_error {
-    int rc;
+    atomic_int rc;
     char text[512], hint[512];
 };
 
 static inline void ctr_job_error_keep(struct ctr_job_error *error, int rc)
 {
-    error->rc = rc;
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&error->rc, &none, rc))
+        return;
     snprintf(error->text, sizeof error->text, "%s", ctr_error_text());
     snprintf(error->hint, sizeof error->hint, "%s", ctr_error_hint());
 }
 
+/* 0 where nothing failed; to be called when all threads are done. */
 static inline int ctr_job_error_raise(const struct ctr_job_error *error)
 {
-    ctr_fail(error->rc, "%s", error->text);
-    return error->hint[0] ? ctr_hint(error->rc, "%s", error->hint) : error->rc;
+    int rc = atomic_load(&error->rc);
+    if (rc == 0)
+        return 0;
+    ctr_fail(rc, "%s", error->text);
+    return error->hint[0] ? ctr_hint(rc, "%s", error->hint) : rc;
 }
 
 #endif

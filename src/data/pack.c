@@ -1,7 +1,7 @@
 /* pack.c -- writes a packed set (packed.h). In: a data set. Out: header and index at once, then
- * record after record as images are decoded. Invariants: the bytes depend on images and settings
- * alone, not on threads or interruptions; the file has its name only when it is whole and on the
- * disk. */
+ * group after group of records, each by the thread that decoded it. Invariants: the bytes depend on
+ * images and settings alone, not on threads or interruptions; the file has its name only when it is
+ * whole and on the disk. */
 #include "data/pack.h"
 #include "base/mem.h"
 #include "base/os.h"
@@ -11,19 +11,15 @@
 #include "data/source.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES ((size_t)8 << 20)
-
-struct chunk {
-    uint8_t *records, *good; /* [chunk] */
-    size_t n;                /* there are, not in the file yet */
-};
+#define CHUNK_BYTES ((size_t)16 << 20)  /* of records, from one call of progress to the next */
+#define GROUP_BYTES ((size_t)256 << 10) /* that a thread writes at a time */
 
 struct ctr_pack {
     struct ctr_data *data, *train; /* all splits; the training split, NULL: none */
@@ -31,11 +27,9 @@ struct ctr_pack {
     struct ctr_packed_header header;
     struct ctr_str head; /* header and index, as in the file */
     struct ctr_outfile file;
-    size_t done, chunk;     /* images: in the file; of a chunk */
-    struct chunk chunks[2]; /* one is written while the other is decoded */
-    int writing, has_writer;
-    pthread_t writer;
-    struct ctr_job_error error; /* the writer's */
+    uint8_t *records;          /* [chunk] */
+    size_t done, chunk, group; /* images: in the file; of a chunk; of a group */
+    unsigned threads;
     struct ctr_arena arena;
     struct ctr_data_skip *skips;
     size_t n_skips, skips_cap, n_heard; /* n_heard: of the data set's own list */
@@ -183,14 +177,6 @@ static int hear_skips(struct ctr_pack *p)
     return rc;
 }
 
-static const char *reason_of(const struct ctr_pack *p, const char *name)
-{
-    for (size_t i = p->n_skips; i-- > 0;)
-        if (strcmp(p->skips[i].path, name) == 0)
-            return p->skips[i].reason;
-    return "";
-}
-
 /* ---- going on ---- */
 
 static uint64_t file_bytes(const struct ctr_pack *p, size_t images)
@@ -202,7 +188,7 @@ static uint64_t file_bytes(const struct ctr_pack *p, size_t images)
 static int read_record(struct ctr_pack *p, size_t i)
 {
     const struct ctr_packed_header *h = &p->header;
-    uint8_t *record = p->chunks[0].records;
+    uint8_t *record = p->records;
     uint64_t end[2];
     int rc = ctr_records_pread(record, p->file.fd, file_bytes(p, i),
                                (size_t)ctr_packed_record_bytes(h), p->file.tmp);
@@ -251,8 +237,7 @@ static int go_on(struct ctr_pack *p)
             p->done++;
     if (rc == CTR_E_FAIL)
         return rc;
-    if (ftruncate(p->file.fd, p->done ? (off_t)file_bytes(p, p->done) : 0) != 0 ||
-        lseek(p->file.fd, 0, SEEK_END) < 0)
+    if (ftruncate(p->file.fd, p->done ? (off_t)file_bytes(p, p->done) : 0) != 0)
         return ctr_fail(CTR_E_IO, "cannot write '%s': %s", p->file.tmp, strerror(errno));
     if ((rc = check_room(p)) != 0)
         return rc;
@@ -281,14 +266,15 @@ int ctr_pack_open(struct ctr_pack **out, const struct ctr_pack_params *params)
     if (!p)
         return CTR_E_FAIL;
     p->file.fd = -1;
+    p->threads = params->threads;
     CTR_TRY(open_all(p, params));
     CTR_TRY(mark_splits(p, params->data));
     CTR_TRY(make_head(p));
     size_t record = (size_t)ctr_packed_record_bytes(&p->header);
     p->chunk = CHUNK_BYTES / record < 16 ? 16 : CHUNK_BYTES / record;
-    for (struct chunk *c = p->chunks; c < p->chunks + 2; c++)
-        if (!(c->records = ctr_alloc(p->chunk, record)) || !(c->good = ctr_alloc(p->chunk, 1)))
-            CTR_TRY(CTR_E_FAIL);
+    p->group = GROUP_BYTES / record < 1 ? 1 : GROUP_BYTES / record;
+    if (!(p->records = ctr_alloc(p->chunk, record)))
+        CTR_TRY(CTR_E_FAIL);
     CTR_TRY(hear_skips(p));
     CTR_TRY(ctr_outfile_resume(&p->file, params->out));
     CTR_TRY(go_on(p));
@@ -311,10 +297,7 @@ void ctr_pack_close(struct ctr_pack **pack)
     ctr_str_free(&p->head);
     ctr_arena_free(&p->arena);
     free(p->split);
-    for (struct chunk *c = p->chunks; c < p->chunks + 2; c++) {
-        free(c->records);
-        free(c->good);
-    }
+    free(p->records);
     free(p->skips);
     free(p);
     *pack = NULL;
@@ -322,88 +305,69 @@ void ctr_pack_close(struct ctr_pack **pack)
 
 /* ---- running ---- */
 
-/* A bad image's record holds the reason. */
-static void put_reason(struct ctr_pack *p, uint8_t *record, const char *reason)
-{
-    size_t n = strlen(reason), bytes = (size_t)ctr_packed_image_bytes(&p->header);
-    memset(record, 0, bytes);
-    memcpy(record, reason, n < bytes ? n : bytes);
-}
+/* Images [first, first + n), which threads decode and write group by group. */
+struct work {
+    struct ctr_pack *pack;
+    size_t first, n;
+    struct ctr_job_error error;
+};
 
-/* Completes the record of image i, whose pixels or reason are there. */
-static void seal_record(const struct ctr_packed_header *h, uint8_t *record, int good, size_t i)
+/* Completes the record of image i, whose pixels are there, or for a bad image the reason instead. */
+static void seal_record(const struct ctr_packed_header *h, uint8_t *record, const char *bad, size_t i)
 {
     size_t bytes = (size_t)ctr_packed_image_bytes(h), state_at = (size_t)ctr_packed_state_at(h);
-    uint64_t end[2] = {good ? CTR_PACKED_GOOD : CTR_PACKED_BAD};
-    memset(record + bytes, 0, state_at - bytes);
+    size_t used = bad ? strnlen(bad, bytes) : bytes;
+    uint64_t end[2] = {bad ? CTR_PACKED_BAD : CTR_PACKED_GOOD};
+    if (bad)
+        memcpy(record, bad, used);
+    memset(record + used, 0, state_at - used);
     memcpy(record + state_at, end, 8);
     end[1] = ctr_packed_record_sum(h, record, i);
     memcpy(record + state_at, end, sizeof end);
 }
 
-static void *write_chunk(void *arg)
+static void pack_group(void *ctx, size_t g)
 {
-    struct ctr_pack *p = arg;
-    const struct chunk *c = &p->chunks[p->writing];
-    const size_t pitch = (size_t)ctr_packed_record_bytes(&p->header);
-    for (size_t i = 0; i < c->n; i++)
-        seal_record(&p->header, c->records + i * pitch, c->good[i], p->done + i);
-    int rc = ctr_outfile_write(&p->file, c->records, c->n * pitch);
+    struct work *work = ctx;
+    struct ctr_pack *p = work->pack;
+    const size_t pitch = (size_t)ctr_packed_record_bytes(&p->header), at = g * p->group;
+    const size_t n = work->n - at < p->group ? work->n - at : p->group;
+    uint8_t *records = p->records + at * pitch;
+    int rc = atomic_load(&work->error.rc);
+    for (size_t k = 0; rc == 0 && k < n; k++) {
+        const char *bad;
+        const size_t i = work->first + at + k;
+        rc = ctr_data_decode(p->data, records + k * pitch, &bad, i);
+        if (rc == 0)
+            seal_record(&p->header, records + k * pitch, bad, i);
+    }
+    if (rc == 0)
+        rc = ctr_outfile_write_at(&p->file, records, n * pitch, file_bytes(p, work->first + at));
     if (rc != 0)
-        ctr_job_error_keep(&p->error, rc);
-    return NULL;
+        ctr_job_error_keep(&work->error, rc);
 }
 
-/* Until the chunk that is being written is in the file. */
-static int wait_written(struct ctr_pack *p)
-{
-    struct chunk *c = &p->chunks[p->writing];
-    if (p->has_writer)
-        pthread_join(p->writer, NULL);
-    p->has_writer = 0;
-    if (p->error.rc != 0)
-        return ctr_job_error_raise(&p->error);
-    p->done += c->n;
-    c->n = 0;
-    return 0;
-}
-
-/* Decodes the next images while those before are written. */
 static int pack_chunk(struct ctr_pack *p)
 {
-    const struct ctr_data_info *info = ctr_data_info(p->data);
-    struct chunk *c = &p->chunks[!p->writing];
-    const size_t pitch = (size_t)ctr_packed_record_bytes(&p->header);
-    size_t first = p->done + p->chunks[p->writing].n;
-    size_t n = info->n - first < p->chunk ? info->n - first : p->chunk;
-    int rc = ctr_data_try(p->data, c->records, c->good, pitch, first, n), behind = wait_written(p);
-    if (rc != 0 || behind != 0)
-        return rc ? rc : behind;
-    if ((rc = hear_skips(p)) != 0)
+    struct work work = {.pack = p, .first = p->done};
+    work.n = p->header.n - p->done < p->chunk ? p->header.n - p->done : p->chunk;
+    ctr_parallel(p->threads, (work.n + p->group - 1) / p->group, pack_group, &work);
+    int rc = ctr_job_error_raise(&work.error);
+    if (rc != 0)
         return rc;
-    for (size_t i = 0; i < n; i++)
-        if (!c->good[i])
-            put_reason(p, c->records + i * pitch, reason_of(p, info->names[first + i]));
-    c->n = n;
-    p->writing = !p->writing;
-    p->has_writer = pthread_create(&p->writer, NULL, write_chunk, p) == 0;
-    if (!p->has_writer)
-        write_chunk(p);
-    return 0;
+    p->done += work.n;
+    ctr_outfile_start_sync(&p->file);
+    return hear_skips(p);
 }
 
 int ctr_pack_run(struct ctr_pack *p, ctr_data_progress_fn *progress, void *user)
 {
     int rc = 0;
-    while (rc == 0 && p->done + p->chunks[p->writing].n < p->header.n) {
+    while (rc == 0 && p->done < p->header.n) {
         rc = pack_chunk(p);
         if (rc == 0 && progress)
             rc = progress(user, p->done, p->header.n);
     }
-    int behind = wait_written(p);
-    if (rc == 0 && behind == 0 && progress)
-        rc = progress(user, p->done, p->header.n);
-    rc = rc ? rc : behind;
     if (rc == CTR_E_DATA)
         p->file.keep = 0; /* there is no going on */
     return rc ? rc : ctr_outfile_commit(&p->file);

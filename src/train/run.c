@@ -261,7 +261,7 @@ void ctr_run_log(void *run, enum ctr_log_level level, const char *line)
 {
     static const char *const names[] = {"error: ", "warn: ", "", "debug: "};
     struct ctr_run *r = run;
-    struct ctr_job_error told;
+    struct ctr_job_error told = {0};
     struct ctr_str s = {0};
     char when[32] = "";
     time_t now = (time_t)ctr_wall_time();

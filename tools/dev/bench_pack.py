@@ -40,21 +40,23 @@ def make_photos(folder, n, width, source):
 
 
 def theirs(folder, size, batch, kind, workers):
-    """How many images."""
+    """How many images, and seconds."""
     from torchvision import transforms as t
+    begin = time.perf_counter()
     data = torchvision.datasets.ImageFolder(
         folder, t.Compose([t.Resize(size), t.CenterCrop(size), t.ToTensor() if kind == "floats" else t.PILToTensor()]))
     n = 0
     for images, _ in torch.utils.data.DataLoader(data, batch_size=batch, num_workers=workers):
         n += len(images)
-    return n
+    return n, time.perf_counter() - begin
 
 
 def ours(program, folder, size):
     with tempfile.TemporaryDirectory() as out:
+        begin = time.perf_counter()
         done = subprocess.run([program, "pack", folder, "-o", os.path.join(out, "set.ctrd"), "--image-size",
                                str(size), "--json", "--quiet"], check=True, capture_output=True)
-        return json.loads(done.stdout)["images"]
+        return json.loads(done.stdout)["images"], time.perf_counter() - begin
 
 
 def cpu():
@@ -83,10 +85,10 @@ def main():
     rates, used = ({name: [] for name in names} for _ in range(2))
     for _ in range(args.rounds):
         for name in names:
-            begin, before = time.perf_counter(), cpu()
-            n = ours(args.program, root, args.size) if name == "pack" else \
+            before = cpu()
+            n, seconds = ours(args.program, root, args.size) if name == "pack" else \
                 theirs(root, args.size, args.batch, name.split(",")[0], int(name.split()[1]))
-            rates[name].append(n / (time.perf_counter() - begin))
+            rates[name].append(n / seconds)
             used[name].append(1e6 * (cpu() - before) / n)
     median = {name: statistics.median(values) for name, values in rates.items()}
     print("%d images to %d pixels, %d rounds in turn, torch %s, torchvision %s" % (

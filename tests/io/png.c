@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "../tempdir.h"
 #if defined(CTR_HAVE_PNG)
@@ -64,6 +65,44 @@ static void round_trip(void **state)
     }
 }
 
+/* Memory that is not to be had ends the encoding, at whatever point; and what was had is given back. */
+static void no_memory(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip(); /* its own memory counts, too */
+#endif
+    enum { SIDE = 1000 };
+    void *data = NULL;
+    size_t n = 0, failed = 0;
+    uint8_t *pixels = malloc(3 * SIDE * SIDE);
+    struct rlimit was, less;
+    unsigned long pages = 0;
+    fill(pixels, 3 * SIDE * SIDE);
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+    less = was;
+    for (rlim_t more = 0; more < 20; more += 2) { /* MiB */
+        less.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (more << 20);
+        assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+        int rc = ctr_png_encode(&data, &n, pixels, SIDE, SIDE, 3, 0);
+        assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+        if (rc == 0)
+            break;
+        failed++;
+        assert_int_equal(rc, CTR_E_FAIL);
+        assert_non_null(strstr(ctr_error_text(), "out of host memory"));
+        assert_null(data);
+    }
+    assert_in_range(failed, 3, 9);
+    check_frame(data, n, SIDE, SIDE, 2);
+    free(data);
+    free(pixels);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -103,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(no_memory),
         cmocka_unit_test(refused),
         cmocka_unit_test(file),
     };

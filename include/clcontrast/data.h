@@ -92,7 +92,7 @@ struct ctr_data_skip {
  * such split. The caller owns *out.
  */
 CTR_API int ctr_data_open(ctr_data **out, const struct ctr_data_params *params);
-/* Accepts pointers to NULL; sets *data to NULL. */
+/* Accepts NULL and pointers to NULL; sets *data to NULL. */
 CTR_API void ctr_data_close(ctr_data **data);
 CTR_API const struct ctr_data_info *ctr_data_info(const ctr_data *data);
 /* Of one image, and of all. */

@@ -50,7 +50,7 @@ struct ctr_model_info {
  * caller owns. CTR_E_MODEL when it is none, or has no head where projections are wanted. */
 CTR_API int ctr_model_open(ctr_model **out, ctr_dev *dev, const char *run_or_file,
                            const struct ctr_model_params *params);
-/* Accepts pointers to NULL; sets *model to NULL. */
+/* Accepts NULL and pointers to NULL; sets *model to NULL. */
 CTR_API void ctr_model_close(ctr_model **model);
 CTR_API const struct ctr_model_info *ctr_model_info(const ctr_model *model);
 
@@ -82,7 +82,7 @@ struct ctr_embedding {
  * model takes images. */
 CTR_API int ctr_model_embed(struct ctr_embedding *out, ctr_model *model, ctr_data *data, int unit,
                             ctr_data_progress_fn *progress, void *user);
-/* Zeroes it. */
+/* Zeroes it. Accepts NULL. */
 CTR_API void ctr_embedding_free(struct ctr_embedding *embedding);
 
 /* ---- single images ---- */

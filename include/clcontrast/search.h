@@ -47,7 +47,7 @@ typedef struct ctr_index ctr_index;
  * or D is 0 or above 2^32 - 1 and 2^24, CTR_E_DEVMEM. */
 CTR_API int ctr_index_create(ctr_index **out, ctr_dev *dev, const float *x, size_t n, size_t D,
                              enum ctr_metric metric, uint64_t budget_bytes);
-/* Accepts pointers to NULL; sets *index to NULL. */
+/* Accepts NULL and pointers to NULL; sets *index to NULL. */
 CTR_API void ctr_index_destroy(ctr_index **index);
 
 /* hits[n][k] of query[n][D]; 1 <= k <= min(rows of the index, CTR_SEARCH_K_MAX), CTR_E_USAGE else.

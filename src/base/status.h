@@ -13,6 +13,13 @@ int ctr_hint(int code, const char *fmt, ...) CTR_PRINTF(2, 3);
 /* Puts "prefix: " in front of the recorded text, for callers who know the file or step. */
 int ctr_fail_in(int code, const char *fmt, ...) CTR_PRINTF(2, 3);
 
+/* For functions of the public headers: their caller gave something, not NULL. */
+#define CTR_NEED(argument)                                                                         \
+    do {                                                                                           \
+        if (!(argument))                                                                           \
+            return ctr_fail(CTR_E_USAGE, "%s: " #argument " is NULL", __func__);                   \
+    } while (0)
+
 /* Runs a call; on failure keeps its code in `rc` and jumps to the function's one `out:` label. */
 #define CTR_TRY(call)                                                                              \
     do {                                                                                           \

@@ -125,6 +125,8 @@ static int check_params(const struct ctr_data_params *p)
 
 int ctr_data_open(struct ctr_data **out, const struct ctr_data_params *params)
 {
+    CTR_NEED(out);
+    CTR_NEED(params);
     int rc = check_params(params);
     if (rc != 0)
         return rc;
@@ -164,7 +166,7 @@ out:
 
 void ctr_data_close(struct ctr_data **data)
 {
-    struct ctr_data *d = *data;
+    struct ctr_data *d = data ? *data : NULL;
     if (!d)
         return;
     if (d->src.driver && d->src.driver->close)
@@ -338,6 +340,8 @@ int ctr_data_read_until(struct ctr_data *d, uint8_t *dst, uint32_t *used, const 
 int ctr_data_read(struct ctr_data *data, uint8_t *dst, uint32_t *used, const uint32_t *index,
                   size_t n)
 {
+    CTR_NEED(data);
+    CTR_NEED(n == 0 || (dst && index));
     return ctr_data_read_until(data, dst, used, index, n, NULL);
 }
 
@@ -426,6 +430,8 @@ static int copy_chunk(void *user, const uint8_t *images, size_t at, size_t n, si
 int ctr_data_read_all(struct ctr_data *data, uint8_t *dst, ctr_data_progress_fn *progress,
                       void *user)
 {
+    CTR_NEED(data);
+    CTR_NEED(dst);
     struct into into = {dst, ctr_data_image_bytes(&data->info), progress, user};
     return ctr_data_each(data, copy_chunk, &into);
 }

@@ -160,6 +160,9 @@ out:
 int ctr_index_create(ctr_index **out, ctr_dev *dev, const float *x, size_t n, size_t D,
                      enum ctr_metric metric, uint64_t budget_bytes)
 {
+    CTR_NEED(out);
+    CTR_NEED(dev);
+    CTR_NEED(x);
     int rc = 0;
     if (n < 1 || n > UINT32_MAX || D < 1 || D > 1u << 24)
         return ctr_fail(CTR_E_USAGE, "an index of %zu vectors of %zu values", n, D);
@@ -181,7 +184,7 @@ out:
 
 void ctr_index_destroy(ctr_index **index)
 {
-    ctr_index *i = *index;
+    ctr_index *i = index ? *index : NULL;
     if (!i)
         return;
     for (size_t t = 0; t < (i->resident ? i->n_tiles : i->tile ? 1 : 0); t++) {
@@ -343,6 +346,8 @@ out:
 
 int ctr_index_search(struct ctr_hit *hits, ctr_index *index, const float *query, size_t n, size_t k)
 {
+    CTR_NEED(index);
+    CTR_NEED(n == 0 || (hits && query));
     if (k < 1 || k > index->n || k > CTR_SEARCH_K_MAX)
         return ctr_fail(CTR_E_USAGE, "%zu neighbours among %zu vectors; at most %d", k, index->n,
                         CTR_SEARCH_K_MAX);

@@ -43,6 +43,7 @@ static int stop(void *user)
 int ctr_train(struct ctr_train_result *result, const struct ctr_train_settings *settings,
               const struct ctr_train_events *events)
 {
+    CTR_NEED(settings);
     int rc = 0;
     struct ctr_train_job job = {0};
     struct watch w = {.result.loss = NAN};

@@ -64,6 +64,9 @@ out:
 int ctr_model_open(ctr_model **out, ctr_dev *dev, const char *run_or_file,
                    const struct ctr_model_params *params)
 {
+    CTR_NEED(out);
+    CTR_NEED(dev);
+    CTR_NEED(run_or_file);
     int rc = 0, projections = params && params->projections;
     ctr_model *m = ctr_alloc(1, sizeof *m);
     if (!m)
@@ -92,7 +95,7 @@ out:
 
 void ctr_model_close(ctr_model **model)
 {
-    ctr_model *m = *model;
+    ctr_model *m = model ? *model : NULL;
     if (!m)
         return;
     ctr_embedder_destroy(&m->embedder);
@@ -110,6 +113,9 @@ const struct ctr_model_info *ctr_model_info(const ctr_model *model)
 int ctr_model_data(struct ctr_data **out, const ctr_model *model,
                    const struct ctr_model_data_params *p)
 {
+    CTR_NEED(out);
+    CTR_NEED(model);
+    CTR_NEED(p);
     const struct ctr_model_info *info = &model->info;
     const char *path = p->path ? p->path : info->data;
     if (!*path)
@@ -158,6 +164,9 @@ static void keep_good(struct ctr_embedding *e, const struct ctr_data_info *info)
 int ctr_model_embed(struct ctr_embedding *out, ctr_model *m, struct ctr_data *data, int unit,
                     ctr_data_progress_fn *progress, void *user)
 {
+    CTR_NEED(out);
+    CTR_NEED(m);
+    CTR_NEED(data);
     int rc = 0;
     const struct ctr_data_info *info = ctr_data_info(data);
     const struct ctr_model_info *is = &m->info;
@@ -180,6 +189,8 @@ out:
 
 void ctr_embedding_free(struct ctr_embedding *e)
 {
+    if (!e)
+        return;
     free(e->x);
     free(e->label);
     free(e->name);
@@ -249,11 +260,16 @@ out:
 
 int ctr_model_embed_files(float *x, ctr_model *m, const char *const *paths, size_t n, int unit)
 {
+    CTR_NEED(m);
+    CTR_NEED(n == 0 || (x && paths));
     return embed_singles(x, m, &(struct singles){.paths = paths, .model = &m->info}, n, unit);
 }
 
 int ctr_model_embed_pixels(float *x, ctr_model *m, const struct ctr_pixels *pixels, int unit)
 {
+    CTR_NEED(x);
+    CTR_NEED(m);
+    CTR_NEED(pixels);
     struct ctr_pixels p = *pixels;
     p.channels = p.channels ? p.channels : m->info.channels;
     p.bits = p.bits ? p.bits : m->info.bits;

@@ -255,6 +255,51 @@ static struct ctr_embedding embed(int others)
     return e;
 }
 
+/* ---- NULL where something must be ---- */
+
+static void test_nulls(void)
+{
+    ctr_dev *dev = NULL;
+    ctr_data *data = NULL;
+    ctr_model *model = NULL;
+    ctr_index *index = NULL;
+    struct ctr_embedding e;
+    struct ctr_hit hit;
+    const float x[4] = {1};
+    const struct ctr_data_params drawn = {.limit = 4};
+    CHECK(ctr_dev_open(&dev, "null", NULL) == 0);
+    CHECK(ctr_data_open(&data, &drawn) == 0);
+    const int codes[] = {ctr_data_open(NULL, &drawn),
+                         ctr_data_open(&data, NULL),
+                         ctr_data_read_all(data, NULL, NULL, NULL),
+                         ctr_dev_open(NULL, NULL, NULL),
+                         ctr_devices_list(NULL, 0),
+                         ctr_model_open(&model, NULL, run, NULL),
+                         ctr_model_open(&model, dev, NULL, NULL),
+                         ctr_model_data(&data, NULL, NULL),
+                         ctr_model_embed(&e, NULL, data, 0, NULL, NULL),
+                         ctr_model_embed_files(NULL, NULL, &run, 1, 0),
+                         ctr_model_embed_pixels(NULL, NULL, NULL, 0),
+                         ctr_index_create(&index, NULL, x, 1, 4, CTR_COSINE, 0),
+                         ctr_index_create(&index, dev, NULL, 1, 4, CTR_COSINE, 0),
+                         ctr_index_search(&hit, NULL, x, 1, 1),
+                         ctr_train(NULL, NULL, NULL)};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        CHECK(codes[i] == CTR_E_USAGE);
+    CHECK(strcmp(ctr_error_text(), "ctr_train: settings is NULL") == 0);
+    CHECK(!model && !index);
+    for (int twice = 0; twice < 2; twice++) {
+        ctr_data_close(&data);
+        ctr_dev_destroy(&dev);
+    }
+    ctr_data_close(NULL);
+    ctr_dev_destroy(NULL);
+    ctr_model_close(NULL);
+    ctr_index_destroy(NULL);
+    ctr_devices_free(NULL);
+    ctr_embedding_free(NULL);
+}
+
 /* ---- threads ---- */
 
 static void *in_thread(void *to)
@@ -289,6 +334,7 @@ int main(int argc, char **argv)
     CHECK(argc == 4);
     run = argv[1];
     images = argv[2];
+    test_nulls();
     test_refused(argv[3]);
     test_stopping(argv[3]);
     test_going_on_as_begun(argv[3]);

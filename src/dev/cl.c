@@ -82,8 +82,11 @@ static int is_fatal(cl_int err)
 int ctr_cl_fail(ctr_dev *dev, cl_int err, const char *call, const char *where)
 {
     int code = err == CL_MEM_OBJECT_ALLOCATION_FAILURE ? CTR_E_DEVMEM : CTR_E_DEVICE;
-    if (is_fatal(err))
+    if (is_fatal(err) && !dev->lost) {
         dev->lost = 1;
+        snprintf(dev->lost_by, sizeof dev->lost_by, "%s: %s (%d)%s%s", call,
+                 ctr_cl_error_name(err), err, *where ? " " : "", where);
+    }
     return ctr_fail(code, "%s: %s (%d)%s%s on '%s', driver %s", call, ctr_cl_error_name(err), err,
                     *where ? " " : "", where, dev->caps.name, dev->caps.driver);
 }

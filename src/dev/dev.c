@@ -19,7 +19,8 @@ int ctr_dev_usable(const ctr_dev *dev)
         return ctr_hint(CTR_E_DEVICE, "open it in the process that uses it");
     }
     if (dev->lost)
-        return ctr_fail(CTR_E_DEVICE, "device '%s' was lost by an earlier fault", dev->caps.name);
+        return ctr_fail(CTR_E_DEVICE, "device '%s' was lost by an earlier fault: %s", dev->caps.name,
+                        dev->lost_by);
     return 0;
 }
 
@@ -47,10 +48,24 @@ int ctr_dev_base_options(ctr_dev *dev)
     return 0;
 }
 
-static int open_null(ctr_dev *dev)
+static void set_quirks(ctr_dev *dev, uint32_t bits, enum ctr_family family)
 {
-    int rc = ctr_null_open(dev);
-    return rc ? rc : ctr_dev_base_options(dev);
+    dev->caps.quirks = bits;
+    dev->caps.family = bits & CTR_Q_FAMILY_GPU   ? CTR_FAMILY_GPU
+                       : bits & CTR_Q_FAMILY_CPU ? CTR_FAMILY_CPU
+                                                 : family;
+}
+
+static int open_null(ctr_dev *dev, const char *quirks)
+{
+    int rc = 0;
+    uint32_t bits;
+    CTR_TRY(ctr_quirks_detect(&bits, &(struct ctr_device_info){.name = "null"}, "", quirks));
+    CTR_TRY(ctr_null_open(dev));
+    set_quirks(dev, bits, dev->caps.family);
+    CTR_TRY(ctr_dev_base_options(dev));
+out:
+    return rc;
 }
 
 static int open_one(ctr_dev *dev, const struct ctr_device_list *list, unsigned index,
@@ -63,12 +78,7 @@ static int open_one(ctr_dev *dev, const struct ctr_device_list *list, unsigned i
     CTR_TRY(ctr_quirks_check(info, platform));
     CTR_TRY(ctr_quirks_detect(&bits, info, platform, quirks));
     CTR_TRY(ctr_cl_open(dev, info));
-    dev->caps.quirks = bits;
-    dev->caps.family = info->kind == CTR_DEVICE_CPU ? CTR_FAMILY_CPU : CTR_FAMILY_GPU;
-    if (bits & CTR_Q_FAMILY_CPU)
-        dev->caps.family = CTR_FAMILY_CPU;
-    if (bits & CTR_Q_FAMILY_GPU)
-        dev->caps.family = CTR_FAMILY_GPU;
+    set_quirks(dev, bits, info->kind == CTR_DEVICE_CPU ? CTR_FAMILY_CPU : CTR_FAMILY_GPU);
     CTR_TRY(ctr_dev_base_options(dev));
     CTR_TRY(ctr_caps_probe(dev));
     memset(&dev->stats, 0, sizeof dev->stats);
@@ -121,7 +131,7 @@ int ctr_dev_open(ctr_dev **out, const char *selector, const struct ctr_dev_param
         return ctr_fail(CTR_E_USAGE, "ctr_dev_open: no place for the device");
     if (selector && strcmp(selector, "null") == 0) {
         ctr_dev *dev = new_dev(params);
-        rc = dev ? open_null(dev) : CTR_E_FAIL;
+        rc = dev ? open_null(dev, params ? params->quirks : NULL) : CTR_E_FAIL;
         if (rc == 0)
             *out = dev;
         else

@@ -95,6 +95,7 @@ struct ctr_dev {
     int profile, sync, tf32; /* as in ctr_dev_params */
     pid_t pid; /* of the process that opened it */
     int lost;
+    char lost_by[192]; /* the fault that took it away */
     int probing; /* failures are expected: not worth an error in the log */
     char platform_version[128];
     void *impl;

@@ -96,7 +96,7 @@ static int create_chunks(ctr_graph *g, const size_t *chunk_bytes, size_t n)
             return CTR_E_FAIL;
         int rc = ctr_buf_create(&g->chunks[c], g->dev, chunk_bytes[c], "activations");
         if (rc != 0)
-            return rc;
+            return rc == CTR_E_DEVMEM ? ctr_hint(rc, "use a smaller --batch") : rc;
         g->n_chunks++;
         rc = ctr_buf_fill(g->chunks[c], 0, chunk_bytes[c], 0);
         if (rc != 0)

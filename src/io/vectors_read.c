@@ -60,8 +60,8 @@ static int read_npy(void **file, struct ctr_npy *npy, const char *path)
 {
     size_t bytes = 0;
     int rc = ctr_file_read(file, &bytes, path, MAX_BYTES);
-    if (rc != 0)
-        return rc;
+    if (rc != 0) /* like a folder of images that is not there */
+        return rc == CTR_E_IO ? CTR_E_DATA : rc;
     rc = ctr_npy_parse(npy, *file, bytes);
     if (rc != 0)
         return ctr_fail_in(rc, "'%s'", path);

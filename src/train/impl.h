@@ -34,6 +34,7 @@ struct ctr_trainer {
     struct ctr_schedule schedule;
     /* where it is */
     uint64_t steps_per_epoch, total_steps, done; /* done: finished steps */
+    uint64_t saved;                              /* of them in the newest checkpoint */
     uint64_t fetched;                            /* rows taken from the ring */
     struct ctr_train_figures last;               /* of the last row */
     double epoch_loss;                           /* sum over the epoch's rows */

@@ -211,13 +211,18 @@ static int choose_encoder(struct import *im)
 {
     const char *wanted = im->p->encoder ? im->p->encoder : ctr_st_meta_value(im->w.st, "encoder");
     const struct ctr_encoder *only = wanted ? ctr_encoder_find(wanted) : NULL;
+    int why = 0; /* the last failure: the images are too small */
     if (im->p->encoder && !only)
         return ctr_fail(CTR_E_USAGE, "there is no encoder '%s'", im->p->encoder);
     for (const struct ctr_encoder *e = ctr_encoders; e->name; e++) {
         int rc = only && e != only ? 0 : try_encoder(im, e);
         if (rc == CTR_E_FAIL)
             return rc;
+        why = rc ? rc : why;
     }
+    if (!im->w.encoder && why)
+        return ctr_fail_in(why, "'%s' fits no encoder with images of %zu pixels", im->w.path,
+                           im->w.image_size);
     if (!im->w.encoder)
         return ctr_fail(CTR_E_MODEL, "'%s' fits no encoder", im->w.path);
     return im->matched == im->entries ? 0 : does_not_fit(im);

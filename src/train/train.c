@@ -162,6 +162,8 @@ static int save(ctr_trainer *t, int last)
         ctr_log(CTR_LOG_WARN, "%s; training goes on", ctr_error_text());
         return 0;
     }
+    if (rc == 0)
+        t->saved = t->done;
     return rc;
 }
 
@@ -224,7 +226,7 @@ int ctr_trainer_run(ctr_trainer *t)
     int rc = 0;
     CTR_TRY(list_skipped(t));
     t->started = ctr_now();
-    t->started_at = t->fetched = t->done;
+    t->started_at = t->fetched = t->saved = t->done;
     while (t->done < t->total_steps && !t->stopped) {
         CTR_TRY(ctr_trainer_step(t));
         t->stopped = t->events.stop && t->events.stop(t->events.user);
@@ -257,5 +259,8 @@ out:
                     rc           ? ctr_error_text()
                     : t->stopped ? "stopped by a signal"
                                  : "done");
+    if (rc && t->run && t->saved && !*ctr_error_hint())
+        ctr_hint(rc, "step %llu is saved; `clcontrast train --resume %s` goes on from there",
+                 (unsigned long long)t->saved, ctr_run_dir(t->run));
     return rc;
 }

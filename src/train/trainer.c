@@ -211,16 +211,34 @@ out:
     return rc;
 }
 
+/* The batch that the device has room for: activations grow with it. */
+static int does_not_fit(const ctr_trainer *t)
+{
+    const struct ctr_plan_report r = ctr_graph_report(t->pass.g);
+    const char *option = t->params->micro_batch ? "--micro-batch" : "--batch";
+    size_t batch = t->params->micro_batch ? t->params->micro_batch : t->params->batch;
+    uint64_t live = ctr_dev_stats(t->dev).live_bytes - r.arena_bytes; /* values, images */
+    uint64_t all = ctr_dev_caps(t->dev)->global_bytes, room = all > live ? all - live : 0;
+    double fits = 0.95 * (double)batch * (double)room / (double)r.live_bytes;
+    if (fits >= 2 && fits < (double)batch)
+        return ctr_hint(CTR_E_DEVMEM,
+                        "%s %.0f should fit; --micro-batch, --recompute on or --precision fp16 "
+                        "need less, too",
+                        option, floor(fits));
+    return ctr_hint(CTR_E_DEVMEM, "a smaller --batch or encoder, --micro-batch, --recompute on or "
+                                  "--precision fp16 need less");
+}
+
 static int build(ctr_trainer *t)
 {
     int rc = 0;
     char *tuned = NULL;
     struct ctr_store_drawing *drawing = NULL;
     CTR_TRY(ctr_trainer_choices(&tuned, t));
-    CTR_TRY(
-        ctr_graph_plan(t->pass.g, &(struct ctr_plan_params){.kernels = t->params->kernels,
-                                                            .tuned = tuned,
-                                                            .recompute = t->params->recompute}));
+    rc = ctr_graph_plan(t->pass.g, &(struct ctr_plan_params){.kernels = t->params->kernels,
+                                                             .tuned = tuned,
+                                                             .recompute = t->params->recompute});
+    CTR_TRY(rc == CTR_E_DEVMEM ? does_not_fit(t) : rc);
     CTR_TRY(ctr_store_init_begin(&drawing, t->store, t->params->seed));
     CTR_TRY(ctr_trainer_keep_choices(t));
     CTR_TRY(ctr_graph_lower(t->pass.g));

@@ -117,7 +117,7 @@ class Dedup(unittest.TestCase):
         os.mkdir(self.path("empty"))
         for args, code, text in ((["dedup"], 2, "needs"),
                                  (["dedup", self.path("empty")], 7, "no images found"),
-                                 (["dedup", self.path("gone.npy")], 10, "gone.npy"),
+                                 (["dedup", self.path("gone.npy")], 7, "gone.npy"),
                                  (["dedup", bad], 7, "bad.npy': vector 2 "),
                                  (["dedup", vectors, "--model", "x"], 2, "--model"),
                                  (["dedup", self.path("one"), "--model", self.path("gone")], 8, "gone"),

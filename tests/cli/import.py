@@ -139,6 +139,7 @@ class Imports(Models):
         save(self.path("moments"), tensors, prefix="optimizer.moment1.")
         kind, shape, data = tensors["layer3.0.conv1.weight"]
         save(self.path("nan"), {**tensors, "layer3.0.conv1.weight": (kind, shape, b"\0\0\xc0\x7f" + data[4:])})
+        save(self.path("small"), {"conv1.weight": ("F32", (32, 3, 3, 3), bytes(4 * 32 * 27))}, {"encoder": "cnn"})
         save(self.path("other"), {"blocks.0.weight": tensors["fc.weight"]})
         with open(self.path("pickle"), "wb") as file:
             file.write(b"\x80\x02}q\x00." + bytes(20))
@@ -148,6 +149,8 @@ class Imports(Models):
                                   ((self.path("other"), *out), 8, ["conv1.weight"]),
                                   ((self.path("moments"), *out), 8, ["has no 'conv1.weight'"]),
                                   ((self.path("nan"), *out), 8, ["layer3.0.conv1.weight", "not finite"]),
+                                  ((self.path("small"), *out, "--image-size", "3"), 2,
+                                   ["fits no encoder with images of 3 pixels", "too small"]),
                                   ((self.path("pickle"), *out), 8, ["weights_only=True", "save_file"]),
                                   ((given, *out, "--encoder", "resnet34"), 8, ["resnet34", "layer1.2.conv1.weight is missing"]),
                                   ((given, *out, "--encoder", "resnet19"), 2, ["resnet10"]),

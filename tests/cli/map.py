@@ -122,7 +122,7 @@ class Map(Runs):
                 ([self.path("nan.npy"), "-o", out], 7, "nan.npy': vector 1 "),
                 ([self.path("few.npy"), "-o", out], 7, "few.npy': too few"),
                 ([self.path("few.npy"), "-o", out, "--method", "pca"], 0, ""),
-                ([self.path("none.npy"), "-o", out], 10, "none.npy"),
+                ([self.path("none.npy"), "-o", out], 7, "none.npy"),
                 ([self.path("none"), "-o", out], 8, "none"),
                 (["-o", out], 2, "INDEX")):
             self.assertIn(words, self.map(*args, code=code).err, args)

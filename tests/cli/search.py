@@ -139,7 +139,7 @@ class Vectors(Search):
                 ([self.write("cut.npy", whole[:-1]), "--row", "0"], 7, "cut.npy"),
                 ([self.write("head.npy", whole[:40]), "--row", "0"], 7, "within its header"),
                 ([self.write("zero.npy", b""), "--row", "0"], 7, "zero.npy"),
-                ([self.path("none.npy"), "--row", "0"], 10, "none.npy"),
+                ([self.path("none.npy"), "--row", "0"], 7, "none.npy"),
                 ([self.path("none"), "--row", "0"], 8, "none"),
                 ([x, self.write("q.jpg", b"<html>")], 2, "--model"),
                 ([x, "--row", "0", "--html", self.path("no", "page.html")], 10, "page.html")):

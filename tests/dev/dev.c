@@ -491,6 +491,7 @@ static void test_bad_open(void **state)
     assert_non_null(strstr(ctr_error_text(), "'99'"));
     assert_non_null(strstr(ctr_error_hint(), "devices: 0 '"));
     struct ctr_dev_params params = {.quirks = "+no_such_quirk"};
+    assert_int_equal(ctr_dev_open(&dev, "null", &params), CTR_E_USAGE);
     assert_int_equal(ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), &params), CTR_E_USAGE);
     assert_non_null(strstr(ctr_error_text(), "no_such_quirk"));
     assert_non_null(strstr(ctr_error_hint(), "family_gpu"));

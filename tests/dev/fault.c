@@ -87,6 +87,7 @@ static void test_fatal_launch(void **state)
         float data[16];
         assert_int_equal(ctr_launch_run(launch), CTR_E_DEVICE);
         assert_non_null(strstr(ctr_error_text(), "lost"));
+        assert_non_null(strstr(ctr_error_text(), faults[i].name));
         assert_int_equal(ctr_buf_read(data, y, 0, 64), CTR_E_DEVICE);
         assert_int_equal(ctr_dev_finish(dev), CTR_E_DEVICE);
         assert_int_equal(ctr_dev_build(dev, 0, NULL, NULL), CTR_E_DEVICE);

@@ -108,10 +108,11 @@ static int print_help(const struct opt_set *set, const struct cmd *cmd, int full
     opt_help(&out, set, width);
     if (full)
         ctr_str_addf(&out, "\nExit codes: see `clcontrast help`.\n");
-    if (out.s && !out.failed)
+    int rc = out.failed ? ctr_fail(CTR_E_FAIL, "out of host memory for the help") : CMD_DONE;
+    if (out.s && rc == CMD_DONE)
         fputs(out.s, stdout);
     ctr_str_free(&out);
-    return CMD_DONE;
+    return rc;
 }
 
 static int check_args(const struct opt_set *set, const struct cmd *cmd)

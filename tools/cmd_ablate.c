@@ -146,7 +146,7 @@ static int add_cell(struct ablation *a, size_t first, size_t second)
         rc = ctr_pipeline_join(pipeline, &x->pipeline, &y->pipeline);
     if (rc != 0)
         CTR_TRY(ctr_fail_in(rc, "%s+%s", x->name, y->name));
-    struct ablate_row row = {.name = ctr_arena_strdup(&a->c->arena, name.s),
+    struct ablate_row row = {.name = name.failed ? NULL : ctr_arena_strdup(&a->c->arena, name.s),
                              .line = pipeline_text(&a->c->arena, pipeline),
                              .pipeline = pipeline};
     if (!row.name || !row.line)
@@ -430,6 +430,10 @@ static int ablate(struct ablation *a)
         rc = run_rows(a);
     if (rc != 0)
         return rc;
+    if (interrupt_caught() && a->done == 0) {
+        term_note("stopped before a run was done");
+        return 0;
+    }
     if (interrupt_caught()) {
         term_note("stopped: %zu of %zu runs are in %s; the same command goes on", a->done, a->total,
                   a->table.path);
@@ -460,7 +464,6 @@ static int run(int argc, char **argv)
                          "give the transformations as --op"));
     CTR_TRY(train_settle(c, cmd_train.options));
     CTR_TRY(ablate(a));
-    interrupt_obey();
 out:
     if (a) {
         ablate_table_finish(&a->table);
@@ -470,6 +473,7 @@ out:
     if (c)
         train_finish(c);
     free(a);
+    interrupt_obey();
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "interrupt.h"
 #include "out.h"
 #include "term.h"
 #include "train/export.h"
@@ -80,12 +81,14 @@ static int run(int argc, char **argv)
     if (o.format < 0)
         CTR_TRY(format_of(&params.format, o.out));
     CTR_TRY(out_check("out", o.out, o.overwrite));
+    interrupt_catch(); /* what is begun is written: it takes a moment */
     CTR_TRY(ctr_weights_open(&weights, set.args[0]));
     CTR_TRY(ctr_export(&exported, &weights, &params));
     report(&exported, &params, &weights, o.json);
 out:
     ctr_weights_close(&weights);
     opt_finish(&set);
+    interrupt_obey();
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "interrupt.h"
 #include "names.h"
 #include "out.h"
 #include "term.h"
@@ -88,10 +89,12 @@ static int run(int argc, char **argv)
                                              .stem = (enum ctr_stem)o.stem,
                                              .image_size = (size_t)o.image_size,
                                              .normalize = o.normalize};
+    interrupt_catch(); /* what is begun is written: it takes a moment */
     CTR_TRY(ctr_import(&imported, &params));
     report(&imported, o.out, o.json);
 out:
     opt_finish(&set);
+    interrupt_obey();
     return rc;
 }
 

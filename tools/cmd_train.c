@@ -346,7 +346,7 @@ static int keep_config(struct train_command *c)
     else
         config_write(&c->config, &c->set);
     c->o.out = out;
-    return rc;
+    return rc == 0 && c->config.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : rc;
 }
 
 static int run(int argc, char **argv)

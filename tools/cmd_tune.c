@@ -218,6 +218,7 @@ static int run(int argc, char **argv)
     }
 out:
     train_finish(c);
+    interrupt_obey();
     return rc;
 }
 

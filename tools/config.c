@@ -104,9 +104,9 @@ static int read_string(struct reader *r, struct ctr_str *out)
 static int give(struct reader *r, const char *key, const struct ctr_str *value, const char *at)
 {
     char why[1024];
-    char *text = value->failed ? NULL : ctr_arena_strdup(r->arena, value->s ? value->s : "");
+    char *text = ctr_arena_strdup(r->arena, value->s ? value->s : "");
     if (!text)
-        return ctr_fail(CTR_E_FAIL, "out of memory reading %s", r->name);
+        return CTR_E_FAIL;
     int rc = opt_assign(r->set, key, text, OPT_CONFIG);
     if (rc == 0)
         return 0;
@@ -145,13 +145,17 @@ static int read_scalar(struct reader *r, const struct opt *row, int in_list)
         size_t n = strcspn(r->p, " \t\r\n#\"[],");
         ctr_str_add(&value, r->p, n);
         r->p += n;
-        if (n == 0 || in_list)
+        if (value.failed)
+            rc = CTR_E_FAIL; /* told below */
+        else if (n == 0 || in_list)
             rc = wrong_at(r, at, in_list ? "a list holds strings in quotes" : "a value is missing");
         else if (!strchr("0123456789+-.", *at) && strcmp(value.s, "true") &&
                  strcmp(value.s, "false"))
             rc = ctr_hint(wrong_at(r, at, "this is no number, true or false"),
                           "text is put in double quotes");
     }
+    if (value.failed)
+        rc = ctr_fail(CTR_E_FAIL, "out of host memory reading %s", r->name);
     if (rc == 0 && row)
         rc = check_quotes(r, row, at);
     if (rc == 0 && row)
@@ -169,8 +173,9 @@ static int read_list(struct reader *r, const struct opt *row)
             r->p++;
             return 0;
         }
-        if (read_scalar(r, row, 1) != 0)
-            return CTR_E_USAGE;
+        int rc = read_scalar(r, row, 1);
+        if (rc != 0)
+            return rc;
         skip_blanks(r);
         if (*r->p == ',')
             r->p++;

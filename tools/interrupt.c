@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static volatile sig_atomic_t caught;
@@ -32,6 +33,7 @@ void interrupt_obey(void)
 {
     if (!caught)
         return;
+    fflush(stdout);
     signal(caught, SIG_DFL);
     raise(caught);
 }

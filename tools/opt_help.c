@@ -80,6 +80,7 @@ static void help_row(struct ctr_str *out, const struct opt *row, int column, int
     if (row->metavar)
         ctr_str_addf(&flags, " %s", row->metavar);
     opt_row_text(&text, row);
+    out->failed |= flags.failed || text.failed;
     if (!flags.failed && !text.failed) {
         ctr_str_addf(out, "  %s", flags.s);
         int at = 2 + (int)flags.n;

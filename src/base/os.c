@@ -192,7 +192,9 @@ static int outfile_target(char **out, const char *path)
         return ctr_fail(CTR_E_USAGE, "'%s' is %s", path,
                         S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
     *out = link ? realpath(path, NULL) : ctr_strdup(path);
-    return *out ? 0 : ctr_fail(CTR_E_IO, "cannot follow '%s': %s", path, strerror(errno));
+    if (!*out && link)
+        return ctr_fail(CTR_E_IO, "cannot follow '%s': %s", path, strerror(errno));
+    return *out ? 0 : CTR_E_FAIL;
 }
 
 static int outfile_names(struct ctr_outfile *file, const char *path, const char *ending)

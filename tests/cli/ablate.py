@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`clcontrast ablate`: ablate.py PROGRAM. Its numbers are those of `train` and `eval`; what is done is kept
 and not done again; what is wrong is found out before anything is trained."""
+import fcntl
 import json
 import os
 import signal
@@ -106,6 +107,7 @@ class Ablate(unittest.TestCase):
             self.assertIn(b"the same command goes on", err)
             self.assertEqual(out, b"")
             self.assertLess(len(self.rows()), 4)
+        self.assertEqual(sorted(os.listdir(self.folder.name)), ["map.png", "map.tsv"])
         self.assertEqual(self.ablate(*TWO).out, printed)
         self.assertEqual(self.text(), table)
 
@@ -145,6 +147,9 @@ class Ablate(unittest.TestCase):
     def test_where_nothing_can_be_written(self):
         done = self.ablate(*TWO, out="nowhere/map.png", code=10)
         self.assertIn("nowhere/map.png", done.err)
+        with open(self.path("map.png.part"), "w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            self.assertIn("is being written by another process", self.ablate(*TWO, code=2).err)
         os.mkdir(self.path("map.tsv"))
         done = self.ablate(*TWO, code=2)
         self.assertIn("map.tsv", done.err)

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -299,6 +300,40 @@ class Outputs(unittest.TestCase):
             self.refused(2, "is what is read", *args)
         for path in index, told, image:
             self.assertEqual(os.path.getsize(path), 3)
+
+
+@unittest.skipUnless(os.environ.get("CTR_NO_MEMORY"), "no library that lets requests for memory fail")
+class Memory(unittest.TestCase):
+    def test_each_request_fails_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            x, toml, out = (os.path.join(folder, name) for name in ("x.npy", "f.toml", "m"))
+            head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (12, 3), }".ljust(117) + b"\n"
+            with open(x, "wb") as file:
+                file.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head +
+                           struct.pack("<36f", *(i * i % 37 for i in range(36))))
+            with open(toml, "w") as file:
+                file.write('batch = 8\ndata = "photos"\nkernel = "relu=plain"\naugment = "crop(0.3,1) flip | gray"\n')
+            before = sorted(os.listdir(folder))
+            for args in (["train", "--help"],
+                         ["train", "--config", toml, "--print-config"], ["info", x], ["augment", "--list"],
+                         ["map", x, "--method", "pca", "-o", out + ".html", "-o", out + ".csv", "-o", out + ".json"]):
+                n, count, failed = 1, 1, 0
+                while n <= count:
+                    env = {"LD_PRELOAD": os.environ["CTR_NO_MEMORY"], "NO_MEMORY": str(n),
+                           "NO_MEMORY_COUNT": os.path.join(folder, "count")}
+                    done = run(*args, env=env)
+                    with open(os.path.join(folder, "count")) as file:
+                        count = int(file.read())
+                    os.remove(os.path.join(folder, "count"))
+                    self.assertIn(done.returncode, (0, 1), (args, n, done.err))
+                    if done.returncode:
+                        self.assertRegex(done.err, "error: .*out of (host )?memory", (args, n))
+                        self.assertEqual(sorted(os.listdir(folder)), before)
+                    for name in set(os.listdir(folder)) - set(before):
+                        os.remove(os.path.join(folder, name))
+                    failed += done.returncode
+                    n += 1 if n < 20 else n // 4
+                self.assertGreater(failed, 0, args)
 
 
 class Streams(unittest.TestCase):

@@ -99,7 +99,7 @@ class Tune(unittest.TestCase):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=60)[1].decode()
-        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(process.returncode, -signal.SIGINT, err)
         self.assertIn("stopped: what was found is kept", err)
         self.assertTrue(json.loads(self.call("tune", "--list", "--json").out)["shapes"])
         self.assertFalse([f for f in os.listdir(kept) if f.endswith(".trying")])

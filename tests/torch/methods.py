@@ -3,7 +3,8 @@
 methods.py METHOD[:VIEWS[+LOCAL]] DUMP.safetensors [--fixture].
 
 Each loss is written down as its paper has it, with whole matrices, in double precision. Prints the
-relative error of the loss, of each gradient and of what a step leaves (shadow, queue); exits 1 when one
+relative error of the loss, of each gradient and of what a step leaves (shadow, queue), and how far the
+slope of the loss along our gradient, by central differences, is from the gradient's length; exits 1 when one
 is above 1e-4 (a bias before batch-norm has no gradient but rounding). --fixture prints tests/train/fixtures/METHOD.inc. The inputs are those of
 tests/train/step.h."""
 import argparse
@@ -76,6 +77,14 @@ class Step:
         self.local = dump["local"].permute(0, 3, 1, 2).contiguous().double() if "local" in dump else None
         self.views = len(self.x)
         self.after = {}
+        self.held, self.holds = [], 0
+
+    def hold(self, x):
+        """x, through which no gradient goes: as it was, when the step is run again with other parameters."""
+        if self.holds == len(self.held):
+            self.held.append(x.detach())
+        self.holds += 1
+        return self.held[self.holds - 1]
 
     def images(self):
         """Of each row the number of its image."""
@@ -189,7 +198,7 @@ def dcl(s):
 
 
 def dclw(s):
-    return decoupled(s, lambda pos: 2 - len(pos) * torch.softmax(pos.detach() / 0.5, 0))
+    return decoupled(s, lambda pos: 2 - len(pos) * torch.softmax(s.hold(pos) / 0.5, 0))
 
 
 def debiased(s):
@@ -229,7 +238,7 @@ def byol(s):
 def simsiam(s):
     z = s.net.project(s.x)
     p = s.net.predictor(z)
-    return mean(-F.cosine_similarity(p, other).mean() for other in s.others(z.detach()))
+    return mean(-F.cosine_similarity(p, other).mean() for other in s.others(s.hold(z)))
 
 
 def barlow(s):
@@ -252,7 +261,7 @@ def vicreg(s):
 
 def nnclr(s):
     raw = s.net.project(s.x)
-    z, p = F.normalize(raw.detach(), dim=1), F.normalize(s.net.predictor(raw), dim=1)
+    z, p = F.normalize(s.hold(raw), dim=1), F.normalize(s.net.predictor(raw), dim=1)
     queue = s.queue(64, z.shape[1])
     near = queue[(z @ queue.T).argmax(1)]
     s.put("queue", queue, z.chunk(2)[0])
@@ -267,7 +276,7 @@ def swav(s):
     prototypes = F.normalize(s.net.prototypes.weight, dim=1)
     scores = z @ prototypes.T
     targets = []
-    for view in scores.detach().chunk(s.V):
+    for view in s.hold(scores).chunk(s.V):
         q = torch.exp(view / 0.05).T
         q = q / q.sum()
         for _ in range(3):
@@ -292,6 +301,27 @@ PLAIN_LAST = ("simsiam",)
 ONE_VIEW = ("supervised",)
 
 
+def loss_of(name, s):
+    Relu.used = s.holds = 0
+    loss = METHODS[name](s)
+    assert Relu.used == len(Relu.masks)
+    return loss
+
+
+def gradcheck(name, s, dump, h=1e-5):
+    """The relative error of the loss's slope along our gradient, by central differences."""
+    params = s.net.named()
+    grad = {n: dump["grad." + n].double() for n in params if "grad." + n in dump}
+    length = math.sqrt(sum(float((g * g).sum()) for g in grad.values()))
+    loss = []
+    with torch.no_grad():
+        for step in h, -2 * h:
+            for n, g in grad.items():
+                params[n] += step / length * g
+            loss.append(loss_of(name, s).item())
+    return abs((loss[0] - loss[1]) / (2 * h) - length) / length
+
+
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("method", help="one of %s, with :VIEWS[+LOCAL] unless it is 2" % ", ".join(METHODS))
@@ -300,10 +330,9 @@ def main():
     args = args.parse_args()
     dump = load_file(args.dump)
     Relu.masks = [dump[n] for n in sorted(dump) if n.startswith("mask.")]
-    name, _, views = args.method.partition(":")
-    s = Step(dump, name in PLAIN_LAST, int(views.split("+")[0] or 2 - (name in ONE_VIEW)))
-    loss = METHODS[name](s)
-    assert Relu.used == len(Relu.masks)
+    method, _, views = args.method.partition(":")
+    s = Step(dump, method in PLAIN_LAST, int(views.split("+")[0] or 2 - (method in ONE_VIEW)))
+    loss = loss_of(method, s)
     loss.backward()
     wanted = {"grad." + n: p.grad for n, p in s.net.named().items() if p.grad is not None}
     wanted.update(("after." + n, p) for n, p in s.after.items())
@@ -323,8 +352,10 @@ def main():
         error = float((dump[name].double() - want).norm()) / scale
         worst = max(worst, error)
         print("  %-36s %.1e" % (name, error))
+    slope = gradcheck(method, s, dump)
+    print("slope along the gradient: relative error %.1e" % slope)
     print("%s: worst relative error %.1e" % (args.method, worst))
-    sys.exit(worst > 1e-4)
+    sys.exit(max(worst, slope) > 1e-4)
 
 
 if __name__ == "__main__":

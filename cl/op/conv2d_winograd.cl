@@ -20,9 +20,6 @@ typedef float16 wino_t;
 #ifndef KC
 #define KC 32
 #endif
-#ifndef AHEAD
-#define AHEAD 0
-#endif
 #ifndef CI
 #define CI 32
 #endif
@@ -137,8 +134,22 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     }
 }
 
-/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. With AHEAD=1, for a U too
- * large to stay in cache, that of the next call is fetched, a line with each of the first 2 KC steps. */
+/* Step `step` of T / 8 KC fetches its share of 2 KC lines: no condition on anything but `step`, since a
+ * branch in the loop costs more than the fetching. */
+#if T == 8
+#define FETCH_SHARE(p, step)                                                                       \
+    {                                                                                              \
+        prefetch_line((p) + (step) * 32);                                                          \
+        prefetch_line((p) + (step) * 32 + 16);                                                     \
+    }
+#else
+#define FETCH_SHARE(p, step)                                                                       \
+    if ((step) % (T / 16) == 0)                                                                    \
+        prefetch_line((p) + (step) / (T / 16) * 16);
+#endif
+
+/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. The U of the next call, 2 KC lines, is fetched
+ * meanwhile, evenly over the T / 8 KC steps. */
 inline void multiply(local float *M, local const float *V, global const float *U,
                      global const float *next, int first)
 {
@@ -155,8 +166,7 @@ inline void multiply(local float *M, local const float *V, global const float *U
 #pragma unroll 4
             for (int j = 0; j < 16; j++) {
                 float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
-                if (AHEAD && t < 16)
-                    prefetch_line(next + (t / 8 * KC + k + j) * 16);
+                FETCH_SHARE(next, t / 8 * KC + k + j)
 #pragma unroll
                 for (int i = 0; i < 8; i++) {
                     a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);

@@ -7,7 +7,7 @@
 
 #define POINTS 36 /* of a transformed tile */
 #define SLICE_BYTES ((size_t)12 << 20) /* of transformed weights at a time */
-#define LARGE_BYTES ((size_t)8 << 20)  /* of them: not left in the caches, and fetched ahead */
+#define LARGE_BYTES ((size_t)8 << 20)  /* of them: not left in the caches */
 #define LINE 16       /* floats that the kernels add between points */
 #define PACK 4        /* in channels of a packed block */
 
@@ -77,8 +77,15 @@ static int forward_shape(struct forward *f, const struct ctr_caps *caps, size_t 
     return out % f->G == 0 && forward_bytes(f) <= caps->local_bytes;
 }
 
-/* As configured, T and G; else the largest block that fits local memory and leaves 8 work-items a
- * thread; else the smallest. */
+/* Whether so many equal work-items keep all threads busy to the end. */
+static int fills(const struct ctr_caps *caps, size_t items)
+{
+    size_t threads = (size_t)caps->compute_units;
+    return items >= 8 * threads || (items >= 2 * threads && items % threads == 0);
+}
+
+/* As configured, T and G; else the largest block that fits local memory and keeps the threads busy;
+ * else the smallest. */
 static struct forward forward_plan(const struct ctr_caps *caps, const struct ctr_config *config,
                                    size_t n_tiles, size_t in, size_t out)
 {
@@ -87,7 +94,7 @@ static struct forward forward_plan(const struct ctr_caps *caps, const struct ctr
         return (struct forward){(size_t)config->v[0], f.KC, (size_t)config->v[1]};
     for (size_t i = 0; i < FORWARD_SHAPES; i++)
         if (forward_shape(&try, caps, i, in, out) &&
-            conv2d_ceil(n_tiles, try.T) * (out / try.G) >= 8 * (size_t)caps->compute_units)
+            fills(caps, conv2d_ceil(n_tiles, try.T) * (out / try.G)))
             return try;
     if (forward_bytes(&f) > caps->local_bytes)
         f.KC = 32;
@@ -167,8 +174,8 @@ static int emit_slice(ctr_graph *g, ctr_node *node, const struct direction *d, s
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_winograd.cl",
         .kernel = "conv2d_winograd",
-        .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d -DAHEAD=%d", (int)f.T,
-                                  (int)f.KC, d->pool, d->gate_kind, U->bytes > LARGE_BYTES),
+        .options = conv2d_options(node, "-DT=%d -DKC=%d -DPOOL=%d -DGATE=%d", (int)f.T,
+                                  (int)f.KC, d->pool, d->gate_kind),
         .global = {conv2d_ceil(n_tiles, f.T), n / f.G, 1},
         .local = {1, 1, 1},
         .flops = share * conv2d_flops(c),
@@ -294,12 +301,15 @@ static size_t weights_bytes(const struct weights *p)
     return point_bytes(p->T * p->CI) + point_bytes(p->T * p->CO) + point_bytes(p->CI * p->CO);
 }
 
-/* Channel blocks of 64 where they fit; enough parts for 8 work-items a thread, of 4 T tiles at
+/* Channel blocks of 64 where they fit, and as many tiles at a time as do then: the sums of a point move
+ * between caches and registers once for each T. Enough parts for 8 work-items a thread, of 64 tiles at
  * least. */
 static struct weights weights_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
     size_t n = tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c));
-    struct weights p = {16, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
+    struct weights p = {32, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
+    if (weights_bytes(&p) > caps->local_bytes)
+        p.T = 16;
     if (weights_bytes(&p) > caps->local_bytes)
         p.CI = 32;
     if (weights_bytes(&p) > caps->local_bytes)
@@ -308,7 +318,7 @@ static struct weights weights_plan(const struct ctr_caps *caps, const struct con
         p.T = 8;
     size_t blocks = (size_t)c->C / p.CI * ((size_t)c->K / p.CO);
     p.splits = conv2d_ceil(8 * (size_t)caps->compute_units, blocks);
-    p.splits = conv2d_min(p.splits, conv2d_ceil(n, 4 * p.T));
+    p.splits = conv2d_min(p.splits, conv2d_ceil(n, 64));
     p.per = conv2d_ceil(conv2d_ceil(n, p.splits), p.T) * p.T;
     p.splits = conv2d_ceil(n, p.per);
     return p;

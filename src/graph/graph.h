@@ -4,7 +4,9 @@
  * static. ctr_graph_backward walks the nodes in reverse and lets each op append its gradient nodes.
  * ctr_graph_plan picks a variant of each op and gives every tensor a place in a few buffers by
  * liveness; ctr_graph_lower describes the launches, ctr_dev_build compiles them; ctr_graph_replay
- * runs the step: a flat array of launches. Nothing is allocated, built or looked up in it.
+ * runs the step: a flat array of launches. Nothing is allocated, built or looked up in it. The
+ * store's gradients are memory, too, until they are made: they hold from the end of a replay to the
+ * next one.
  *
  * Recording never needs a check after each call: a failed call returns NULL, ops given NULL return
  * NULL, and the first failure waits in ctr_graph_status. */
@@ -279,7 +281,8 @@ struct ctr_plan_report {
     size_t param_bytes, grad_bytes, moment_bytes, shadow_bytes, state_bytes, input_bytes;
     size_t arena_bytes;    /* activations, gradients and scratch, sharing memory */
     size_t unshared_bytes; /* the same without sharing */
-    size_t live_bytes;     /* most that live at one time: arena_bytes can't be less */
+    size_t live_bytes;     /* most that live at one time, beyond what the places of gradients not made
+                              by then can hold: arena_bytes can't be less */
     size_t kept_bytes;     /* the same, were nothing made again */
     size_t recomputed;     /* nodes that make outputs again */
     double flops, traffic_bytes;

@@ -67,8 +67,13 @@ int ctr_in_arena(const ctr_tensor *t);
 /* The tensor whose place it shares, possibly itself. */
 ctr_tensor *ctr_place_of(ctr_tensor *t);
 void ctr_find_lifetimes(ctr_graph *g);
-/* The bytes in the arena that live at most at the same time; after ctr_find_lifetimes. */
+/* The bytes of temporaries that live at most at the same time, less those of parameters' gradients not
+ * made by then (place.c); after ctr_find_lifetimes. */
 int ctr_live_peak(size_t *peak, ctr_graph *g);
+
+/* ---- place.c ---- */
+/* Gives every tensor its buffer; after ctr_find_lifetimes, when the store has its own. */
+int ctr_place(ctr_graph *g);
 
 /* ---- recompute.c ---- */
 /* Inserts nodes, renumbers all. The new ones have no variant yet. budget: what they may read and write,

@@ -3,7 +3,7 @@
  * at most at the same time, below which no plan of memory can get.
  *
  * A temporary lives from the node that makes it to its last reader, and through the whole of a
- * repeated part that it comes from or goes into. Element-wise kernels may store an
+ * repeated part that it comes from or goes into; a parameter's gradient to the end. Element-wise kernels may store an
  * output over an input that dies there (ctr_op.in_place): both are then one place that lives on. */
 #include "graph/impl.h"
 
@@ -89,7 +89,7 @@ void ctr_find_lifetimes(ctr_graph *g)
             live(t, node->number);
     }
     for (size_t i = 0; i < g->n_tensors; i++)
-        if (g->tensors[i]->keep || g->guard)
+        if (g->tensors[i]->keep || g->tensors[i]->grad_of || g->guard)
             g->tensors[i]->last = (int)g->n_nodes;
     for (size_t i = 0; i < g->n_tensors; i++)
         if (g->tensors[i]->first >= 0)
@@ -106,22 +106,24 @@ void ctr_find_lifetimes(ctr_graph *g)
 
 int ctr_live_peak(size_t *peak, ctr_graph *g)
 {
-    size_t *born = ctr_alloc(2 * (g->n_nodes + 2), sizeof *born), live_bytes = 0;
+    size_t *born = ctr_alloc(2 * (g->n_nodes + 2), sizeof *born), live_bytes = 0, grads = 0;
     size_t *dead = born + g->n_nodes + 2;
     if (!born)
         return CTR_E_FAIL;
     for (size_t i = 0; i < g->n_tensors; i++) {
         const ctr_tensor *t = g->tensors[i];
-        if (!ctr_in_arena(t) || t->over)
+        if (t->first < 0 || t->over || (!ctr_in_arena(t) && !t->grad_of))
             continue;
         born[t->first] += t->bytes;
         dead[t->last + 1] += t->bytes;
+        grads += t->grad_of ? t->bytes : 0;
     }
-    *peak = 0;
+    *peak = grads;
     for (size_t i = 0; i <= g->n_nodes; i++) {
         live_bytes += born[i] - dead[i];
         *peak = live_bytes > *peak ? live_bytes : *peak;
     }
+    *peak -= grads;
     free(born);
     return 0;
 }

@@ -1,9 +1,6 @@
 /* plan.c -- from nodes to memory and launches.
  *
- * In: a recorded graph. Out: each tensor has a buffer, the step is a flat array of launches.
- * Temporaries that never live at the same time (live.c) share memory: greedy by size, each at the lowest free offset (Pisarchyk and Lee,
- * "Efficient memory management for deep neural net inference", 2020, section 5). Arena buffers are
- * kept under the device's largest allocation. */
+ * In: a recorded graph. Out: each tensor has a buffer (place.c), the step is a flat array of launches. */
 #include "graph/impl.h"
 
 #include <float.h>
@@ -11,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD_BYTES 4096
-#define CHEAP       0.25 /* of what nodes read and write; with convolutions 1 to 2 % of the time */
+#define CHEAP 0.25 /* of what nodes read and write; with convolutions 1 to 2 % of the time */
 
 static int pick_variant(ctr_graph *g, ctr_node *node, const struct ctr_plan_params *params)
 {
@@ -22,155 +18,7 @@ static int pick_variant(ctr_graph *g, ctr_node *node, const struct ctr_plan_para
     return rc != 0 ? rc : g->status;
 }
 
-/* ---- placing ---- */
-
-static size_t aligned(const ctr_graph *g, size_t bytes)
-{
-    size_t a = ctr_graph_caps(g)->align_bytes;
-    if (g->guard)
-        bytes += 2 * GUARD_BYTES;
-    return (bytes + a - 1) / a * a;
-}
-
-static int larger_first(const void *pa, const void *pb)
-{
-    const ctr_tensor *a = *(ctr_tensor *const *)pa, *b = *(ctr_tensor *const *)pb;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->first != b->first ? (a->first < b->first ? -1 : 1) : strcmp(a->name, b->name);
-}
-
-static int by_place(const void *pa, const void *pb)
-{
-    const ctr_tensor *a = *(ctr_tensor *const *)pa, *b = *(ctr_tensor *const *)pb;
-    return a->at < b->at ? -1 : a->at > b->at;
-}
-
-/* Lowest offset in `chunk` where t fits between the `n` placed tensors that live with it. */
-static size_t lowest_gap(const ctr_graph *g, const ctr_tensor *t, ctr_tensor **placed, size_t n)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (placed[i]->at >= at + aligned(g, t->bytes))
-            break;
-        size_t end = placed[i]->at + aligned(g, placed[i]->bytes);
-        if (end > at)
-            at = end;
-    }
-    return at;
-}
-
-/* Places t[i] after t[0 .. i) are placed; `beside` is room for i pointers. */
-static int place(ctr_graph *g, ctr_tensor **t, size_t i, ctr_tensor **beside, size_t *chunk_bytes,
-                 size_t max_chunks)
-{
-    size_t limit = (size_t)ctr_graph_caps(g)->max_alloc_bytes, need = aligned(g, t[i]->bytes);
-    if (need > limit)
-        return ctr_hint(ctr_fail(CTR_E_DEVMEM,
-                                 "'%s' needs %zu MiB in one buffer; the device allows %zu MiB",
-                                 t[i]->name, need >> 20, limit >> 20),
-                        "use a smaller --batch");
-    for (size_t c = 0; c < max_chunks; c++) {
-        size_t n = 0;
-        for (size_t k = 0; k < i; k++)
-            if (t[k]->chunk == c && t[k]->first <= t[i]->last && t[i]->first <= t[k]->last)
-                beside[n++] = t[k];
-        qsort(beside, n, sizeof *beside, by_place);
-        size_t at = lowest_gap(g, t[i], beside, n);
-        if (at + need > limit)
-            continue;
-        t[i]->chunk = c;
-        t[i]->at = at;
-        if (at + need > chunk_bytes[c])
-            chunk_bytes[c] = at + need;
-        return 0;
-    }
-    return ctr_fail(CTR_E_FAIL, "no place for '%s'",
-                    t[i]->name); /* max_chunks >= tensors: cannot be */
-}
-
-static int create_chunks(ctr_graph *g, const size_t *chunk_bytes, size_t n)
-{
-    for (size_t c = 0; c < n && chunk_bytes[c]; c++) {
-        if (ctr_grow((void **)&g->chunks, &g->cap_chunks, c + 1, sizeof *g->chunks) != 0)
-            return CTR_E_FAIL;
-        int rc = ctr_buf_create(&g->chunks[c], g->dev, chunk_bytes[c], "activations");
-        if (rc != 0)
-            return rc == CTR_E_DEVMEM ? ctr_hint(rc, "use a smaller --batch") : rc;
-        g->n_chunks++;
-        rc = ctr_buf_fill(g->chunks[c], 0, chunk_bytes[c], 0);
-        if (rc != 0)
-            return rc;
-        g->report.arena_bytes += chunk_bytes[c];
-    }
-    return 0;
-}
-
-static int view_place(ctr_graph *g, ctr_tensor *t)
-{
-    const ctr_tensor *place = ctr_place_of(t);
-    t->chunk = place->chunk;
-    t->at = place->at;
-    t->owns_buf = 1;
-    return ctr_buf_view(&t->buf, g->chunks[t->chunk], t->at + (g->guard ? GUARD_BYTES : 0),
-                        t->bytes);
-}
-
-static int place_temporaries(ctr_graph *g)
-{
-    int rc = 0;
-    size_t n = 0;
-    ctr_tensor **t = ctr_alloc(2 * g->n_tensors + 1, sizeof *t);
-    size_t *chunk_bytes = ctr_alloc(g->n_tensors + 1, sizeof *chunk_bytes);
-    if (!t || !chunk_bytes)
-        CTR_TRY(CTR_E_FAIL);
-    for (size_t i = 0; i < g->n_tensors; i++)
-        if (ctr_in_arena(g->tensors[i])) {
-            g->report.unshared_bytes += aligned(g, g->tensors[i]->bytes);
-            if (!g->tensors[i]->over)
-                t[n++] = g->tensors[i];
-        }
-    qsort(t, n, sizeof *t, larger_first);
-    for (size_t i = 0; i < n; i++)
-        CTR_TRY(place(g, t, i, t + n, chunk_bytes, n));
-    CTR_TRY(create_chunks(g, chunk_bytes, n));
-    for (size_t i = 0; i < g->n_tensors; i++)
-        if (ctr_in_arena(g->tensors[i]))
-            CTR_TRY(view_place(g, g->tensors[i]));
-out:
-    free(chunk_bytes);
-    free(t);
-    return rc;
-}
-
-/* Inputs get buffers of their own; store tensors and parameter gradients become views of the store.
- */
-static int place_others(ctr_graph *g)
-{
-    int rc = 0;
-    for (size_t i = 0; i < g->n_tensors; i++) {
-        ctr_tensor *t = g->tensors[i];
-        if (t->buf || ctr_in_arena(t) || (t->role == CTR_ROLE_TEMP && !t->grad_of))
-            continue;
-        if (t->role == CTR_ROLE_INPUT) {
-            CTR_TRY(ctr_buf_create(&t->buf, g->dev, (t->bytes + 3) / 4 * 4, t->name));
-            t->owns_buf = 1;
-            CTR_TRY(ctr_buf_fill(t->buf, 0, (t->bytes + 3) / 4 * 4, 0));
-            if (t->content)
-                CTR_TRY(ctr_tensor_write(t, t->content, t->bytes));
-            g->report.input_bytes += t->bytes;
-        } else if (t->grad_of) {
-            CTR_TRY(ctr_store_view(&t->buf, g->store, t->grad_of->entry, CTR_STORE_GRADS));
-            t->owns_buf = 1;
-        } else {
-            CTR_TRY(ctr_store_view(&t->buf, g->store, t->entry,
-                                   t->shadow ? CTR_STORE_SHADOW : CTR_STORE_VALUES));
-            t->owns_buf = 1;
-        }
-    }
-out:
-    return rc;
-}
+/* ---- memory ---- */
 
 static void report_store(ctr_graph *g)
 {
@@ -223,8 +71,7 @@ int ctr_graph_plan(ctr_graph *g, const struct ctr_plan_params *params)
     CTR_TRY(ctr_live_peak(&g->report.live_bytes, g));
     if (g->store)
         CTR_TRY(ctr_store_alloc(g->store));
-    CTR_TRY(place_temporaries(g));
-    CTR_TRY(place_others(g));
+    CTR_TRY(ctr_place(g));
     if (g->store)
         report_store(g);
 out:
@@ -383,45 +230,4 @@ int ctr_tensor_read(void *dst, const ctr_tensor *t, size_t bytes)
 struct ctr_plan_report ctr_graph_report(const ctr_graph *g)
 {
     return g->report;
-}
-
-int ctr_graph_poison(ctr_graph *g, uint32_t pattern)
-{
-    for (size_t c = 0; c < g->n_chunks; c++) {
-        int rc = ctr_buf_fill(g->chunks[c], 0, ctr_buf_bytes(g->chunks[c]), pattern);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int guard_holds(const uint32_t *words, size_t n, uint32_t pattern)
-{
-    for (size_t i = 0; i < n; i++)
-        if (words[i] != pattern)
-            return 0;
-    return 1;
-}
-
-int ctr_graph_check_guards(ctr_graph *g, uint32_t pattern)
-{
-    uint32_t words[GUARD_BYTES / 4];
-    if (!g->guard)
-        return ctr_fail(CTR_E_FAIL, "the graph was planned without guard bands");
-    for (size_t i = 0; i < g->n_tensors; i++) {
-        const ctr_tensor *t = g->tensors[i];
-        if (!ctr_in_arena(t))
-            continue;
-        size_t after = t->at + GUARD_BYTES + (t->bytes + 3) / 4 * 4;
-        size_t sides[2] = {t->at, after};
-        for (int s = 0; s < 2; s++) {
-            int rc = ctr_buf_read(words, g->chunks[t->chunk], sides[s], GUARD_BYTES);
-            if (rc != 0)
-                return rc;
-            if (!guard_holds(words, GUARD_BYTES / 4, pattern))
-                return ctr_fail(CTR_E_DEVICE, "a kernel wrote %s '%s'", s ? "behind" : "before",
-                                t->name);
-        }
-    }
-    return 0;
 }

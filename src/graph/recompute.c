@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS 128 /* of the limit, at most */
+
 enum how { KEPT, ONCE, ANEW };
 
 /* An output that can be made again. */
@@ -188,10 +190,11 @@ static int decide(struct work *w, double budget)
     CTR_TRY(peak_of_all(&anew, w, ANEW));
     w->g->report.kept_bytes = kept;
     size_t least = once < anew ? once : anew;
-    for (size_t limit = least; limit < kept; limit += least / 32 + 1) {
+    size_t step = kept / STEPS + 1;
+    for (size_t limit = least + step; limit < kept + step; limit += step) {
         size_t start;
         CTR_TRY(peak_of_all(&start, w, once < anew ? ONCE : ANEW));
-        CTR_TRY(relax(w, limit + least / 32));
+        CTR_TRY(relax(w, limit));
         if (cost_of(w) <= budget)
             return 0;
     }

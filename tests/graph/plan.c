@@ -76,7 +76,7 @@ static const ctr_tensor *place(const ctr_tensor *t)
 static void no_overlap(void **state)
 {
     struct fixture *f = *state;
-    size_t n = 1000;
+    size_t n = 4 * CTR_STORE_BLOCK;
     ctr_tensor *p = ctr_graph_param(f->g, "p", 1, &n, zero, 0), *t[4] = {p, p, p, p};
     for (int i = 0; i < 40; i++)
         t[i % 4] = ctr_relu(f->g, t[(i * 7 + 3) % 4]);
@@ -87,8 +87,7 @@ static void no_overlap(void **state)
     size_t count = 0;
     for (size_t i = 0; (node = ctr_graph_node(f->g, i)); i++)
         for (unsigned k = 0; k < node->n_out; k++)
-            if (!node->out[k]->grad_of)
-                all[count++] = node->out[k];
+            all[count++] = node->out[k];
     assert_true(count > 40);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < a; b++) {
@@ -99,6 +98,47 @@ static void no_overlap(void **state)
                         all[b]->at + all[b]->bytes <= all[a]->at;
             assert_true(!together || apart);
         }
+}
+
+/* Whether t lies in places of gradients that are made after its end, and nowhere else in the store. */
+static int is_lent(struct fixture *f, const ctr_tensor *t, ctr_tensor *const *param, size_t n)
+{
+    size_t covered = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = ctr_store_entry(f->store, param[i]->entry)->at * sizeof(float);
+        size_t from = at > t->at ? at : t->at, to = at + param[i]->bytes;
+        to = to < t->at + t->bytes ? to : t->at + t->bytes;
+        if (from < to && param[i]->grad && param[i]->grad->first > t->last)
+            covered += to - from;
+    }
+    return covered == t->bytes;
+}
+
+/* The first layer's gradient is made last: until then its place serves as memory, but not that of a
+ * parameter without gradient, and no padding. */
+static void gradients_lend_their_places(void **state)
+{
+    struct fixture *f = *state;
+    const ctr_node *node;
+    enum { N = 64, LAYERS = 6 };
+    size_t rows[] = {N, 1040}, first[] = {63, 1040}, rest[] = {63, 63}, odd = 33000;
+    ctr_tensor *p[LAYERS + 1], *h[LAYERS], *x = ctr_graph_input(f->g, "x", CTR_F32, 2, rows);
+    p[LAYERS] = ctr_graph_param(f->g, "unused", 1, &odd, zero, 0);
+    for (int i = 0; i < LAYERS; i++) {
+        char name[] = {'w', (char)('0' + i), 0};
+        p[i] = ctr_graph_param(f->g, name, 2, i ? rest : first, zero, 0);
+        x = h[i] = ctr_dense(f->g, x, p[i], NULL, 1);
+    }
+    assert_int_equal(ctr_graph_backward(f->g, x, NULL), 0);
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    for (size_t i = 0; (node = ctr_graph_node(f->g, i)); i++)
+        for (unsigned k = 0; k < node->n_out; k++)
+            if (!node->out[k]->grad_of && node->out[k]->chunk == SIZE_MAX)
+                assert_true(is_lent(f, node->out[k], p, LAYERS + 1));
+    for (int i = 1; i < LAYERS; i++) /* h[0] is read when the last gradient is made */
+        assert_true(h[i]->chunk == SIZE_MAX);
+    struct ctr_plan_report r = ctr_graph_report(f->g);
+    assert_true(r.arena_bytes >= r.live_bytes);
 }
 
 /* A tensor read twice gets the sum of both gradients; a parameter's lands in the store. */
@@ -325,6 +365,7 @@ int main(void)
         TEST(chain_shares_memory),
         TEST(constants_hold_what_was_given),
         TEST(no_overlap),
+        TEST(gradients_lend_their_places),
         TEST(gradients_add_up),
         TEST(parts_are_repeated),
         TEST(turns_leave_the_place),

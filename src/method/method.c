@@ -36,16 +36,22 @@ static size_t turns(const struct ctr_method_io *io)
     return io->N / io->micro.images;
 }
 
-static ctr_tensor *project(struct ctr_method_io *io, unsigned first, unsigned n)
+/* The first pass: z of n views from the z of each turn's images. */
+static ctr_tensor *project_turns(struct ctr_method_io *io,
+                                 ctr_tensor *(*views)(void *, ctr_graph *, ctr_tensor *),
+                                 unsigned first, unsigned n)
 {
-    struct ctr_micro *m = &io->micro;
-    if (!m->images)
-        return encode(io, io->views, first, n);
     ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
-    ctr_tensor *z = encode(io, m->views(m->user, io->g, turn), first, n);
+    ctr_tensor *z = encode(io, views(io->micro.user, io->g, turn), first, n);
     z = ctr_turn_put(io->g, z, turn, turns(io), n);
     ctr_graph_once(io->g);
     return z;
+}
+
+static ctr_tensor *project(struct ctr_method_io *io, unsigned first, unsigned n)
+{
+    return io->micro.images ? project_turns(io, io->micro.views, first, n)
+                            : encode(io, io->views, first, n);
 }
 
 ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigned n)
@@ -66,7 +72,12 @@ ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigne
 
 ctr_tensor *ctr_method_project_local(struct ctr_method_io *io)
 {
-    return encode(io, io->local, 0, io->V);
+    struct ctr_micro *m = &io->micro;
+    if (!m->images)
+        return encode(io, io->local, 0, io->V);
+    m->z_local = project_turns(io, m->local, 0, io->L);
+    ctr_graph_want_grad(m->z_local);
+    return m->z_local;
 }
 
 ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, unsigned n)
@@ -75,6 +86,27 @@ ctr_tensor *ctr_method_project_shadow(struct ctr_method_io *io, unsigned first, 
     ctr_tensor *z = project(io, first, n);
     ctr_graph_shadow(io->g, 0);
     return z;
+}
+
+/* The sum over all rows of z_i.dz_i, whose gradient at z is dz. */
+static ctr_tensor *product(ctr_graph *g, ctr_tensor *z, ctr_tensor *dz)
+{
+    ctr_tensor *dot = ctr_row_dot(g, z, ctr_detach(g, dz), 1, 0);
+    return ctr_mean(g, dot, dot ? (float)dot->count : 0, 0);
+}
+
+/* The second pass, of one turn. */
+static int backward_turn(struct ctr_method_io *io, ctr_tensor *turn)
+{
+    const struct ctr_micro *m = &io->micro;
+    ctr_graph *g = io->g;
+    ctr_tensor *z = encode(io, m->views(m->user, g, turn), m->first, m->n);
+    ctr_tensor *dz = ctr_turn_take(g, m->z->grad, turn, turns(io), m->n);
+    if (!m->z_local)
+        return ctr_graph_backward(g, z, dz);
+    ctr_tensor *local = encode(io, m->local(m->user, g, turn), 0, io->V);
+    ctr_tensor *dlocal = ctr_turn_take(g, m->z_local->grad, turn, turns(io), io->L);
+    return ctr_graph_backward(g, ctr_add(g, product(g, z, dz), product(g, local, dlocal), 0), NULL);
 }
 
 int ctr_method_backward(struct ctr_method_io *io, ctr_tensor *seed)
@@ -87,8 +119,7 @@ int ctr_method_backward(struct ctr_method_io *io, ctr_tensor *seed)
         return ctr_fail(CTR_E_USAGE, "this method knows no micro-batches");
     ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
     io->encoder_params.training = io->head.training = CTR_TRAIN_AGAIN;
-    ctr_tensor *z = encode(io, m->views(m->user, io->g, turn), m->first, m->n);
-    rc = ctr_graph_backward(io->g, z, ctr_turn_take(io->g, m->z->grad, turn, turns(io), m->n));
+    rc = backward_turn(io, turn);
     ctr_graph_once(io->g);
     return rc;
 }

@@ -19,16 +19,20 @@ struct ctr_micro {
     size_t images; /* of a turn, a divisor of N; 0: no micro-batches, all views at once */
     /* Records the views of a turn's images, [V*images,H,W,C], the same each time. */
     ctr_tensor *(*views)(void *user, ctr_graph *g, ctr_tensor *turn);
+    /* The same of the local views, [L*images,h,w,C]. */
+    ctr_tensor *(*local)(void *user, ctr_graph *g, ctr_tensor *turn);
     void *user;
     ctr_tensor *z; /* ctr_method_project's: which rows wait for their gradients, of which views */
     unsigned first, n;
+    ctr_tensor *z_local; /* ctr_method_project_local's; NULL: none */
 };
 
 /* What a method is given, and what it leaves. */
 struct ctr_method_io {
     ctr_graph *g;
     ctr_tensor *views; /* [V*N,H,W,C]: all of view 0, then view 1, ...; NULL with micro-batches */
-    ctr_tensor *local; /* [L*N,h,w,C], further views of parts of the images, smaller; NULL: L = 0 */
+    ctr_tensor *local; /* [L*N,h,w,C], further views of parts of the images, smaller; NULL: L = 0,
+                        * or micro-batches */
     struct ctr_micro micro;
     size_t N;
     unsigned V, L;

@@ -79,29 +79,54 @@ static ctr_tensor *views_of(const struct ctr_pass *pass, struct ctr_augment_sour
                        &t->params->augment);
 }
 
-/* Those of a micro-batch. Since draws depend on the image, they are the same as the whole batch's.
- */
-static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
-{
-    const struct ctr_pass *pass = user;
-    const struct ctr_train_params *p = pass->trainer->params;
-    size_t turns = p->batch / p->micro_batch;
-    struct ctr_augment_source source = pass->source;
-    source.index = ctr_turn_take(g, source.index, turn, turns, 1);
-    if (source.stream)
-        source.images = ctr_turn_take(g, source.images, turn, turns, 1);
-    return views_of(pass, source);
-}
-
 /* Local views go on counting, so as to have draws of their own. */
-static void record_local(struct ctr_pass *pass, struct ctr_method_io *io)
+static ctr_tensor *local_views_of(const struct ctr_pass *pass, struct ctr_augment_source source)
 {
     const ctr_trainer *t = pass->trainer;
     struct ctr_augment_params line = t->params->augment_local;
-    line.first_view = io->V;
-    io->L = (unsigned)t->params->local_views;
-    io->local = ctr_augment(pass->g, pass->source, pass->batch.step, io->L, t->local_size,
-                            t->local_size, &line);
+    line.first_view = t->views;
+    return ctr_augment(pass->g, source, pass->batch.step, (unsigned)t->params->local_views,
+                       t->local_size, t->local_size, &line);
+}
+
+/* The images of a micro-batch. Since draws depend on the image, their views are those of the whole
+ * batch. */
+static struct ctr_augment_source turn_source(const struct ctr_pass *pass, ctr_tensor *turn)
+{
+    const struct ctr_train_params *p = pass->trainer->params;
+    size_t turns = p->batch / p->micro_batch;
+    struct ctr_augment_source source = pass->source;
+    source.index = ctr_turn_take(pass->g, source.index, turn, turns, 1);
+    if (source.stream)
+        source.images = ctr_turn_take(pass->g, source.images, turn, turns, 1);
+    return source;
+}
+
+static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
+{
+    return views_of(user, turn_source(user, turn));
+}
+
+static ctr_tensor *turn_local_views(void *user, ctr_graph *g, ctr_tensor *turn)
+{
+    return local_views_of(user, turn_source(user, turn));
+}
+
+/* The views at once, or how those of a micro-batch are made. */
+static void record_views(struct ctr_pass *pass, struct ctr_method_io *io)
+{
+    const struct ctr_train_params *p = pass->trainer->params;
+    io->L = (unsigned)p->local_views;
+    if (p->micro_batch && p->micro_batch < p->batch) {
+        io->micro = (struct ctr_micro){.images = p->micro_batch,
+                                       .views = turn_views,
+                                       .local = turn_local_views,
+                                       .user = pass};
+        return;
+    }
+    io->views = views_of(pass, pass->source);
+    if (io->L)
+        io->local = local_views_of(pass, pass->source);
 }
 
 static struct ctr_method_io method_io(const struct ctr_pass *pass, int training)
@@ -151,12 +176,7 @@ int ctr_pass_record(struct ctr_pass *pass, struct ctr_method_io *io, int trainin
                      !pass->images.buf);
     pass->source = ctr_images_source(&pass->images, pass->g, p->batch, pass->batch.index);
     *io = method_io(pass, training);
-    if (p->micro_batch && p->micro_batch < p->batch)
-        io->micro = (struct ctr_micro){.images = p->micro_batch, .views = turn_views, .user = pass};
-    else
-        io->views = views_of(pass, pass->source);
-    if (p->local_views)
-        record_local(pass, io);
+    record_views(pass, io);
     if (t->needs_labels)
         record_labels(pass, io);
     CTR_TRY(ctr_graph_status(pass->g));

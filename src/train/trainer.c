@@ -106,8 +106,6 @@ static int resolve_local(ctr_trainer *t)
                                  "the encoder %s takes views of one size, hence no local views",
                                  t->encoder->name),
                         "use a resnet");
-    if (p->micro_batch)
-        return ctr_fail(CTR_E_USAGE, "local views know no micro-batches");
     if (t->local_size > t->view_size)
         return ctr_fail(CTR_E_USAGE, "local views of %zu pixels are larger than the others of %zu",
                         t->local_size, t->view_size);

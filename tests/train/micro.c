@@ -99,6 +99,21 @@ static void equals_one_batch(void **state)
     compare_method("simclr", 3);
 }
 
+/* Encoders that take local views have batch-norm: the same images in each micro-batch. */
+static void local_views_too(void **state)
+{
+    static const char *const methods[] = {"simclr", "swav"};
+    for (int i = 0; i < 2; i++) {
+        struct step whole = {.method = methods[i], .L = 3, .distinct = 4}, micro = whole;
+        micro.micro = 4;
+        assert_int_equal(step_run(&whole, device(), "resnet10", 0.125, 8, 32), 0);
+        assert_int_equal(step_run(&micro, device(), "resnet10", 0.125, 8, 32), 0);
+        compare(&micro, &whole, 1e-4);
+        step_finish(&whole);
+        step_finish(&micro);
+    }
+}
+
 /* What n updates of running statistics towards the same leave, from what one has left of `init`. */
 static double after(double one, double init, unsigned n)
 {
@@ -197,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_make_the_whole),
         cmocka_unit_test(equals_one_batch),
+        cmocka_unit_test(local_views_too),
         cmocka_unit_test(statistics_of_each),
         cmocka_unit_test(takes_less_memory),
     };

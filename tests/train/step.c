@@ -25,6 +25,12 @@ static ctr_tensor *turn_views(void *user, ctr_graph *g, ctr_tensor *turn)
     return ctr_turn_take(g, s->views, turn, s->io.N / s->micro, s->io.V);
 }
 
+static ctr_tensor *turn_local_views(void *user, ctr_graph *g, ctr_tensor *turn)
+{
+    const struct step *s = user;
+    return ctr_turn_take(g, s->local, turn, s->io.N / s->micro, s->io.L);
+}
+
 static int record(struct step *s, const char *encoder, double width, size_t N, size_t H)
 {
     const struct ctr_method *method = ctr_method_find(s->method ? s->method : "simclr");
@@ -41,8 +47,11 @@ static int record(struct step *s, const char *encoder, double width, size_t N, s
     s->io = (struct ctr_method_io){
         .g = s->g,
         .views = s->micro ? NULL : s->views,
-        .micro = {.images = s->micro, .views = turn_views, .user = s},
-        .local = s->local,
+        .micro = {.images = s->micro,
+                  .views = turn_views,
+                  .local = turn_local_views,
+                  .user = s},
+        .local = s->micro ? NULL : s->local,
         .N = N,
         .V = V,
         .L = s->L,
@@ -102,13 +111,13 @@ static int set_kept(struct step *s)
 }
 
 /* Rows of a view give their place to those that come again. */
-static void repeat_images(const struct step *s)
+static void repeat_images(float *x, const ctr_tensor *views, const struct step *s)
 {
-    size_t row = s->views->count / s->views->dim[0], N = s->io.N;
-    for (size_t v = s->io.V; v-- > 0;)
+    size_t row = views->count / views->dim[0], N = s->io.N;
+    for (size_t v = views->dim[0] / N; v-- > 0;)
         for (size_t i = N; i-- > 0;)
-            memmove(s->x + (v * N + i) * row, s->x + (v * s->distinct + i % s->distinct) * row,
-                    row * sizeof *s->x);
+            memmove(x + (v * N + i) * row, x + (v * s->distinct + i % s->distinct) * row,
+                    row * sizeof *x);
 }
 
 /* Pixels of some views. */
@@ -136,10 +145,12 @@ static int write_inputs(struct step *s)
         label[i] = (int32_t)(i % STEP_CLASSES);
     CTR_TRY(draw_views(&s->x, s->views, 0));
     if (s->distinct)
-        repeat_images(s);
+        repeat_images(s->x, s->views, s);
     CTR_TRY(ctr_tensor_write(s->views, s->x, s->views->bytes));
     if (s->local) {
         CTR_TRY(draw_views(&s->x_local, s->local, 1));
+        if (s->distinct)
+            repeat_images(s->x_local, s->local, s);
         CTR_TRY(ctr_tensor_write(s->local, s->x_local, s->local->bytes));
     }
     CTR_TRY(ctr_tensor_write(s->label, label, s->label->bytes));

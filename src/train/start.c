@@ -1,6 +1,7 @@
 /* start.c -- a run that starts from weights of another: the encoder's, by name, and of heads those that
  * fit. In: a run's directory (its newest checkpoint) or a safetensors file. Out: the store's values and
  * shadows; a line that says what was taken. Moments, queues and running statistics of heads begin anew. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,13 +86,24 @@ static int does_not_fit(const struct start *s, const struct ctr_store_entry *e)
     return ctr_hint(rc, "--encoder, --width, --stem, --image-size and --channels must be those of the model");
 }
 
+static int check_finite(const struct start *s, const struct ctr_store_entry *e)
+{
+    const float *x = ctr_st_find(s->st, e->name)->data;
+    for (size_t i = 0; i < e->count; i++)
+        if (!isfinite(x[i]))
+            return ctr_fail(CTR_E_MODEL, "'%s' of '%s' is not finite", e->name, s->path);
+    return 0;
+}
+
 static int take(struct start *s, size_t i)
 {
     ctr_store *store = s->t->store;
     const struct ctr_store_entry *e = ctr_store_entry(store, i);
     const void *data = ctr_st_find(s->st, e->name)->data;
     s->n_taken++;
-    int rc = ctr_store_write(store, i, CTR_STORE_VALUES, data);
+    int rc = check_finite(s, e);
+    if (rc == 0)
+        rc = ctr_store_write(store, i, CTR_STORE_VALUES, data);
     if (rc == 0 && ctr_store_has_shadow(store) && !e->is_state)
         rc = ctr_store_write(store, i, CTR_STORE_SHADOW, data);
     return rc;
@@ -108,8 +120,8 @@ static int go_through_encoder(struct start *s, int taking)
             continue;
         if (!tensor || !ctr_state_same(e, tensor))
             rc = does_not_fit(s, e);
-        else if (taking)
-            rc = take(s, i);
+        else
+            rc = taking ? take(s, i) : check_finite(s, e);
     }
     return rc;
 }

@@ -98,6 +98,12 @@ class Imports(Models):
         self.train("--resume", self.path("run"))
         self.assertIn("3 channels", self.train(*args, "--channels", "1", "--steps", "1", code=2).err)
         self.assertIn("--normalize", self.train(*args, "--normalize", "1/0", "--steps", "1", code=2).err)
+        tensors, meta = read_safetensors(model)
+        kind, shape, data = tensors["conv1.weight"]
+        save(model, {**tensors, "conv1.weight": (kind, shape, data[:-4] + b"\0\0\x80\x7f")},
+             {key: value for key, value in meta.items() if not key.startswith("xxh64")})
+        self.assertIn("'conv1.weight' of '%s' is not finite" % model, self.train(*args, "--out", self.path("inf"), code=8).err)
+        self.assertFalse(os.path.exists(self.path("inf")))
 
     def test_eval(self):
         """Its features are scored on labelled images, which have to be named."""

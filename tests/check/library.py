@@ -102,6 +102,15 @@ class Library(unittest.TestCase):
         done = self.example("outside", self.at("run"), self.at("images"), self.at("scratch"))
         self.assertEqual((done.stdout, done.stderr), ("ok\n", ""))
 
+    @unittest.skipUnless(shutil.which("nm"), "no nm")
+    def test_it_neither_prints_nor_ends_the_program(self):
+        listed = subprocess.run(["nm", "-D", "--undefined-only", self.env["LD_LIBRARY_PATH"] + "/libclcontrast.so"],
+                                capture_output=True, text=True, check=True).stdout
+        needs = {word.split("@")[0] for word in listed.split()}
+        self.assertIn("malloc", needs)
+        self.assertFalse(needs & {"exit", "abort", "__assert_fail", "puts", "putchar", "printf", "vprintf", "perror",
+                                  "__printf_chk", "stdout", "stderr"})
+
     def test_devices(self):
         lines = self.example("devices").stdout.splitlines()
         self.assertTrue(any(line.endswith(": ok") for line in lines), lines)

@@ -281,24 +281,11 @@ enum ctr_dtype opt_storage(int precision)
     return stored[precision];
 }
 
-/* --tune; a command without it takes what is stored. */
-static int tune_when(struct ctr_train_params *p, const char *text)
-{
-    if (!text)
-        return 0;
-    p->tune = strcmp(text, "off") == 0 ? CTR_TUNE_OFF : CTR_TUNE_AUTO;
-    if (p->tune == CTR_TUNE_OFF || strcmp(text, "auto") == 0)
-        return 0;
-    p->tune = CTR_TUNE_FOR;
-    if (ctr_parse_double(text, &p->tune_s) == 0 && p->tune_s > 0 && p->tune_s <= 1e6)
-        return 0;
-    return ctr_fail(CTR_E_USAGE, "--tune: '%s' is not auto, off or a number of seconds", text);
-}
-
 int train_tune_check(const char *text)
 {
     struct ctr_train_params p;
-    return tune_when(&p, text);
+    int rc = ctr_train_tune_parse(&p, text);
+    return rc ? ctr_fail_in(rc, "--tune") : 0;
 }
 
 const char *train_pixels(char text[48], const struct ctr_data_info *d)
@@ -367,7 +354,8 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
         return ctr_fail_in(rc, "--labels");
     if (strcmp(o->normalize, "auto") != 0 && (rc = ctr_normalize_parse(&p->normalize, o->normalize)) != 0)
         return ctr_fail_in(rc, "--normalize");
-    rc = tune_when(p, o->tune);
+    if (o->tune) /* a command without takes what is stored */
+        rc = ctr_train_tune_parse(p, o->tune);
     if (rc == 0)
         rc = augment_params(&p->augment, &c->augment);
     if (rc == 0)

@@ -279,17 +279,6 @@ static int write_config(struct ctr_train_job *job, const struct ctr_train_settin
 
 /* ---- parameters ---- */
 
-static int take_tune(struct ctr_train_params *p, const char *text)
-{
-    p->tune = strcmp(text, "off") == 0 ? CTR_TUNE_OFF : CTR_TUNE_AUTO;
-    if (p->tune == CTR_TUNE_OFF || strcmp(text, "auto") == 0)
-        return 0;
-    p->tune = CTR_TUNE_FOR;
-    if (ctr_parse_double(text, &p->tune_s) == 0 && p->tune_s > 0 && p->tune_s <= 1e6)
-        return 0;
-    return ctr_fail(CTR_E_USAGE, "tune: '%s' is not auto, off or a number of seconds", text);
-}
-
 /* auto: as the run that goes on, else as the model that it starts from. */
 static int take_normalize(struct ctr_train_params *p, const char *text)
 {
@@ -400,7 +389,8 @@ int ctr_train_job_init(struct ctr_train_job *job, const struct ctr_train_setting
     struct ctr_train_params *p = &job->params;
     if (settings->labels && (rc = ctr_few_parse(&p->labels, settings->labels)) != 0)
         CTR_TRY(ctr_fail_in(rc, "labels"));
-    CTR_TRY(take_tune(p, settings->tune));
+    if ((rc = ctr_train_tune_parse(p, settings->tune)) != 0)
+        CTR_TRY(ctr_fail_in(rc, "tune"));
     CTR_TRY(take_normalize(p, settings->normalize));
     CTR_TRY(take_augment(p, settings));
     CTR_TRY(parse_options(job, m, o, settings->options));

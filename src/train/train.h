@@ -90,6 +90,8 @@ int ctr_trainer_run(ctr_trainer *trainer);
 /* One step, enqueued and not waited for; nothing is looked at, logged or saved. For timing. */
 int ctr_trainer_step(ctr_trainer *trainer);
 
+/* "auto", "off" or seconds into p->tune and tune_s; CTR_E_USAGE. */
+int ctr_train_tune_parse(struct ctr_train_params *p, const char *text);
 /* Searches the fastest kernels for the step that the parameters describe; nothing is trained. tune:
  * its budget, progress and rows; its user and events are the caller's. */
 struct ctr_tune_params;

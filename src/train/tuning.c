@@ -16,6 +16,17 @@
 
 #define MAX_BYTES ((size_t)4 << 20)
 
+int ctr_train_tune_parse(struct ctr_train_params *p, const char *text)
+{
+    p->tune = strcmp(text, "off") == 0    ? CTR_TUNE_OFF
+              : strcmp(text, "auto") == 0 ? CTR_TUNE_AUTO
+                                          : CTR_TUNE_FOR;
+    if (p->tune != CTR_TUNE_FOR ||
+        (ctr_parse_double(text, &p->tune_s) == 0 && p->tune_s > 0 && p->tune_s <= 1e6))
+        return 0;
+    return ctr_fail(CTR_E_USAGE, "'%s' is not auto, off or a number of seconds", text);
+}
+
 static int progress(void *user, const struct ctr_tune_progress *p)
 {
     const ctr_trainer *t = user;

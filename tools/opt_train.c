@@ -32,6 +32,8 @@ static const struct opt input_rows[] = {
         .shown = "shapes, drawn as they are needed",
         .help =
             "folder of images, or of CIFAR, IDX (MNIST) or STL-10 files; DRIVER:PATH forces one"),
+    ROW(STR, split, .name = "split", .metavar = "NAME", .init = "train", .names = &names_splits,
+        .help = "part of them to learn from: train, test, val, all, unlabeled (STL-10)"),
     OPT_DEVICE(struct train_options),
     ROW(STR, recipe, .name = "recipe", .metavar = "NAME",
         .shown = "shapes without --data, else simclr", .names = &recipe_names,
@@ -302,6 +304,7 @@ int train_params(struct ctr_train_params *p, const struct train_command *c)
     const struct train_options *o = &c->o;
     *p = (struct ctr_train_params){
         .data = o->data,
+        .split = o->split,
         .limit = o->limit,
         .validation = o->validation,
         .image_size = o->image_size,

@@ -13,7 +13,7 @@
 
 /* What the tables of opt_train.c, cmd_train.c, cmd_tune.c and cmd_ablate.c fill. */
 struct train_options {
-    const char *data, *encoder, *method, *optimizer, *out, *resume, *device, *kernel, *quirk,
+    const char *data, *encoder, *method, *optimizer, *out, *resume, *split, *device, *kernel, *quirk,
         *recipe, *config, *tune, *init, *labels, *local_augment, *normalize;
     uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out,
         epochs, steps, batch, views, seed;

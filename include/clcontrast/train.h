@@ -43,6 +43,7 @@ struct ctr_train_settings {
 
     /* images */
     const char *data;           /* as in ctr_data_params.path; NULL: the built-in shapes */
+    const char *split;          /* "train", "test", "val", "all", "unlabeled" (STL-10): the part of them that is learnt from */
     uint64_t limit;             /* at most so many images; 0: all */
     double validation;          /* share of them that is held out; the loss on it is told after each epoch */
     const char *labels;         /* "1%" of all or "10" of each class, for methods that need them; NULL: all */

@@ -84,8 +84,12 @@ static int add_part(struct ctr_source *s, const char *part, int required)
     char *path = ctr_records_find(s->path, subs, file);
     if (!path && !required)
         return 0;
-    if (!path)
-        return ctr_fail(CTR_E_DATA, "STL-10: no file '%s' in '%s'", file, s->path);
+    if (!path) {
+        rc = ctr_fail(CTR_E_DATA, "STL-10: no file '%s' in '%s'", file, s->path);
+        return has(s->path, "unlabeled_X.bin")
+                   ? ctr_hint(rc, "--split unlabeled takes those of unlabeled_X.bin")
+                   : rc;
+    }
     CTR_TRY(ctr_records_open(&fd, &bytes, path));
     size_t n = (size_t)(bytes / (3 * PIXELS));
     r->file[r->n_files++] = (struct ctr_record_file){.fd = fd, .first = s->n, .n = n};

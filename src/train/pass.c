@@ -13,6 +13,7 @@ static int open_data(struct ctr_data **out, ctr_trainer *t, int validation)
 {
     const struct ctr_train_params *p = t->params;
     struct ctr_data_params params = {.path = p->data,
+                                     .split = p->split,
                                      .image_size = (unsigned)p->image_size,
                                      .channels = (unsigned)p->channels,
                                      .bits = (unsigned)p->bits,

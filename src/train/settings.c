@@ -15,7 +15,7 @@
 static const char bits[] = "auto|8|16", stems[] = "auto|cifar|strided|imagenet",
                   resizes[] = "bilinear|bicubic", precisions[] = "fp32|fp16|bf16",
                   maths[] = "fp32|tf32", schedules[] = "cosine|constant|step",
-                  recomputes[] = "auto|on|off";
+                  recomputes[] = "auto|on|off", splits[] = "train|test|val|all|unlabeled";
 
 enum kind { TEXT, WORD, WHOLE, NUMBER, FLAG };
 
@@ -46,6 +46,7 @@ static const struct setting table[] = {
     ROW(WHOLE, keep, .init = 3, .max = 1e6),
     ROW(WHOLE, log_steps, .init = 10, .min = 1, .max = 1e9),
     ROW(TEXT, data, .unwritten = 1),
+    ROW(WORD, split, .text = "train", .words = splits),
     ROW(WHOLE, limit, .max = 4e9),
     ROW(NUMBER, validation, .max = 0.9),
     ROW(TEXT, labels, .text = NULL),
@@ -312,6 +313,7 @@ static void take_values(struct ctr_train_job *job, const struct ctr_train_settin
     static const enum ctr_dtype stored[] = {CTR_F32, CTR_F16, CTR_BF16};
     job->params = (struct ctr_train_params){
         .data = job->data,
+        .split = s->split,
         .limit = s->limit,
         .validation = s->validation,
         .image_size = s->image_size,

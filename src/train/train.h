@@ -34,6 +34,7 @@ enum ctr_tune_when {
 
 struct ctr_train_params {
     const char *data;    /* see ctr_data_params.path; NULL: the built-in shapes */
+    const char *split;   /* see ctr_data_params; NULL: train */
     uint64_t limit;      /* images at most; 0: all */
     double validation;   /* share of them that is held out and looked at after each epoch; 0: none */
     struct ctr_few labels; /* for methods that need them: of as many of each class only; {0}: all */

@@ -129,6 +129,14 @@ static void build_progress(void *user, unsigned done, unsigned total, const char
         t->events.prepare(t->events.user, "building kernels", done, total);
 }
 
+static void warn_of_test_images(const struct ctr_data_info *info)
+{
+    if (info->has_test && (strcmp(info->split, "train") != 0 && strcmp(info->split, "unlabeled") != 0))
+        ctr_log(CTR_LOG_WARN,
+                "split '%s' has images that evaluation tests on: scores on them will say too much",
+                info->split);
+}
+
 static int open_data(ctr_trainer *t)
 {
     const struct ctr_train_params *p = t->params;
@@ -139,6 +147,7 @@ static int open_data(ctr_trainer *t)
     if ((rc = resolve_view_size(t)) != 0 || (rc = resolve_views(t)) != 0 ||
         (rc = resolve_local(t)) != 0)
         return rc;
+    warn_of_test_images(ctr_data_info(t->pass.data));
     t->steps_per_epoch = t->pass.batch.steps;
     if (t->steps_per_epoch == 0)
         return ctr_hint(ctr_fail(CTR_E_USAGE,

@@ -492,6 +492,21 @@ class Train(Runs):
         self.assertEqual(self.metrics("off"), self.metrics("on"))
         self.assertEqual(self.checkpoint("off", 4), self.checkpoint("on", 4))
 
+    def test_split(self):
+        for name, split in ("a", "train"), ("b", "train"), ("c", "test"), ("d", "test"), ("e", "test"):
+            os.makedirs(self.path("set", split, "x"), exist_ok=True)
+            with open(self.path("set", split, "x", name + ".ppm"), "wb") as file:
+                file.write(b"P6 32 32 255\n" + name.encode() * 3072)
+        where = ("--data", self.path("set"), "--dry-run", "--batch", "2")
+        self.assertIn("set: 2 of 32x32", self.train(*where).out)
+        for split, n in ("test", 3), ("all", 5):
+            done = self.train(*where, "--split", split)
+            self.assertIn("set: %d of 32x32" % n, done.out)
+            self.assertIn("split '%s' has images that evaluation tests on" % split, done.err)
+        done = self.train(*where, "--split", "unlabeled", code=7)
+        self.assertIn("hint: there are: train, test, all", done.err)
+        self.assertIn("split = \"all\"", self.train("--split", "all", "--print-config").out)
+
     def test_dry_run(self):
         done = self.train("--dry-run", "--limit", "256", "--encoder", "resnet18", "--batch", "8")
         self.assertRegex(done.out, r"parameters\s+11\d{6}")

@@ -195,6 +195,10 @@ static void stl_is_column_major(void **state)
     write_records("train_X.bin", 4, STL, 0, 1, 3);
     assert_fails(tmp.dir, "train", CTR_E_DATA, "multiple of 27648", "5000");
     assert_fails(tmp.dir, "test", CTR_E_DATA, "no file 'test_X.bin'", "");
+    unlink(tmp_path(&tmp, "train_X.bin"));
+    assert_fails(tmp.dir, "train", CTR_E_DATA, "no file 'train_X.bin'", "--split unlabeled");
+    assert_int_equal(try_open(&data, tmp.dir, "unlabeled"), 0);
+    ctr_data_close(&data);
 }
 
 static void write_idx(const char *name, uint32_t magic, const uint32_t *dims, size_t n_dims,

@@ -21,11 +21,13 @@
 /* The inner loops take inputs one value at a time. Where they are not fp32, a block of each pixel's
  * channels is widened first. */
 #if ACT == 0
-#define INPUT(i, c) s[i][c]
+#define INPUT(i, c)   s[i][c]
+#define load_eight(p) vload8(0, p)
 #else
 #define BLOCK 64
 #define INPUT(i, c) wide[i][(c) - c0]
 CTR_ACT_VECTOR_(8)
+#define load_eight(p) load_act8(p)
 inline void widen_block(float wide[PIX][BLOCK], global const act_t *const *s, int c0, int n)
 {
 #pragma unroll
@@ -112,65 +114,119 @@ kernel TILE void conv2d_direct(global out_t *out, global const act_t *in, global
     }
 }
 
-/* part[S][KH*KW][C][O]: images [split * per, (split + 1) * per) of
- * dw[ky,kx,c,o] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,o]. C >= 8.
- * The sums acc[KH*KW][8][32] live in local memory while a few images (`pass`) meet all taps, so
- * that those images are read from cache. Work size (blocks of 8 in, blocks of 32 out, S). */
-kernel TILE void conv2d_direct_bwd_dw(global float *part, global const act_t *x,
-                                      global const act_t *dy, local float *acc, int N, int H, int W,
-                                      int C, int OH, int OW, int OC, int KH, int KW, int pad,
-                                      int per, int pass)
-{
-    int first = get_group_id(0) * 8, c0 = min(first, C - 8), o0 = get_group_id(1) * 32;
-    int split = get_group_id(2), taps = KH * KW, n_end = min(N, (split + 1) * per);
-    for (int i = 0; i < taps * 256; i += 16)
-        store16_local((float16)(0), 0, acc + i);
-    for (int n0 = split * per; n0 < n_end; n0 += pass)
-        for (int tap = 0; tap < taps; tap++) {
-            int top = tap / KW - pad, left = tap % KW - pad;
-            /* outputs whose tap lies inside the image: 0 <= oy S + top < H, same for x */
-            int y_lo = top < 0 ? (STRIDE - 1 - top) / STRIDE : 0;
-            int x_lo = left < 0 ? (STRIDE - 1 - left) / STRIDE : 0;
-            int y_hi = H > top ? min(OH, (H - 1 - top) / STRIDE + 1) : 0;
-            int x_hi = W > left ? min(OW, (W - 1 - left) / STRIDE + 1) : 0;
-            local float *d = acc + tap * 256;
-            float16 a[8], b[8];
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                a[i] = vload16(2 * i, d);
-                b[i] = vload16(2 * i + 1, d);
-            }
-            for (int n = n0; n < min(n_end, n0 + pass); n++)
-                for (int oy = y_lo; oy < y_hi; oy++) {
-                    size_t row = ((size_t)n * H + oy * STRIDE + top) * W;
-                    global const act_t *xp = x + (row + x_lo * STRIDE + left) * C + c0;
-                    global const act_t *yp = dy + (((size_t)n * OH + oy) * OW + x_lo) * OC + o0;
-                    for (int ox = x_lo; ox < x_hi; ox++, xp += STRIDE * C, yp += OC) {
-                        float16 y0 = load_act_lanes(yp, OC - o0),
-                                y1 = load_act_lanes(yp + 16, OC - o0 - 16);
-#if ACT
-                        float v[8];
-                        vstore8(load_act8(xp), 0, v);
-#else
-                        global const float *v = xp;
+/* ---- weight gradient ---- */
+
+#ifndef CI
+#define CI 8 /* in channels of a work-item, a multiple of 8 */
 #endif
+#define SUM 256 /* values of a register tile: 8 in x 32 out channels */
+
+/* What a pass reads: `rows` output rows from `top` on of `images` images, `high` input rows from `first` on. */
+struct pass {
+    int images, top, rows, first, high;
+};
+
+typedef float8 __attribute__((aligned(4))) float8_any;
+
+/* xs[CI/8][images][high][W][8] = those rows of x, CI channels. Pixels a power of two apart would share few
+ * places in the nearest cache. */
+inline void copy_x(local float *xs, struct pass p, global const act_t *x, int H, int W, int C)
+{
+    const int plane = p.images * p.high * W * 8;
+    for (int n = 0; n < p.images; n++) {
+        global const act_t *from = x + ((size_t)n * H + p.first) * W * C;
+        for (int i = 0; i < p.high * W; i++, xs += 8, from += C)
 #pragma unroll
-                        for (int i = 0; i < 8; i++) {
-                            a[i] = fma((float16)(v[i]), y0, a[i]);
-                            b[i] = fma((float16)(v[i]), y1, b[i]);
-                        }
-                    }
+            for (int c = 0; c < CI; c += 8)
+                *(local float8_any *)(xs + c / 8 * plane) = load_eight(from + c);
+    }
+}
+
+/* ds[images][rows][OW][32] = those rows of dy, the first `left` of 32 channels. */
+inline void copy_dy(local float *ds, struct pass p, global const act_t *dy, int OH, int OW, int OC, int left)
+{
+    for (int n = 0; n < p.images; n++) {
+        global const act_t *from = dy + ((size_t)n * OH + p.top) * OW * OC;
+        for (int i = 0; i < p.rows * OW; i++, ds += 32, from += OC) {
+            store16_local(load_act_lanes(from, left), 0, ds);
+            store16_local(load_act_lanes(from + 16, left - 16), 1, ds);
+        }
+    }
+}
+
+/* d[8][32] += sum over the pass of xs[.., 8] dy, one tap: `top` rows below and `left` columns right of an
+ * output's place in what was copied. */
+inline void add_tap(local float *d, local const float *xs, local const float *ds, struct pass p,
+                    int top, int left, int W, int OW)
+{
+    /* outputs whose tap lies inside */
+    int y_lo = top < 0 ? (STRIDE - 1 - top) / STRIDE : 0;
+    int x_lo = left < 0 ? (STRIDE - 1 - left) / STRIDE : 0;
+    int y_hi = p.high > top ? min(p.rows, (p.high - 1 - top) / STRIDE + 1) : 0;
+    int x_hi = W > left ? min(OW, (W - 1 - left) / STRIDE + 1) : 0;
+    float16 a[8], b[8];
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        a[i] = vload16(2 * i, d);
+        b[i] = vload16(2 * i + 1, d);
+    }
+    for (int n = 0; n < p.images; n++)
+        for (int oy = y_lo; oy < y_hi; oy++) {
+            local const float *v = xs + ((n * p.high + oy * STRIDE + top) * W + x_lo * STRIDE + left) * 8;
+            local const float *g = ds + ((n * p.rows + oy) * OW + x_lo) * 32;
+            for (int ox = x_lo; ox < x_hi; ox++, v += STRIDE * 8, g += 32) {
+                float16 y0 = vload16(0, g), y1 = vload16(1, g);
+#pragma unroll
+                for (int i = 0; i < 8; i++) {
+                    a[i] = fma((float16)(v[i]), y0, a[i]);
+                    b[i] = fma((float16)(v[i]), y1, b[i]);
                 }
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                store16_local(a[i], 2 * i, d);
-                store16_local(b[i], 2 * i + 1, d);
             }
         }
-    for (int tap = 0; tap < taps; tap++)
-        for (int i = first - c0; i < 8; i++) {
-            global float *o = part + (((size_t)split * taps + tap) * C + c0 + i) * OC + o0;
-            store_lanes(o, vload16(2 * i, acc + tap * 256), OC - o0);
-            store_lanes(o + 16, vload16(2 * i + 1, acc + tap * 256), OC - o0 - 16);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+        store16_local(a[i], 2 * i, d);
+        store16_local(b[i], 2 * i + 1, d);
+    }
+}
+
+/* part[S][KH*KW][C][O]: images [split * per, (split + 1) * per) of
+ * dw[ky,kx,c,o] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,o]. C >= CI.
+ * A pass is `images` images, or `rows` output rows of one: its xs is copied once and meets `wide` out channels
+ * in 32s, whose dy is copied to ds. acc[wide/32][CI/8][KH*KW][8][32] has the sums. Work size (blocks of CI
+ * in, blocks of `wide` out, S). */
+kernel TILE void conv2d_direct_bwd_dw(global float *part, global const act_t *x,
+                                      global const act_t *dy, local float *acc, local float *xs,
+                                      local float *ds, int N, int H, int W, int C, int OH, int OW,
+                                      int OC, int KH, int KW, int pad, int per, int images, int rows,
+                                      int wide)
+{
+    const int first = get_group_id(0) * CI, c0 = min(first, C - CI), o0 = get_group_id(1) * wide;
+    const int split = get_group_id(2), taps = KH * KW, n_end = min(N, (split + 1) * per);
+    const int o_end = min(OC, o0 + wide);
+    for (int i = 0; i < (wide / 32) * (CI / 8) * taps * SUM; i += 16)
+        store16_local((float16)(0), 0, acc + i);
+    for (int n0 = split * per; n0 < n_end; n0 += images)
+        for (int oy0 = 0; oy0 < OH; oy0 += rows) {
+            struct pass p = {.images = min(images, n_end - n0), .top = oy0, .rows = min(rows, OH - oy0)};
+            p.first = clamp(oy0 * STRIDE - pad, 0, H);
+            p.high = max(0, min(H, (oy0 + p.rows - 1) * STRIDE - pad + KH) - p.first);
+            copy_x(xs, p, x + (size_t)n0 * H * W * C + c0, H, W, C);
+            for (int o = o0; o < o_end; o += 32) {
+                local float *d = acc + (o - o0) / 32 * (CI / 8) * taps * SUM;
+                copy_dy(ds, p, dy + (size_t)n0 * OH * OW * OC + o, OH, OW, OC, OC - o);
+                for (int c = 0; c < CI / 8; c++)
+                    for (int tap = 0; tap < taps; tap++, d += SUM)
+                        add_tap(d, xs + c * p.images * p.high * W * 8, ds, p,
+                                tap / KW - pad + oy0 * STRIDE - p.first, tap % KW - pad, W, OW);
+            }
         }
+    for (int o = o0; o < o_end; o += 32)
+        for (int tap = 0; tap < taps; tap++)
+            for (int i = first - c0; i < CI; i++) {
+                global float *to = part + (((size_t)split * taps + tap) * C + c0 + i) * OC + o;
+                local const float *d = acc + (((o - o0) / 32 * (CI / 8) + i / 8) * taps + tap) * SUM;
+                store_lanes(to, vload16(i % 8 * 2, d), OC - o);
+                store_lanes(to + 16, vload16(i % 8 * 2 + 1, d), OC - o - 16);
+            }
 }

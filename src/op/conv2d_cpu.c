@@ -108,38 +108,66 @@ out:
     return rc;
 }
 
-static size_t direct_acc_bytes(const struct conv2d *c)
+/* A direct weight gradient. A pass is what of x and dy stays in the nearest cache while it meets all
+ * taps; 64 pixels outweigh moving the sums. */
+struct direct_dw {
+    size_t images, rows; /* of a pass: images, or output rows of one */
+    size_t in, wide;     /* channels of a work-item: 8, 16 or 32 in; out in 32s */
+    size_t splits, per;  /* parts of the batch, images of a part */
+    size_t acc_bytes, x_bytes, dy_bytes;
+};
+
+static size_t direct_dw_bytes(struct direct_dw *p, const struct conv2d *c)
 {
-    return (size_t)(c->R * c->S) * 8 * 32 * sizeof(float);
+    size_t high = conv2d_min((size_t)c->H, (p->rows - 1) * (size_t)c->stride + (size_t)c->R);
+    p->acc_bytes = (size_t)(c->R * c->S) * p->in * p->wide * sizeof(float);
+    p->x_bytes = p->images * high * (size_t)c->W * p->in * sizeof(float);
+    p->dy_bytes = p->images * p->rows * (size_t)c->Q * 32 * sizeof(float);
+    return p->acc_bytes + p->x_bytes + p->dy_bytes;
 }
 
 /* Parts of the batch: enough work-items for all threads; more (up to 32) while their sums stay
- * small, since fewer images at a time are read from nearer caches. */
-static size_t direct_dw_splits(size_t *per, const struct ctr_caps *caps, const struct conv2d *c)
+ * small, since fewer images at a time are read from nearer caches. A work-item takes as many out
+ * channels, for which x is read once, as fit half of local memory and leave 8 work-items a thread. */
+static struct direct_dw direct_dw_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
+    size_t P = (size_t)c->P, Q = (size_t)c->Q, threads = (size_t)caps->compute_units;
+    struct direct_dw p = {.images = conv2d_ceil(64, P * Q),
+                          .rows = conv2d_min(P, conv2d_ceil(64, Q)),
+                          .in = c->C % 32 == 0 ? 32 : c->C % 16 == 0 ? 16 : 8,
+                          .wide = conv2d_ceil((size_t)c->K, 32) * 32};
     size_t items = conv2d_ceil((size_t)c->C, 8) * conv2d_ceil((size_t)c->K, 32);
     size_t bytes = (size_t)(c->R * c->S) * (size_t)c->C * (size_t)c->K * sizeof(float);
-    size_t least = conv2d_ceil(16 * (size_t)caps->compute_units, items);
-    size_t splits = conv2d_max(least, conv2d_min(32, PART_BYTES / bytes));
-    splits = conv2d_min(splits, (size_t)c->N);
-    *per = conv2d_ceil((size_t)c->N, splits);
-    return conv2d_ceil((size_t)c->N, *per);
+    size_t least = conv2d_ceil(16 * threads, items);
+    p.splits = conv2d_max(least, conv2d_min(32, PART_BYTES / bytes));
+    p.splits = conv2d_min(p.splits, (size_t)c->N);
+    p.per = conv2d_ceil((size_t)c->N, p.splits);
+    p.splits = conv2d_ceil((size_t)c->N, p.per);
+    size_t others = conv2d_ceil((size_t)c->C, p.in) * p.splits;
+    while (p.wide > 32 && (direct_dw_bytes(&p, c) > caps->local_bytes / 2 ||
+                           others * conv2d_ceil((size_t)c->K, p.wide) < 8 * threads))
+        p.wide = conv2d_ceil(p.wide / 2, 32) * 32;
+    if (direct_dw_bytes(&p, c) > caps->local_bytes)
+        p.in = 8;
+    return p;
 }
 
 int conv2d_direct_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    return is_cpu(caps) && c->C >= 8 && direct_acc_bytes(c) <= caps->local_bytes;
+    if (!is_cpu(caps) || c->C < 8)
+        return 0;
+    struct direct_dw p = direct_dw_plan(caps, c);
+    return direct_dw_bytes(&p, c) <= caps->local_bytes;
 }
 
 int conv2d_direct_dw_prepare(ctr_graph *g, ctr_node *node)
 {
-    const struct conv2d *c = conv2d_of(node);
-    size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
-    int rc = conv2d_prepare_gated(g, node, c->bias);
+    struct direct_dw p = direct_dw_plan(ctr_graph_caps(g), conv2d_of(node));
+    int rc = conv2d_prepare_gated(g, node, conv2d_of(node)->bias);
     if (rc != 0)
         return rc;
-    return ctr_node_scratch(g, node, splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
+    return ctr_node_scratch(g, node, p.splits * node->out[0]->bytes) ? 0 : CTR_E_FAIL;
 }
 
 int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
@@ -147,24 +175,26 @@ int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *dy, *part = conv2d_last_scratch(node);
-    size_t per, splits = direct_dw_splits(&per, ctr_graph_caps(g), c);
-    size_t pass = conv2d_ceil(64, (size_t)(c->P * c->Q)); /* 64 pixels outweigh moving the sums */
+    struct direct_dw p = direct_dw_plan(ctr_graph_caps(g), c);
+    direct_dw_bytes(&p, c);
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_cpu.cl",
         .kernel = "conv2d_direct_bwd_dw",
-        .options = conv2d_options(node, "-DSTRIDE=%d", c->stride),
-        .global = {conv2d_ceil((size_t)c->C, 8), conv2d_ceil((size_t)c->K, 32), splits},
+        .options = conv2d_options(node, "-DSTRIDE=%d -DCI=%d", c->stride, (int)p.in),
+        .global = {conv2d_ceil((size_t)c->C, p.in), conv2d_ceil((size_t)c->K, p.wide), p.splits},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
         .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
     conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
-    spec.args[spec.n_args++] = CTR_LOCAL(direct_acc_bytes(c));
-    conv2d_ints(
-        &spec, 12,
-        (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)per, (int)pass});
+    spec.args[spec.n_args++] = CTR_LOCAL(p.acc_bytes);
+    spec.args[spec.n_args++] = CTR_LOCAL(p.x_bytes);
+    spec.args[spec.n_args++] = CTR_LOCAL(p.dy_bytes);
+    conv2d_ints(&spec, 14,
+                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)p.per,
+                        (int)p.images, (int)p.rows, (int)p.wide});
     CTR_TRY(ctr_emit(g, &spec));
-    CTR_TRY(conv2d_emit_dw_sum(g, c, node->out[0], part, splits));
+    CTR_TRY(conv2d_emit_dw_sum(g, c, node->out[0], part, p.splits));
 out:
     return rc;
 }

@@ -73,6 +73,7 @@ const struct opcase opcases_conv2d[] = {
     CASE("small", 2, 4, 5, 3, 4, 3, 3, 1, 1, 1, 1, 0),
     CASE("ragged", 2, 5, 7, 31, 33, 3, 3, 1, 1, 1, 1, 0),
     CASE("ragged stride 2", 3, 5, 7, 33, 31, 3, 3, 2, 1, 1, 1, 0),
+    CASE("stride 2 in passes", 8, 17, 18, 64, 64, 3, 3, 2, 1, 0, 0, 0),
     CASE("no padding", 1, 6, 5, 8, 65, 5, 3, 1, 0, 0, 0, 0),
     CASE("wide padding", 2, 3, 2, 9, 33, 4, 5, 2, 3, 1, 0, 0),
     CASE("stride over filter", 2, 9, 7, 32, 1, 2, 2, 3, 0, 1, 1, 0),

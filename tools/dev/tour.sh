@@ -5,6 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 program=$(realpath "$1") folder=$(realpath "$2") work=$3
+python3 -c 'import PIL' || { echo "tour.sh: needs Pillow: apt install python3-pil, or pip install pillow" >&2; exit 1; }
 mkdir -p "$work"
 cd "$work"
 ln -sfn "$folder" photos

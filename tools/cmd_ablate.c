@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ablate_table.h"
 #include "base/os.h"
@@ -409,7 +410,7 @@ static int begin(struct ablation *a)
     CTR_TRY(out_check("out", a->c->o.out, 1));
     CTR_TRY(out_check("out", a->table.path, 1));
     CTR_TRY(ctr_outfile_resume(&a->lock, a->c->o.out));
-    a->lock.keep = 0;
+    a->lock.keep = lseek(a->lock.fd, 0, SEEK_END) > 0; /* an empty one is ours */
     CTR_TRY(ablate_table_options(&a->table, &a->c->set));
     CTR_TRY(ablate_table_read(&a->table));
     for (size_t i = 0; i < a->total; i++)

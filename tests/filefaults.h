@@ -59,6 +59,17 @@ ssize_t write(int fd, const void *data, size_t bytes)
     return syscall(SYS_write, fd, data, bytes);
 }
 
+ssize_t pwrite(int fd, const void *data, size_t bytes, off_t offset)
+{
+    if (filefaults_now(fd, NULL)) {
+        if (filefaults.short_write)
+            (void)!syscall(SYS_pwrite64, fd, data, bytes / 2, offset);
+        errno = filefaults.error;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, data, bytes, offset);
+}
+
 ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
 {
     return filefaults_now(fd, NULL) ? -1 : syscall(SYS_pread64, fd, data, bytes, offset);

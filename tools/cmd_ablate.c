@@ -474,7 +474,8 @@ out:
     if (c)
         train_finish(c);
     free(a);
-    interrupt_obey();
+    if (rc == 0)
+        interrupt_obey();
     return rc;
 }
 

@@ -156,7 +156,7 @@ static int show(const char *path, const struct options *o)
     int rc = 0;
     CTR_TRY(out_given(o->out, "-o views.png"));
     CTR_TRY(out_check("out", o->out, 1));
-    CTR_TRY(out_spares("out", o->out, path));
+    CTR_TRY(out_spares("out", o->out, &path, 1));
     CTR_TRY(augment_params(&augment, &o->augment));
     CTR_TRY(views_draw(&picture, &(struct views_params){.path = path,
                                                         .split = o->split,

@@ -311,18 +311,17 @@ static int tell(const struct classify *c)
 
 /* ---- running ---- */
 
-static int check_options(const struct options *o, const char *const *image, size_t n_images)
+/* args: a model, then images. */
+static int check_options(const struct options *o, const char *const *args, size_t n)
 {
     if (!o->examples)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "no --examples given"),
                         "--examples DIR, with a sub-folder of images for each class");
-    if (n_images == 0)
+    if (n < 2)
         return ctr_fail(CTR_E_USAGE,
                         "no image to classify: name files or folders behind the model");
     int rc = out_check("out", o->out, 1);
-    for (size_t i = 0; rc == 0 && i < n_images; i++)
-        rc = out_spares("out", o->out, image[i]);
-    return rc;
+    return rc ? rc : out_spares("out", o->out, args, n);
 }
 
 static int classify(struct classify *c, const char *model, const char *const *images, size_t n)
@@ -351,7 +350,7 @@ static int run(int argc, char **argv)
     int rc = 0;
     CTR_TRY(cmd_options(&set, &cmd_classify, &o));
     CTR_TRY(cmd_parse(&set, &cmd_classify, argc, argv));
-    CTR_TRY(check_options(&o, set.args + 1, set.n_args - 1));
+    CTR_TRY(check_options(&o, set.args, set.n_args));
     c.how.kind = (enum ctr_classifier)o.classifier;
     c.given.o = (struct given_options){.device = o.device, .batch = o.batch, .threads = o.threads};
     interrupt_catch();

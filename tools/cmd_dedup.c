@@ -249,7 +249,8 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_options(&set, &cmd_dedup, &o));
     CTR_TRY(cmd_parse(&set, &cmd_dedup, argc, argv));
     CTR_TRY(out_check("html", o.html, 1));
-    CTR_TRY(out_spares_vectors("html", o.html, set.args[0]));
+    CTR_TRY(out_spares("html", o.html, set.args, 1));
+    CTR_TRY(out_spares("html", o.html, &o.model, 1));
     interrupt_catch();
     result.what = set.args[0];
     CTR_TRY(read_all(&d, set.args[0]));

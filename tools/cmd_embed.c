@@ -178,6 +178,7 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_options(&set, &cmd_embed, &o));
     CTR_TRY(cmd_parse(&set, &cmd_embed, argc, argv));
     CTR_TRY(check_out(&format, &o));
+    CTR_TRY(out_spares("out", o.out, set.args, 1));
     interrupt_catch();
     rc = embed(set.args[0], &o, format);
     interrupt_obey();

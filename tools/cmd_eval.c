@@ -221,6 +221,7 @@ static int run(int argc, char **argv)
         CTR_TRY(
             ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
     CTR_TRY(out_check("confusion", o.confusion, 1));
+    CTR_TRY(out_spares("confusion", o.confusion, set.args, set.n_args));
     if (!(e = ctr_alloc(set.n_args, sizeof *e)))
         CTR_TRY(CTR_E_FAIL);
     CTR_TRY(evaluate(e, set.args, set.n_args, &params, o.json));

@@ -81,6 +81,7 @@ static int run(int argc, char **argv)
     if (o.format < 0)
         CTR_TRY(format_of(&params.format, o.out));
     CTR_TRY(out_check("out", o.out, o.overwrite));
+    CTR_TRY(out_spares("out", o.out, set.args, 1));
     interrupt_catch(); /* what is begun is written: it takes a moment */
     CTR_TRY(ctr_weights_open(&weights, set.args[0]));
     CTR_TRY(ctr_export(&exported, &weights, &params));
@@ -88,7 +89,8 @@ static int run(int argc, char **argv)
 out:
     ctr_weights_close(&weights);
     opt_finish(&set);
-    interrupt_obey();
+    if (rc == 0)
+        interrupt_obey();
     return rc;
 }
 

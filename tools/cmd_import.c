@@ -83,6 +83,7 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_parse(&set, &cmd_import, argc, argv));
     CTR_TRY(out_given(o.out, "-o model.safetensors"));
     CTR_TRY(out_check("out", o.out, o.overwrite));
+    CTR_TRY(out_spares("out", o.out, set.args, 1));
     const struct ctr_import_params params = {.from = set.args[0],
                                              .path = o.out,
                                              .encoder = o.encoder,
@@ -94,7 +95,8 @@ static int run(int argc, char **argv)
     report(&imported, o.out, o.json);
 out:
     opt_finish(&set);
-    interrupt_obey();
+    if (rc == 0)
+        interrupt_obey();
     return rc;
 }
 

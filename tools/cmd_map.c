@@ -84,7 +84,7 @@ static int check_out(const struct opt_list *out, const char *index)
                 ctr_fail(CTR_E_USAGE, "--out: '%s' does not say what to write", out->items[i]),
                 "its ending does: .svg, .html, .csv or .json");
         if ((rc = out_check("out", out->items[i], 1)) == 0)
-            rc = out_spares_vectors("out", out->items[i], index);
+            rc = out_spares("out", out->items[i], &index, 1);
     }
     return rc;
 }

@@ -149,7 +149,7 @@ static int pack(const char *data, const struct options *o)
     } else if (rc == 0) {
         rc = tell(pack, o, &clock);
     } else if (rc == CTR_E_IO) {
-        ctr_hint(rc, "%zu images are in '%s.part'; the same command goes on from there",
+        ctr_hint(rc, "at least %zu images are in '%s.part'; the same command goes on from there",
                  ctr_pack_done(pack), o->out);
     }
     ctr_pack_close(&pack);
@@ -165,6 +165,7 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_parse(&set, &cmd_pack, argc, argv));
     CTR_TRY(out_given(o.out, "-o photos.ctrd"));
     CTR_TRY(out_check("out", o.out, o.overwrite));
+    CTR_TRY(out_spares("out", o.out, set.args, 1));
     interrupt_catch();
     CTR_TRY(pack(set.args[0], &o));
     interrupt_obey();

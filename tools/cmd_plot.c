@@ -46,6 +46,7 @@ static int run(int argc, char **argv)
                                    .n = o.metric.n ? o.metric.n : sizeof usual / sizeof *usual,
                                    .all = o.metric.n > 0};
     CTR_TRY(out_check("out", o.out, 1));
+    CTR_TRY(out_spares("out", o.out, set.args, set.n_args));
     CTR_TRY(plot_svg(&svg, set.args, set.n_args, &wish));
     CTR_TRY(put(&svg, o.out));
 out:

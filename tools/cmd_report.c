@@ -251,6 +251,7 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_parse(&set, &cmd_report, argc, argv));
     CTR_TRY(out_given(o.out, "-o report.html"));
     CTR_TRY(out_check("out", o.out, 1));
+    CTR_TRY(out_spares("out", o.out, set.args, 1));
     interrupt_catch();
     rc = report(set.args[0], &o);
     interrupt_obey();

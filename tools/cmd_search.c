@@ -286,7 +286,7 @@ static int run(int argc, char **argv)
     CTR_TRY(cmd_options(&set, &cmd_search, &o));
     CTR_TRY(cmd_parse(&set, &cmd_search, argc, argv));
     CTR_TRY(out_check("html", o.html, 1));
-    CTR_TRY(out_spares_vectors("html", o.html, set.args[0]));
+    CTR_TRY(out_spares("html", o.html, set.args, set.n_args));
     interrupt_catch();
     s.given.o = (struct given_options){o.device, o.data, o.split, o.limit, o.batch, o.threads};
     CTR_TRY(given_dev(&s.given));

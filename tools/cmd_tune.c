@@ -218,7 +218,8 @@ static int run(int argc, char **argv)
     }
 out:
     train_finish(c);
-    interrupt_obey();
+    if (rc == 0)
+        interrupt_obey();
     return rc;
 }
 

@@ -137,7 +137,9 @@ static void print_output(const struct train_command *c, const struct ctr_plan_re
         printf("the newest %llu kept", (unsigned long long)c->o.keep);
     else
         printf("all kept");
-    printf("; %s free\n", term_bytes(there, room));
+    if (room != UINT64_MAX) /* known */
+        printf("; %s free", term_bytes(there, room));
+    putchar('\n');
     if (room / (n + 1) < each) /* one is written before the oldest goes */
         term_warn("the disk has no room for %llu checkpoints", (unsigned long long)n + 1);
 }

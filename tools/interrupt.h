@@ -7,7 +7,7 @@
 void interrupt_catch(void);
 /* The signal's number, 0: none came. */
 int interrupt_caught(void);
-/* Once the work is saved: if one came, the program dies of it, so that its caller knows; results are out. */
+/* Once the work is saved and standard output flushed: if one came, the program dies of it, so that its caller knows. */
 void interrupt_obey(void);
 
 #endif

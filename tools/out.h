@@ -3,6 +3,8 @@
 #ifndef CTR_TOOLS_OUT_H
 #define CTR_TOOLS_OUT_H
 
+#include <stddef.h>
+
 /* --overwrite, for the table of a command whose file costs work to make again; pages and drawings are
  * replaced without. */
 #define OPT_OVERWRITE(type)                                                                        \
@@ -14,9 +16,8 @@ int out_given(const char *path, const char *example);
  * file never. CTR_E_USAGE or CTR_E_IO with "--option: " before the reason. path NULL: nothing is to be
  * written. */
 int out_check(const char *option, const char *path, int replace);
-/* CTR_E_USAGE where `path` is the file `in`, which the command reads. */
-int out_spares(const char *option, const char *path, const char *in);
-/* The same for a file of vectors and those beside it (io/vectors.h). */
-int out_spares_vectors(const char *option, const char *path, const char *npy);
+/* CTR_E_USAGE where `path` is one of the n files that the command reads, of those beside vectors
+ * (io/vectors.h) or of a run's own. path NULL: nothing is to be written; so is an `in`: nothing is read. */
+int out_spares(const char *option, const char *path, const char *const *in, size_t n);
 
 #endif

@@ -107,7 +107,7 @@ uint64_t ctr_disk_room(const char *path)
 {
     struct statvfs fs;
     char *at = ctr_path_existing(path);
-    int known = at && statvfs(at, &fs) == 0;
+    int known = at && statvfs(at, &fs) == 0 && fs.f_blocks > 0; /* some tell no sizes: ramfs */
     free(at);
     return known ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
@@ -325,10 +325,10 @@ int ctr_outfile_commit(struct ctr_outfile *file)
 
 void ctr_outfile_abort(struct ctr_outfile *file)
 {
+    if (file->tmp && !file->keep)
+        unlink(file->tmp); /* while a lock on it holds */
     if (file->fd >= 0)
         close(file->fd);
-    if (file->tmp && !file->keep)
-        unlink(file->tmp);
     free(file->path);
     free(file->tmp);
     *file = (struct ctr_outfile){.fd = -1};

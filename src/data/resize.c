@@ -92,6 +92,11 @@ static int axis_init(struct axis *a, unsigned in, unsigned side, unsigned n)
 /* Loops over blocks of constant length become vectors. Where the loader can choose between versions
  * of a function there is one for longer vectors; it has no fused multiply-add, so that the bits are
  * the same. (It chooses before ThreadSanitizer is there, which ends the program.) */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer) /* clang's name for it */
+#define __SANITIZE_THREAD__
+#endif
+#endif
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_THREAD__)
 #define LONG_VECTORS __attribute__((target_clones("avx2", "default")))
 #else

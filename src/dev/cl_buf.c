@@ -98,7 +98,7 @@ void ctr_cl_staging_reset(ctr_dev *dev)
 static void *stage(struct cl_state *cl, size_t bytes)
 {
     struct cl_staging *s = &cl->staging;
-    if (!s->host) {
+    if (!s->host) { /* mapped: a lost device keeps it, and what was not used costs nothing */
         void *host = mmap(NULL, STAGING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                           -1, 0);
         s->host = host == MAP_FAILED ? NULL : host;

@@ -110,16 +110,16 @@ int ctr_quirks_detect(uint32_t *bits, const struct ctr_device_info *info, const 
     return rc;
 }
 
-int ctr_pocl_cache(char *path, size_t room)
+int ctr_pocl_cache(char *path, size_t n)
 {
     const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
                *home = getenv("HOME");
     if (own && *own)
-        snprintf(path, room, "%s", own);
+        snprintf(path, n, "%s", own);
     else if (xdg && *xdg)
-        snprintf(path, room, "%s/pocl/kcache", xdg);
+        snprintf(path, n, "%s/pocl/kcache", xdg);
     else if (home && *home)
-        snprintf(path, room, "%s/.cache/pocl/kcache", home);
+        snprintf(path, n, "%s/.cache/pocl/kcache", home);
     else
         return 0;
     return 1;

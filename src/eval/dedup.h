@@ -23,7 +23,7 @@ struct ctr_pair {
 
 struct ctr_threshold {
     double value; /* pairs of at least this similarity are duplicates */
-    int few;      /* to tell by: copies alone are, the rest is 0 */
+    int few;      /* too few images to choose by: value is 1, the rest 0 */
     double median,
         quartile; /* of the similarity to the nearest, of images without; the upper quartile */
 };

@@ -52,9 +52,11 @@ struct ctr_tensor {
     int keep;            /* stays readable after a replay */
     const void *content; /* an input that the host never writes: what is in it */
     ctr_buf *buf;        /* its place, once planned */
-    /* The planner's: birth and last use (node numbers), arena buffer and offset, store entry. */
+    /* The planner's: birth and last use (node numbers), arena buffer (or CTR_IN_GRADS,
+     * the store's gradients) and offset, store entry. */
     int first, last;
     ctr_tensor *over; /* whose place it takes, NULL: its own */
+#define CTR_IN_GRADS ((size_t)-1)
     size_t chunk, at;
     int owns_buf;
     size_t entry;

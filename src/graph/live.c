@@ -1,6 +1,6 @@
 /* live.c -- how long each tensor lives, and which may take another one's place.
  * In: nodes in the order of execution. Out: first, last and over of each tensor; the bytes that live
- * at most at the same time, below which no plan of memory can get.
+ * at most at the same time, less those that gradients not yet made have room for: no plan of memory can get below.
  *
  * A temporary lives from the node that makes it to its last reader, and through the whole of a
  * repeated part that it comes from or goes into; a parameter's gradient to the end. Element-wise kernels may store an

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define GUARD_BYTES 4096
-#define IN_GRADS    ((size_t)-1) /* the chunk of what lies in the store's gradients */
 #define ORDERS      32           /* tried beside the first, under a millisecond each for 500 tensors */
 
 static size_t aligned(const ctr_graph *g, size_t bytes)
@@ -65,7 +64,7 @@ static int reserve(ctr_tensor **t, size_t *n, ctr_graph *g, size_t at, size_t en
     ctr_tensor *r = ctr_arena_alloc(&g->mem, sizeof *r);
     if (!r)
         return CTR_E_FAIL;
-    *r = (ctr_tensor){.bytes = end - at, .chunk = IN_GRADS, .at = at, .last = (int)g->n_nodes};
+    *r = (ctr_tensor){.bytes = end - at, .chunk = CTR_IN_GRADS, .at = at, .last = (int)g->n_nodes};
     t[(*n)++] = r;
     return 0;
 }
@@ -79,7 +78,7 @@ static int fix_grads(ctr_tensor **t, size_t *n, ctr_graph *g)
         ctr_tensor *grad = g->tensors[i];
         if (!grad->grad_of || grad->first < 0)
             continue;
-        grad->chunk = IN_GRADS;
+        grad->chunk = CTR_IN_GRADS;
         grad->at = g->store->entries[grad->grad_of->entry].at * sizeof(float);
         t[n_grads++] = grad;
     }
@@ -141,7 +140,7 @@ static int place(const struct placing *p, size_t i)
                                  "'%s' needs %zu MiB in one buffer; the device allows %zu MiB",
                                  t->name, need >> 20, limit >> 20),
                         "use a smaller --batch");
-    if (fits(p, i, IN_GRADS, grads_bytes(p->g)))
+    if (fits(p, i, CTR_IN_GRADS, grads_bytes(p->g)))
         return 0;
     for (size_t c = 0; c < p->n; c++)
         if (fits(p, i, c, limit)) {
@@ -194,7 +193,7 @@ static int place_well(const struct placing *p)
     qsort(p->t + p->n_fixed, p->n - p->n_fixed, sizeof *p->t, larger_first);
     CTR_TRY(place_all(&least, p));
     memcpy(best, p->t, p->n * sizeof *best);
-    for (int i = 0; i < ORDERS && !p->g->guard; i++) {
+    for (int i = 0; i < ORDERS && least > p->g->report.live_bytes && !p->g->guard; i++) {
         prefer_the_highest(p);
         CTR_TRY(place_all(&total, p));
         if (total < least) {
@@ -232,7 +231,7 @@ static int view_place(ctr_graph *g, ctr_tensor *t)
     t->chunk = place->chunk;
     t->at = place->at;
     t->owns_buf = 1;
-    ctr_buf *home = t->chunk == IN_GRADS ? g->store->part[CTR_STORE_GRADS] : g->chunks[t->chunk];
+    ctr_buf *home = t->chunk == CTR_IN_GRADS ? g->store->part[CTR_STORE_GRADS] : g->chunks[t->chunk];
     return ctr_buf_view(&t->buf, home, t->at + (g->guard ? GUARD_BYTES : 0), t->bytes);
 }
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS 128 /* of the limit, at most */
+#define STEPS 128 /* of the limit, each 1/128 of what is kept without one */
 
 enum how { KEPT, ONCE, ANEW };
 

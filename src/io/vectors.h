@@ -35,7 +35,7 @@ extern const char *const ctr_vectors_endings[];
 char *ctr_vectors_beside(const char *path, const char *ending);
 
 /* path ends with ".npy", which gives STEM. CTR_E_IO; files of an earlier call are then what they were,
- * unless it was a rename that failed. */
+ * unless it was a removal or a rename that failed. */
 int ctr_vectors_write(const char *path, const struct ctr_vectors *v);
 /* One file: path, label (the class's name, or nothing), f0, f1, ... (RFC 4180). */
 int ctr_vectors_write_csv(const char *path, const struct ctr_vectors *v);

@@ -36,13 +36,18 @@ static size_t turns(const struct ctr_method_io *io)
     return io->N / io->micro.images;
 }
 
-/* The first pass: z of n views from the z of each turn's images. */
-static ctr_tensor *project_turns(struct ctr_method_io *io,
-                                 ctr_tensor *(*views)(void *, ctr_graph *, ctr_tensor *),
-                                 unsigned first, unsigned n)
+/* z of all local views that there are. */
+static ctr_tensor *encode_local(struct ctr_method_io *io, ctr_tensor *local)
 {
+    return encode(io, local, 0, io->V);
+}
+
+/* The first pass: z of n views from the z of each turn's images. */
+static ctr_tensor *project_turns(struct ctr_method_io *io, unsigned first, unsigned n)
+{
+    const struct ctr_micro *m = &io->micro;
     ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
-    ctr_tensor *z = encode(io, views(io->micro.user, io->g, turn), first, n);
+    ctr_tensor *z = encode(io, m->views(m->user, io->g, turn), first, n);
     z = ctr_turn_put(io->g, z, turn, turns(io), n);
     ctr_graph_once(io->g);
     return z;
@@ -50,8 +55,7 @@ static ctr_tensor *project_turns(struct ctr_method_io *io,
 
 static ctr_tensor *project(struct ctr_method_io *io, unsigned first, unsigned n)
 {
-    return io->micro.images ? project_turns(io, io->micro.views, first, n)
-                            : encode(io, io->views, first, n);
+    return io->micro.images ? project_turns(io, first, n) : encode(io, io->views, first, n);
 }
 
 ctr_tensor *ctr_method_project(struct ctr_method_io *io, unsigned first, unsigned n)
@@ -74,8 +78,11 @@ ctr_tensor *ctr_method_project_local(struct ctr_method_io *io)
 {
     struct ctr_micro *m = &io->micro;
     if (!m->images)
-        return encode(io, io->local, 0, io->V);
-    m->z_local = project_turns(io, m->local, 0, io->L);
+        return encode_local(io, io->local);
+    ctr_tensor *turn = ctr_graph_repeat(io->g, turns(io));
+    ctr_tensor *z = encode_local(io, m->local(m->user, io->g, turn));
+    m->z_local = ctr_turn_put(io->g, z, turn, turns(io), io->L);
+    ctr_graph_once(io->g);
     ctr_graph_want_grad(m->z_local);
     return m->z_local;
 }
@@ -104,7 +111,7 @@ static int backward_turn(struct ctr_method_io *io, ctr_tensor *turn)
     ctr_tensor *dz = ctr_turn_take(g, m->z->grad, turn, turns(io), m->n);
     if (!m->z_local)
         return ctr_graph_backward(g, z, dz);
-    ctr_tensor *local = encode(io, m->local(m->user, g, turn), 0, io->V);
+    ctr_tensor *local = encode_local(io, m->local(m->user, g, turn));
     ctr_tensor *dlocal = ctr_turn_take(g, m->z_local->grad, turn, turns(io), io->L);
     return ctr_graph_backward(g, ctr_add(g, product(g, z, dz), product(g, local, dlocal), 0), NULL);
 }

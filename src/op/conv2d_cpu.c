@@ -128,7 +128,8 @@ static size_t direct_dw_bytes(struct direct_dw *p, const struct conv2d *c)
 
 /* Parts of the batch: enough work-items for all threads; more (up to 32) while their sums stay
  * small, since fewer images at a time are read from nearer caches. A work-item takes as many out
- * channels, for which x is read once, as fit half of local memory and leave 8 work-items a thread. */
+ * channels, for which x is read once, as fit half of local memory and leave 8 work-items a thread, where that
+ * can be had. */
 static struct direct_dw direct_dw_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
     size_t P = (size_t)c->P, Q = (size_t)c->Q, threads = (size_t)caps->compute_units;

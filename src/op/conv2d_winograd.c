@@ -307,8 +307,8 @@ static size_t weights_bytes(const struct weights *p)
 static struct weights weights_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
     size_t n = tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c));
-    struct weights p = {32, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
-    if (weights_bytes(&p) > caps->local_bytes)
+    struct weights p = {n > 16 ? 32 : n > 8 ? 16 : 8, c->C % 64 ? 32 : 64, c->K % 64 ? 32 : 64, 1, 1};
+    if (p.T == 32 && weights_bytes(&p) > caps->local_bytes)
         p.T = 16;
     if (weights_bytes(&p) > caps->local_bytes)
         p.CI = 32;

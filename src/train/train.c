@@ -259,7 +259,7 @@ out:
                     rc           ? ctr_error_text()
                     : t->stopped ? "stopped by a signal"
                                  : "done");
-    if (rc && t->run && t->saved && !*ctr_error_hint())
+    if (rc && t->run && t->saved && t->saved < t->total_steps && !*ctr_error_hint())
         ctr_hint(rc, "step %llu is saved; `clcontrast train --resume %s` goes on from there",
                  (unsigned long long)t->saved, ctr_run_dir(t->run));
     return rc;

@@ -218,7 +218,7 @@ out:
     return rc;
 }
 
-/* The batch that the device has room for: activations grow with it. */
+/* The batch that the device has room for, roughly: activations grow with it. */
 static int does_not_fit(const ctr_trainer *t)
 {
     const struct ctr_plan_report r = ctr_graph_report(t->pass.g);
@@ -226,12 +226,15 @@ static int does_not_fit(const ctr_trainer *t)
     size_t batch = t->params->micro_batch ? t->params->micro_batch : t->params->batch;
     uint64_t live = ctr_dev_stats(t->dev).live_bytes - r.arena_bytes; /* values, images */
     uint64_t all = ctr_dev_caps(t->dev)->global_bytes, room = all > live ? all - live : 0;
-    double fits = 0.95 * (double)batch * (double)room / (double)r.live_bytes;
-    if (fits >= 2 && fits < (double)batch)
+    double most = 0.95 * (double)batch * (double)room / (double)r.live_bytes;
+    size_t fits = most >= 2 && most < (double)batch ? (size_t)most : 0;
+    while (fits && t->params->micro_batch && t->params->batch % fits)
+        fits--; /* it divides the batch */
+    if (fits >= 2)
         return ctr_hint(CTR_E_DEVMEM,
-                        "%s %.0f should fit; --micro-batch, --recompute on or --precision fp16 "
+                        "%s %zu should fit; --micro-batch, --recompute on or --precision fp16 "
                         "need less, too",
-                        option, floor(fits));
+                        option, fits);
     return ctr_hint(CTR_E_DEVMEM, "a smaller --batch or encoder, --micro-batch, --recompute on or "
                                   "--precision fp16 need less");
 }

@@ -294,11 +294,18 @@ class Outputs(unittest.TestCase):
 
     def test_what_is_read_stays(self):
         index, told, image = self.touch("emb.npy"), self.touch("emb.json"), self.touch("a.png")
+        run, of_run = self.folder, self.touch("metrics.jsonl")
         for args in (["map", index, "-o", told], ["dedup", index, "--html", index],
                      ["search", index, "--row", "0", "--html", self.folder + "/./emb.json"],
-                     ["augment", image, "-o", image], ["classify", "none", image, "--examples", "none", "-o", image]):
+                     ["search", "none.npy", index, "--html", index], ["dedup", "none", "--model", image, "--html", image],
+                     ["augment", image, "-o", image], ["classify", "none", image, "--examples", "none", "-o", image],
+                     ["classify", image, "b.png", "--examples", "none", "-o", image],
+                     ["plot", run, "-o", of_run], ["report", run, "-o", of_run], ["eval", run, "--confusion", of_run],
+                     ["export", image, "-o", image, "--format", "npz", "--overwrite"],
+                     ["import", image, "-o", image, "--overwrite"], ["pack", image, "-o", image, "--overwrite"],
+                     ["embed", index, "-o", index, "--overwrite"]):
             self.refused(2, "is what is read", *args)
-        for path in index, told, image:
+        for path in index, told, image, of_run:
             self.assertEqual(os.path.getsize(path), 3)
 
 

@@ -133,10 +133,10 @@ static void gradients_lend_their_places(void **state)
     assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
     for (size_t i = 0; (node = ctr_graph_node(f->g, i)); i++)
         for (unsigned k = 0; k < node->n_out; k++)
-            if (!node->out[k]->grad_of && node->out[k]->chunk == SIZE_MAX)
+            if (!node->out[k]->grad_of && node->out[k]->chunk == CTR_IN_GRADS)
                 assert_true(is_lent(f, node->out[k], p, LAYERS + 1));
     for (int i = 1; i < LAYERS; i++) /* h[0] is read when the last gradient is made */
-        assert_true(h[i]->chunk == SIZE_MAX);
+        assert_true(h[i]->chunk == CTR_IN_GRADS);
     struct ctr_plan_report r = ctr_graph_report(f->g);
     assert_true(r.arena_bytes >= r.live_bytes);
 }

@@ -102,9 +102,12 @@ static void equals_one_batch(void **state)
 /* Encoders that take local views have batch-norm: the same images in each micro-batch. */
 static void local_views_too(void **state)
 {
-    static const char *const methods[] = {"simclr", "swav"};
-    for (int i = 0; i < 2; i++) {
-        struct step whole = {.method = methods[i], .L = 3, .distinct = 4}, micro = whole;
+    static const struct {
+        const char *method;
+        unsigned L; /* more and fewer than the other views */
+    } cases[] = {{"simclr", 3}, {"swav", 3}, {"simclr", 1}};
+    for (int i = 0; i < 3; i++) {
+        struct step whole = {.method = cases[i].method, .L = cases[i].L, .distinct = 4}, micro = whole;
         micro.micro = 4;
         assert_int_equal(step_run(&whole, device(), "resnet10", 0.125, 8, 32), 0);
         assert_int_equal(step_run(&micro, device(), "resnet10", 0.125, 8, 32), 0);

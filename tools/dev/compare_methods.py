@@ -3,7 +3,8 @@
 compare_methods.py BUILD DATA WORK [--only NAME ...] [--images N] [-- OPTION ...].
 
 BUILD has `clcontrast` and `tests/step-dump`; DATA is a labelled data set; runs lie in WORK/NAME and are not
-made again when they are there. Options behind -- go to every `clcontrast train`. The columns, of one step
+made again when they are there. Options behind -- go to every `clcontrast train`, but for --limit, --steps and
+--log-steps, which are taken. The columns, of one step
 in double precision (tests/torch/methods.py; "-" where PyTorch is not to be had): the relative error of the
 loss's slope along our gradient by central differences, and the worst of loss and gradients; views a second
 in a short run of its own (all of these come first), the median of its lines; the last epoch's loss; nearest

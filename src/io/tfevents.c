@@ -153,19 +153,6 @@ int ctr_tfevents_scalar(struct ctr_tfevents *ev, const char *tag, uint64_t step,
     return add_value(ev, step, &s);
 }
 
-int ctr_tfevents_image(struct ctr_tfevents *ev, const char *tag, uint64_t step, const void *png,
-                       unsigned width, unsigned height, unsigned channels, size_t png_bytes)
-{
-    struct ctr_str image = {0}, s = {0};
-    ctr_pb_text(&s, 1, tag);
-    ctr_pb_uint(&image, 1, height);
-    ctr_pb_uint(&image, 2, width);
-    ctr_pb_uint(&image, 3, channels); /* 1 grey, 3 RGB: as in the proto */
-    ctr_pb_bytes(&image, 4, png, png_bytes);
-    ctr_pb_message(&s, 4, &image);
-    return add_value(ev, step, &s);
-}
-
 int ctr_tfevents_flush(struct ctr_tfevents *ev)
 {
     return ctr_append_sync(&ev->file);

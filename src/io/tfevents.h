@@ -1,4 +1,4 @@
-/* tfevents.h -- event files for TensorBoard: scalars and PNG pictures over steps. */
+/* tfevents.h -- event files for TensorBoard: scalars over steps. */
 #ifndef CTR_IO_TFEVENTS_H
 #define CTR_IO_TFEVENTS_H
 
@@ -14,8 +14,6 @@ int ctr_tfevents_open(struct ctr_tfevents **out, const char *dir, uint64_t from_
 /* One record each, handed to the system at once, so that a killed process loses nothing. After
  * CTR_E_IO the file ends with the last whole record and may be written to again. */
 int ctr_tfevents_scalar(struct ctr_tfevents *ev, const char *tag, uint64_t step, float value);
-int ctr_tfevents_image(struct ctr_tfevents *ev, const char *tag, uint64_t step, const void *png,
-                       unsigned width, unsigned height, unsigned channels, size_t png_bytes);
 /* Waits until the disk has it. */
 int ctr_tfevents_flush(struct ctr_tfevents *ev);
 void ctr_tfevents_close(struct ctr_tfevents **ev);

@@ -7,7 +7,6 @@
 #include "base/status.h"
 #include "data/job.h"
 #include "io/jsonl.h"
-#include "io/png.h"
 #include "io/tfevents.h"
 
 #include <dirent.h>
@@ -242,18 +241,6 @@ int ctr_run_metrics(struct ctr_run *run, const struct ctr_json_field *fields, ui
                                      fields[i].kind == CTR_JSON_NUM ? (float)fields[i].num
                                                                     : (float)fields[i].whole);
     free(line);
-    return rc;
-}
-
-int ctr_run_image(struct ctr_run *run, const char *tag, uint64_t step, const uint8_t *pixels,
-                  unsigned width, unsigned height, unsigned channels)
-{
-    void *png = NULL;
-    size_t n = 0;
-    int rc = ctr_png_encode(&png, &n, pixels, width, height, channels, 0);
-    if (rc == 0)
-        rc = ctr_tfevents_image(run->events, tag, step, png, width, height, channels, n);
-    free(png);
     return rc;
 }
 

@@ -45,9 +45,6 @@ int ctr_run_begin(struct ctr_run *run, uint64_t step);
  * records; the caller may go on. */
 int ctr_run_metrics(struct ctr_run *run, const struct ctr_json_field *fields, uint64_t step,
                     size_t n);
-/* A picture for TensorBoard; as in ctr_png_encode. */
-int ctr_run_image(struct ctr_run *run, const char *tag, uint64_t step, const uint8_t *pixels,
-                  unsigned width, unsigned height, unsigned channels);
 /* Adds "2026-01-31T12:00:00Z warn: line" to train.log. A ctr_log_fn; `run` is a struct ctr_run. A
  * line that cannot be written is lost, the last failure is what it was. */
 void ctr_run_log(void *run, enum ctr_log_level level, const char *line);

@@ -239,6 +239,8 @@ ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part)
         return NULL;
     if (!g->store)
         return ctr_graph_fail(g, CTR_E_USAGE, "%s: the graph has no store", names[part]);
+    g->store->grads |= part == CTR_STORE_GRADS;
+    g->store->blocks |= part == CTR_STORE_BLOCKS;
     int rc = ctr_store_alloc(g->store);
     if (rc != 0)
         return failed(g, rc);
@@ -408,8 +410,10 @@ static void place_param_grad(ctr_graph *g, ctr_tensor *p)
         p->grad = ctr_builtin_accumulate(g, p->grad, turn);
     else if (p->grad->role != CTR_ROLE_TEMP || p->grad->grad_of)
         p->grad = ctr_builtin_sum(g, p->grad, NULL);
-    if (p->grad)
+    if (p->grad) {
         p->grad->grad_of = p;
+        g->store->grads = 1;
+    }
 }
 
 /* Does an earlier node of the same part read t? */

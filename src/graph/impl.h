@@ -42,7 +42,7 @@ struct ctr_store {
     struct ctr_store_entry *entries;
     size_t n, cap;
     unsigned n_moments;
-    int shadow;
+    int grads, blocks, shadow; /* whether a graph has asked for them */
     size_t flat_count, state_count;
     int frozen;
     ctr_buf *part[CTR_STORE_PARTS];
@@ -56,7 +56,7 @@ ctr_tensor *ctr_tensor_new(ctr_graph *g, const char *name, enum ctr_dtype dtype,
 /* Finds the entry, or adds it. CTR_E_USAGE when it exists with another shape, or the store is
  * frozen and has no such entry. */
 int ctr_store_want(size_t *entry, ctr_store *store, const struct ctr_store_entry *want);
-/* Creates the flat buffers, once. */
+/* Creates the flat buffers that are wanted and not yet there. */
 int ctr_store_alloc(ctr_store *store);
 /* A view of an entry in a flat buffer (its gradient, value...). */
 int ctr_store_view(ctr_buf **out, ctr_store *store, size_t entry, enum ctr_store_part part);

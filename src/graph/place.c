@@ -47,10 +47,11 @@ static size_t end_of(const ctr_graph *g, const ctr_tensor *t)
 
 /* ---- the store's gradients as memory ---- */
 
-/* How much of them may be used: nothing by a graph without a backward pass, which makes none. */
+/* How much of them may be used: nothing by a graph without a backward pass, which makes none, and nothing
+ * where no graph does. */
 static size_t grads_bytes(const ctr_graph *g)
 {
-    int used = g->store && g->first_backward && !g->guard;
+    int used = g->store && g->store->part[CTR_STORE_GRADS] && g->first_backward && !g->guard;
     return used ? g->store->flat_count * sizeof(float) : 0;
 }
 

@@ -27,7 +27,7 @@ static void report_store(ctr_graph *g)
         if (!s->entries[i].is_state)
             g->report.param_count += s->entries[i].count;
     g->report.param_bytes = s->flat_count * sizeof(float);
-    g->report.grad_bytes = s->flat_count * sizeof(float);
+    g->report.grad_bytes = s->grads ? s->flat_count * sizeof(float) : 0;
     g->report.moment_bytes = s->n_moments * s->flat_count * sizeof(float);
     g->report.shadow_bytes = s->shadow ? s->flat_count * sizeof(float) : 0;
     g->report.state_bytes = s->state_count * sizeof(float);

@@ -146,11 +146,13 @@ int ctr_store_alloc(ctr_store *store)
     int rc = 0;
     store->frozen = 1;
     for (unsigned i = 0; i < 2 + store->n_moments; i++)
-        CTR_TRY(zeroed(&store->part[i], store, store->flat_count, what[i]));
+        if (i != CTR_STORE_GRADS || store->grads)
+            CTR_TRY(zeroed(&store->part[i], store, store->flat_count, what[i]));
     if (store->shadow)
         CTR_TRY(zeroed(&store->part[CTR_STORE_SHADOW], store, store->flat_count, "shadow"));
     CTR_TRY(zeroed(&store->states, store, store->state_count, "running statistics"));
-    CTR_TRY(make_blocks(store));
+    if (store->blocks)
+        CTR_TRY(make_blocks(store));
 out:
     return rc;
 }

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "dev/kernels.h"
 #include "graph/tune.h"
 

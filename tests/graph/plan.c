@@ -357,6 +357,27 @@ static void store_init(void **state)
     assert_int_equal(ctr_store_read(b, f->store, 0, CTR_STORE_MOMENT2), CTR_E_FAIL);
 }
 
+/* A graph that makes no gradients takes values alone; one that does, over the same store, adds them. */
+static void only_what_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 1000;
+    const uint64_t flat = 1024 * sizeof(float);
+    ctr_graph *trained = NULL;
+    uint64_t before = ctr_dev_stats(f->dev).live_bytes;
+    assert_non_null(ctr_graph_param(f->g, "p", 1, &n, zero, 0));
+    assert_int_equal(ctr_graph_plan(f->g, NULL), 0);
+    assert_int_equal(ctr_graph_report(f->g).grad_bytes, 0);
+    assert_int_equal(ctr_dev_stats(f->dev).live_bytes - before, flat);
+    assert_int_equal(ctr_graph_create(&trained, f->dev, f->store), 0);
+    ctr_tensor *p = ctr_graph_param(trained, "p", 1, &n, zero, 0);
+    assert_int_equal(ctr_graph_backward(trained, p, NULL), 0);
+    assert_int_equal(ctr_graph_plan(trained, NULL), 0);
+    assert_int_equal(ctr_graph_report(trained).grad_bytes, flat);
+    assert_true(ctr_dev_stats(f->dev).live_bytes - before >= 2 * flat);
+    ctr_graph_destroy(&trained);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -377,6 +398,7 @@ int main(void)
         TEST(order_holds),
         TEST(bound_buffers_fit),
         TEST(store_init),
+        TEST(only_what_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/outfile.h"
 #include "config.h"
 
 int ablate_table_find(size_t *at, const struct ablate_table *table, const char *line)

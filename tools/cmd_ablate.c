@@ -12,6 +12,7 @@
 
 #include "ablate_table.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "cmd.h"
 #include "eval/eval.h"
 #include "interrupt.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "nn/nn.h"
 #include "names.h"
 #include "out.h"

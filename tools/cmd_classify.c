@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "cmd.h"
 #include "data/data.h"
 #include "embed_data.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/outfile.h"
 #include "cmd.h"
 #include "embed_data.h"
 #include "given.h"

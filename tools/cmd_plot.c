@@ -1,7 +1,7 @@
 /* cmd_plot.c -- `clcontrast plot RUN...`: the metrics of runs as a chart. */
 #include <stdio.h>
 
-#include "base/os.h"
+#include "base/outfile.h"
 #include "cmd.h"
 #include "out.h"
 #include "plot.h"

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "config.h"
 #include "embed_data.h"
 #include "interrupt.h"

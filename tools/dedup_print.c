@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
+#include "base/outfile.h"
 #include "io/html.h"
 #include "term.h"
 #include "thumbs.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 #include "io/vectors.h"
 #include "train/run.h"

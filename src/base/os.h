@@ -33,32 +33,6 @@ int ctr_in_path(const char *program);
  * FIFOs or devices. CTR_E_IO (text names the path) on any failure; outputs untouched. */
 int ctr_file_read(void **out, size_t *bytes, const char *path, size_t max_bytes);
 
-/* A file that appears complete or not at all: written beside its place, synced, renamed over it.
- * On any failure the old file is intact. Exactly one of commit or abort ends it. A link is followed; what is
- * there and no regular file (a directory, a device, a pipe) is CTR_E_USAGE. */
-struct ctr_outfile {
-    int fd;
-    char *path, *tmp;
-    int keep; /* what was written stays when it is aborted */
-};
-int ctr_outfile_open(struct ctr_outfile *file, const char *path);
-/* The same for long work: what an earlier call left is in "path.part", open for reading and writing and
- * positioned at its beginning; aborting leaves it there again. CTR_E_USAGE while another process has it. */
-int ctr_outfile_resume(struct ctr_outfile *file, const char *path);
-int ctr_outfile_write(struct ctr_outfile *file, const void *data, size_t bytes);
-/* At a place of the file, by any thread. */
-int ctr_outfile_write_at(const struct ctr_outfile *file, const void *data, size_t bytes, uint64_t at);
-/* What is written so far goes to the disk beside other work, where the system can do that, so that the commit waits
- * for less. */
-void ctr_outfile_start_sync(const struct ctr_outfile *file);
-/* All bytes are on the disk, and nothing is renamed yet: several files can be made certain of before the
- * first of them takes its place. Commit does it where it was not done. */
-int ctr_outfile_sync(struct ctr_outfile *file);
-int ctr_outfile_commit(struct ctr_outfile *file);
-void ctr_outfile_abort(struct ctr_outfile *file);
-/* Open, write and commit in one. */
-int ctr_file_write(const char *path, const void *data, size_t bytes);
-
 /* Calls fn(ctx, i) for i in [0, n) from up to `threads` threads (0: all processors); returns when all
  * are done. Falls back to fewer threads when they cannot be started. */
 void ctr_parallel(unsigned threads, size_t n, void (*fn)(void *ctx, size_t i), void *ctx);

@@ -5,6 +5,7 @@
 #include "data/pack.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 #include "data/job.h"
 #include "data/packed.h"

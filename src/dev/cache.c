@@ -15,6 +15,7 @@
 #include "dev/impl.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>

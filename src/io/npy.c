@@ -1,8 +1,9 @@
 /* npy.c -- NumPy arrays. In: host arrays. Out: .npy files that numpy.load also maps. */
 #include "io/npy.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 
 /* Header and data into a file that is open. descr: "<f4". `rank` <= 8; dims of rank 0 may be NULL.

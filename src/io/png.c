@@ -4,7 +4,7 @@
  * The list is thread-local, because stb's allocator hooks take no context. */
 #include "io/png.h"
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 
 #include <limits.h>

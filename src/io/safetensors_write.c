@@ -5,11 +5,12 @@
  * with spaces to a multiple of 8, so that data of ours is always aligned to its element. */
 #include "io/safetensors.h"
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "io/safetensors_header.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY /* a hash state on the stack */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 #include "io/json.h"
 #include "io/npy.h"

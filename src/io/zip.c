@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 
 struct ctr_zip {

@@ -8,17 +8,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 #include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char prefix[] = "step-", suffix[] = ".safetensors", tmp_mark[] = ".tmp-";
+static const char prefix[] = "step-", suffix[] = ".safetensors";
 
 char *ctr_checkpoint_path(const char *dir, uint64_t step)
 {
@@ -131,35 +131,12 @@ int ctr_checkpoint_open_newest(struct ctr_st **out, uint64_t *step, const char *
     return rc;
 }
 
-/* Whether "x.tmp-123" was left by a process that will not finish it. */
-static int is_stale(const char *name)
-{
-    unsigned long long pid;
-    const char *mark = strstr(name, tmp_mark);
-    if (!mark || ctr_parse_u64(mark + sizeof tmp_mark - 1, &pid) != 0 || pid > INT32_MAX)
-        return 0;
-    return (pid_t)pid == getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
-}
-
-static void remove_stale(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return;
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (is_stale(e->d_name)) {
-            ctr_log(CTR_LOG_INFO, "removing '%s/%s', left by a process that died", dir, e->d_name);
-            unlinkat(dirfd(d), e->d_name, 0);
-        }
-    closedir(d);
-}
-
 /* `last` never dangles: a new link is renamed over the old one. Where links are not to be had the
  * checkpoint counts all the same. */
 static void link_last(const char *dir, const char *path)
 {
     char name[32];
-    snprintf(name, sizeof name, "last%s%ld", tmp_mark, (long)getpid());
+    snprintf(name, sizeof name, "last" CTR_OUTFILE_MARK "%ld", (long)getpid());
     char *tmp = ctr_path_join(dir, name), *last = ctr_path_join(dir, "last");
     const char *target = strrchr(path, '/') + 1; /* path was joined from dir */
     if (tmp && last) {
@@ -221,7 +198,7 @@ int ctr_checkpoint_save(const char *dir, const struct ctr_st_tensor *tensors,
     all[0] = (struct ctr_st_meta){"step", text};
     if (n_meta > 0)
         memcpy(all + 1, meta, n_meta * sizeof *all);
-    remove_stale(dir);
+    ctr_outfile_clear(dir, NULL);
     CTR_TRY(ctr_st_write(path, tensors, all, CTR_ST_SEALED, n_tensors, n_meta + 1));
     CTR_TRY(verify(dir, path, step));
     link_last(dir, path);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "base/os.h"
+#include "base/outfile.h"
 #include "export/export.h"
 #include "io/json.h"
 #include "io/npy.h"

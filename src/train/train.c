@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 
 #define WORSE_STEPS 20 /* of an epoch; a mean over fewer losses rises and falls by chance */

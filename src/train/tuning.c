@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/str.h"
 #include "graph/tune.h"
 #include "train/impl.h"

@@ -1,5 +1,6 @@
 /* Files appear whole or not at all; threads visit each index once. */
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 
 #include <setjmp.h>
@@ -9,7 +10,10 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "../filefaults.h"
 #include "../tempdir.h"
@@ -68,6 +72,42 @@ static void failing_calls(void **state)
             assert_non_null(strstr(ctr_error_text(), strerror(errors[mode % 2])));
         }
     assert_true(failures >= 4 * 5); /* open, write, fsync, close, rename */
+    tempdir_remove(&t);
+}
+
+/* What a dead process left of the file goes; not a living one's, nor what is held, nor what looks alike. */
+static void atomic_file_clears(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    tempdir_make(&t);
+    pid_t dead = fork();
+    if (dead == 0)
+        _exit(0);
+    waitpid(dead, NULL, 0);
+    const struct {
+        const char *name;
+        pid_t pid;
+        int stays;
+    } left[] = {{"f.tmp-%d", dead, 0},      {"f.tmp-%d", getpid(), 0}, {"f.tmp-%d", getppid(), 1}, {"g.tmp-%d", dead, 1},
+                {"f.tmp-%d.txt", dead, 1}, {"f.tmp-x%d", dead, 1}};
+    enum { N = sizeof left / sizeof *left };
+    char name[N][64];
+    for (int i = 0; i < N; i++) {
+        snprintf(name[i], sizeof name[i], left[i].name, (int)left[i].pid);
+        tempdir_put(tempdir_path(&t, name[i]), "half", 4);
+    }
+    int held = open(tempdir_path(&t, name[0]), O_RDONLY);
+    assert_int_equal(flock(held, LOCK_SH), 0);
+    assert_int_equal(ctr_file_write(tempdir_path(&t, "f"), "new", 3), 0);
+    assert_int_equal(access(tempdir_path(&t, name[0]), F_OK), 0);
+    close(held);
+    assert_int_equal(ctr_file_write(tempdir_path(&t, "f"), "new", 3), 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(access(tempdir_path(&t, name[i]), F_OK), left[i].stays ? 0 : -1);
+    assert_int_equal(symlink("nowhere", tempdir_path(&t, name[0])), 0);
+    assert_int_equal(ctr_file_write(tempdir_path(&t, "f"), "new", 3), 0);
+    assert_int_equal(unlink(tempdir_path(&t, name[0])), 0);
     tempdir_remove(&t);
 }
 
@@ -142,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(atomic_file),
         cmocka_unit_test(failing_calls),
+        cmocka_unit_test(atomic_file_clears),
         cmocka_unit_test(atomic_file_spares),
         cmocka_unit_test(directories),
         cmocka_unit_test(parallel),

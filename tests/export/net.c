@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/os.h"
+#include "base/outfile.h"
 #include "export/export.h"
 #include "io/npy.h"
 #include "tempdir.h"

@@ -1,6 +1,7 @@
 /* The bytes of .npy files as numpy/lib/format.py describes them. */
 #include "io/npy.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 
 #include <setjmp.h>

@@ -239,25 +239,28 @@ int train_normalize_check(const char *text)
     return rc ? ctr_fail_in(rc, "--normalize") : 0;
 }
 
-/* auto becomes what the model of --init says, so that a run's configuration tells it. A model that can't be
- * opened is told of when its weights are taken. */
-static int settle_normalize(struct train_command *c)
+/* The run whose weights are taken becomes the file with them, and auto what that says, so that the configuration tells
+ * what this run began with. */
+static int settle_start(struct train_command *c)
 {
-    struct ctr_str text = {0}, std = {0};
-    struct ctr_weights w = {0};
-    if (strcmp(c->o.normalize, "auto") != 0)
-        return 0;
-    c->o.normalize = "none";
-    if (!c->o.init || ctr_weights_open(&w, c->o.init) != 0 || !w.params.normalize.channels)
-        goto out;
-    ctr_normalize_text(&text, &std, &w.params.normalize, w.params.normalize.channels);
-    ctr_str_addf(&text, "/%s", std.s ? std.s : "");
-    c->o.normalize = text.failed || std.failed ? NULL : ctr_arena_strdup(&c->arena, text.s);
+    struct ctr_normalize normalize = {0};
+    struct ctr_str text = {0};
+    char *file = NULL;
+    int rc = 0;
+    if (c->o.init) {
+        CTR_TRY(ctr_weights_start(&file, &normalize, c->o.init));
+        c->o.init = ctr_arena_strdup(&c->arena, file);
+    }
+    if (strcmp(c->o.normalize, "auto") == 0) {
+        ctr_normalize_line(&text, &normalize);
+        c->o.normalize = text.failed ? NULL : ctr_arena_strdup(&c->arena, text.s);
+    }
+    if (!c->o.normalize || (file && !c->o.init))
+        rc = CTR_E_FAIL;
 out:
-    ctr_weights_close(&w);
+    free(file);
     ctr_str_free(&text);
-    ctr_str_free(&std);
-    return c->o.normalize ? 0 : CTR_E_FAIL;
+    return rc;
 }
 
 const char *train_recipe(const struct train_command *c)
@@ -273,7 +276,7 @@ int train_settle(struct train_command *c, const struct opt *others)
     if (rc == 0)
         rc = absolute(&c->o.init, c);
     if (rc == 0)
-        rc = settle_normalize(c);
+        rc = settle_start(c);
     return rc ? rc : recipe_apply(&c->set, train_recipe(c));
 }
 

@@ -55,7 +55,8 @@ int report_scores(struct report *r)
     int rc = 0;
     struct ctr_evaluation e;
     struct ctr_canvas picture = {0};
-    const struct ctr_evaluate_params params = {.run = r->run,
+    ctr_model *model = r->given.model; /* the checkpoint that other parts are of */
+    const struct ctr_evaluate_params params = {.run = model ? ctr_model_info(model)->path : r->run,
                                                .data = r->o->data,
                                                .device = r->o->device,
                                                .limit = r->o->limit,

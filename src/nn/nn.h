@@ -32,6 +32,8 @@ int ctr_normalize_lists(struct ctr_normalize *out, const char *mean, const char 
 /* Appends the lists; zeros and ones for none. */
 void ctr_normalize_text(struct ctr_str *mean, struct ctr_str *std, const struct ctr_normalize *n,
                         unsigned channels);
+/* Appends what ctr_normalize_parse reads. */
+void ctr_normalize_line(struct ctr_str *out, const struct ctr_normalize *n);
 
 #define CTR_WIDTH_MAX 32
 struct ctr_encoder_params {

@@ -111,3 +111,16 @@ void ctr_normalize_text(struct ctr_str *mean, struct ctr_str *std, const struct 
         add_number(std, n->channels ? n->std[c] : 1);
     }
 }
+
+void ctr_normalize_line(struct ctr_str *out, const struct ctr_normalize *n)
+{
+    struct ctr_str std = {0};
+    if (n->channels) {
+        ctr_normalize_text(out, &std, n, n->channels);
+        ctr_str_addf(out, "/%s", std.s ? std.s : "");
+    } else {
+        ctr_str_addf(out, "none");
+    }
+    out->failed |= std.failed;
+    ctr_str_free(&std);
+}

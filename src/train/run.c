@@ -4,6 +4,7 @@
 #include "train/run.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/outfile.h"
 #include "base/status.h"
 #include "data/job.h"
 #include "io/jsonl.h"
@@ -21,6 +22,7 @@
 
 struct ctr_run {
     char *dir, *checkpoint_dir, *config_path, *lock_path;
+    char *found; /* dir, or what was there above it before this run: directories below are the run's own */
     int lock_fd;
     struct ctr_append metrics, log;
     struct ctr_tfevents *events;
@@ -46,7 +48,8 @@ static int run_alloc(struct ctr_run **out, const char *dir)
     run->checkpoint_dir = ctr_path_join(dir, "checkpoints");
     run->config_path = ctr_path_join(dir, "config.toml");
     run->lock_path = ctr_path_join(dir, ".lock");
-    if (run->dir && run->checkpoint_dir && run->config_path && run->lock_path) {
+    run->found = ctr_path_existing(dir);
+    if (run->dir && run->checkpoint_dir && run->config_path && run->lock_path && run->found) {
         *out = run;
         return 0;
     }
@@ -68,8 +71,35 @@ void ctr_run_close(struct ctr_run **run)
     free(r->checkpoint_dir);
     free(r->config_path);
     free(r->lock_path);
+    free(r->found);
     free(r);
     *run = NULL;
+}
+
+/* The directories that were made for it, as far as they are empty. Its path is cut as ctr_path_existing does. */
+static void remove_dirs(struct ctr_run *run)
+{
+    for (char *slash = run->dir; slash && strcmp(run->dir, run->found) != 0;) {
+        rmdir(run->dir);
+        if ((slash = strrchr(run->dir, '/')) != NULL)
+            slash[slash == run->dir] = '\0';
+    }
+}
+
+void ctr_run_discard(struct ctr_run **run)
+{
+    struct ctr_run *r = *run;
+    if (!r)
+        return;
+    char *kernels = ctr_path_join(r->dir, CTR_RUN_KERNELS);
+    if (kernels)
+        unlink(kernels);
+    free(kernels);
+    unlink(r->config_path);
+    rmdir(r->checkpoint_dir);
+    unlink(r->lock_path);
+    remove_dirs(r);
+    ctr_run_close(run);
 }
 
 static int in_use(const struct ctr_run *run)
@@ -122,7 +152,7 @@ static int check_empty(const char *dir)
 int ctr_run_create(struct ctr_run **out, const char *dir, const char *config)
 {
     struct ctr_run *run = NULL;
-    int made = 0;
+    int mine = 0;
     int rc = run_alloc(&run, dir);
     if (rc != 0)
         return rc;
@@ -130,16 +160,16 @@ int ctr_run_create(struct ctr_run **out, const char *dir, const char *config)
     CTR_TRY(check_empty(dir));
     CTR_TRY(take_lock(run));
     CTR_TRY(check_empty(dir)); /* another process may have come and gone before the lock */
+    mine = 1;
     CTR_TRY(ctr_mkdirs(run->checkpoint_dir));
-    made = 1;
     CTR_TRY(ctr_file_write(run->config_path, config, strlen(config)));
     *out = run;
     return 0;
 out:
-    if (made) {
-        unlink(run->config_path);
-        rmdir(run->checkpoint_dir);
-    }
+    if (mine)
+        ctr_run_discard(&run);
+    else
+        remove_dirs(run);
     ctr_run_close(&run);
     return rc;
 }
@@ -156,36 +186,17 @@ static int check_unused(struct ctr_run *run)
 int ctr_run_check(const char *dir)
 {
     struct ctr_run *run = NULL;
-    char *at = ctr_path_existing(dir);
     int rc = run_alloc(&run, dir);
-    if (rc == 0 && !at)
-        CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(rc);
-    if (strcmp(at, dir) == 0)
+    if (rc != 0)
+        return rc;
+    if (strcmp(run->found, dir) == 0)
         CTR_TRY(check_empty(dir));
     CTR_TRY(check_unused(run));
-    if (access(at, W_OK | X_OK) != 0)
-        CTR_TRY(ctr_fail(CTR_E_IO, "cannot write to '%s': %s", at, strerror(errno)));
+    if (access(run->found, W_OK | X_OK) != 0)
+        CTR_TRY(ctr_fail(CTR_E_IO, "cannot write to '%s': %s", run->found, strerror(errno)));
 out:
     ctr_run_close(&run);
-    free(at);
     return rc;
-}
-
-void ctr_run_discard(struct ctr_run **run)
-{
-    struct ctr_run *r = *run;
-    if (!r)
-        return;
-    char *kernels = ctr_path_join(r->dir, CTR_RUN_KERNELS);
-    if (kernels)
-        unlink(kernels);
-    free(kernels);
-    unlink(r->config_path);
-    rmdir(r->checkpoint_dir);
-    unlink(r->lock_path);
-    rmdir(r->dir);
-    ctr_run_close(run);
 }
 
 int ctr_run_open(struct ctr_run **out, const char *dir)

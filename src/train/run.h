@@ -21,8 +21,8 @@ struct ctr_run;
 #define CTR_RUN_KERNELS "kernels.txt"
 
 /* Makes a new run in `dir`, which must not exist or be empty: CTR_E_USAGE else, with a hint, and
- * also while another process is in it. `config` is the text of its config.toml. Nothing is left
- * behind on failure but the directory. */
+ * also while another process is in it. `config` is the text of its config.toml. On failure nothing is left
+ * that was made here. */
 int ctr_run_create(struct ctr_run **out, const char *dir, const char *config);
 /* Fails as ctr_run_create would, as far as that can be known without writing. */
 int ctr_run_check(const char *dir);
@@ -30,7 +30,7 @@ int ctr_run_check(const char *dir);
  * no run. */
 int ctr_run_open(struct ctr_run **out, const char *dir);
 void ctr_run_close(struct ctr_run **run);
-/* Closes a run that was created and never begun, and removes its directory. */
+/* Closes a run that was created and never begun, and removes what was made for it, directories above it, too. */
 void ctr_run_discard(struct ctr_run **run);
 
 /* Borrowed until close. */

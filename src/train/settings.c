@@ -247,55 +247,46 @@ static void write_options(struct ctr_str *out, const struct ctr_option *options,
     }
 }
 
-static void write_normalize(struct ctr_str *out, const struct ctr_normalize *n)
-{
-    struct ctr_str text = {0}, std = {0};
-    if (n->channels) {
-        ctr_normalize_text(&text, &std, n, n->channels);
-        ctr_str_addf(&text, "/%s", std.s ? std.s : "");
-    }
-    write_text(out, "normalize", n->channels ? text.s : "none");
-    out->failed |= text.failed || std.failed;
-    ctr_str_free(&text);
-    ctr_str_free(&std);
-}
-
 /* recipe: lest the program look for values that are not its defaults. */
 static int write_config(struct ctr_train_job *job, const struct ctr_train_settings *settings,
                         const struct ctr_method *m, const struct ctr_optim *o)
 {
-    struct ctr_str *out = &job->config;
+    struct ctr_str *out = &job->config, normalize = {0};
+    ctr_normalize_line(&normalize, &job->params.normalize);
     write_text(out, "recipe", "simclr");
     write_text(out, "data", job->data);
     write_text(out, "init", job->init);
     for (size_t i = 0; i < SETTINGS; i++)
         if (!table[i].unwritten)
             write_one(out, &table[i], (const char *)settings + table[i].at);
-    write_normalize(out, &job->params.normalize);
+    write_text(out, "normalize", normalize.s);
     write_options(out, m->options, job->params.method_option);
     write_options(out, o->options, job->params.optim_option);
     job->params.config = out->s;
+    out->failed |= normalize.failed;
+    ctr_str_free(&normalize);
     return out->failed ? ctr_fail(CTR_E_FAIL, "out of memory") : 0;
 }
 
 /* ---- parameters ---- */
 
-/* auto: as the run that goes on, else as the model that it starts from. */
-static int take_normalize(struct ctr_train_params *p, const char *text)
+/* Weights to start from, and auto: as the model has it that they belong to, or the run that goes on, unless that has
+ * saved nothing and begins anew. */
+static int take_start(struct ctr_train_job *job, const struct ctr_train_settings *s)
 {
-    struct ctr_weights w = {0};
-    if (strcmp(text, "auto") != 0) {
-        int rc = ctr_normalize_parse(&p->normalize, text);
-        return rc ? ctr_fail_in(rc, "normalize") : 0;
+    struct ctr_train_params *p = &job->params;
+    char *file = NULL;
+    int rc = 0, goes_on = s->resume && ctr_weights_start(&file, &p->normalize, s->out) == 0;
+    if (!goes_on && s->init) {
+        CTR_TRY(ctr_weights_start(&file, &p->normalize, s->init));
+        p->init = job->init = ctr_data_absolute(file);
+        rc = job->init ? 0 : CTR_E_FAIL;
     }
-    const char *from = p->resume ? p->out : p->init; /* a run that has saved nothing began with init's */
-    int rc = from ? ctr_weights_open(&w, from) : CTR_E_MODEL;
-    if (rc != 0 && p->init && from != p->init)
-        rc = ctr_weights_open(&w, p->init);
-    if (rc == 0)
-        p->normalize = w.params.normalize;
-    ctr_weights_close(&w);
-    return 0;
+    if (strcmp(s->normalize, "auto") != 0 && (rc = ctr_normalize_parse(&p->normalize, s->normalize)) != 0)
+        rc = ctr_fail_in(rc, "normalize");
+out:
+    free(file);
+    return rc;
 }
 
 static int take_augment(struct ctr_train_params *p, const struct ctr_train_settings *s)
@@ -345,7 +336,6 @@ static void take_values(struct ctr_train_job *job, const struct ctr_train_settin
         .warmup_epochs = s->warmup_epochs,
         .schedule = (enum ctr_schedule_kind)place(schedules, s->schedule),
         .out = s->out,
-        .init = job->init,
         .resume = s->resume,
         .checkpoint_steps = s->checkpoint_steps,
         .log_steps = s->log_steps,
@@ -385,15 +375,13 @@ int ctr_train_job_init(struct ctr_train_job *job, const struct ctr_train_setting
     CTR_TRY(find(&m, &o, settings));
     if (settings->data && !(job->data = ctr_data_absolute(settings->data)))
         CTR_TRY(CTR_E_FAIL);
-    if (settings->init && !(job->init = ctr_data_absolute(settings->init)))
-        CTR_TRY(CTR_E_FAIL);
     take_values(job, settings);
     struct ctr_train_params *p = &job->params;
     if (settings->labels && (rc = ctr_few_parse(&p->labels, settings->labels)) != 0)
         CTR_TRY(ctr_fail_in(rc, "labels"));
     if ((rc = ctr_train_tune_parse(p, settings->tune)) != 0)
         CTR_TRY(ctr_fail_in(rc, "tune"));
-    CTR_TRY(take_normalize(p, settings->normalize));
+    CTR_TRY(take_start(job, settings));
     CTR_TRY(take_augment(p, settings));
     CTR_TRY(parse_options(job, m, o, settings->options));
     CTR_TRY(write_config(job, settings, m, o));

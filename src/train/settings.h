@@ -7,7 +7,7 @@
 
 struct ctr_train_job {
     struct ctr_train_params params;
-    char *data, *init; /* as found from any directory, or NULL */
+    char *data, *init; /* as found from any directory, or NULL; init is a file */
     struct ctr_str config;
 };
 

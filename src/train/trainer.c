@@ -3,12 +3,10 @@
  * loss, gradients, optimiser, ring. */
 #include "train/impl.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -42,8 +40,6 @@ static int resolve(ctr_trainer *t)
     t->learning_rate = p->learning_rate > 0 ? p->learning_rate
                                             : t->encoder->learning_rate * (double)p->batch / 256;
     t->needs_labels = t->method->needs_labels && t->method->needs_labels(p->method_option);
-    if (p->init && !p->resume && access(p->init, R_OK) != 0)
-        return ctr_fail(CTR_E_MODEL, "cannot open '%s': %s", p->init, strerror(errno));
     if ((p->labels.share > 0 || p->labels.per_class > 0) && !t->needs_labels)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "the method %s uses no labels, so they cannot be few",
                                  t->method->name),

@@ -133,6 +133,25 @@ int ctr_weights_open(struct ctr_weights *out, const char *run_or_file)
     return rc;
 }
 
+int ctr_weights_start(char **file, struct ctr_normalize *normalize, const char *run_or_file)
+{
+    struct ctr_st *st = NULL;
+    int rc = ctr_weights_file(&st, file, NULL, run_or_file);
+    if (rc != 0)
+        return rc;
+    const char *mean = ctr_st_meta_value(st, "mean"), *std = ctr_st_meta_value(st, "std");
+    *normalize = (struct ctr_normalize){0};
+    if (mean && std)
+        rc = ctr_normalize_lists(normalize, mean, std);
+    ctr_st_close(&st);
+    if (rc == 0)
+        return 0;
+    rc = ctr_fail_in(CTR_E_MODEL, "'%s'", *file);
+    free(*file);
+    *file = NULL;
+    return rc;
+}
+
 void ctr_weights_close(struct ctr_weights *weights)
 {
     ctr_st_close(&weights->st);

@@ -23,6 +23,9 @@ struct ctr_weights {
 int ctr_weights_file(struct ctr_st **st, char **path, uint64_t *step, const char *run_or_file);
 /* The same, and what network it holds. CTR_E_MODEL when it does not say. Zeroed on failure. */
 int ctr_weights_open(struct ctr_weights *out, const char *run_or_file);
+/* For a run that starts from these weights: *file (freed with free()), chosen once, since a run may save more, and
+ * how images are normalised there, which others do not say: none. CTR_E_MODEL. */
+int ctr_weights_start(char **file, struct ctr_normalize *normalize, const char *run_or_file);
 void ctr_weights_close(struct ctr_weights *weights);
 
 #endif

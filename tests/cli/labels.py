@@ -168,6 +168,15 @@ class Labels(Runs):
             self.assertEqual(after[name], before[name])
             self.assertEqual(after["shadow." + name], before[name])
 
+    def test_starts_from_one_file(self):
+        """That which is chosen, past a damaged one, stands in the configuration."""
+        self.train(*SMALL, "--out", self.path("pre"))
+        os.truncate(self.path("pre", "checkpoints", "last"), 1000)
+        done = self.train(*SMALL, "--init", self.path("pre"), "--out", self.path("run"))
+        self.assertEqual(done.err.count("passing over a checkpoint"), 1)
+        with open(self.path("run", "config.toml")) as file:
+            self.assertIn('init = "%s"' % self.path("pre", "checkpoints", "step-00000006.safetensors"), file.read())
+
     def test_starts_from_what_fits(self):
         self.train(*SMALL, "--out", self.path("pre"))
         open(self.path("bad"), "w").close()

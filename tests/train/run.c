@@ -69,6 +69,24 @@ static void refuses(void **state)
     tempdir_remove(&t);
 }
 
+/* What was made for a run that is not to be goes again; what was there stays. */
+static void discarded(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    struct ctr_run *run = NULL;
+    char dir[64];
+    tempdir_make(&t);
+    snprintf(dir, sizeof dir, "%s/a/b/run/", t.dir);
+    assert_int_equal(ctr_run_create(&run, dir, config), 0);
+    ctr_run_discard(&run);
+    assert_null(run);
+    assert_int_equal(access(tempdir_path(&t, "a"), F_OK), -1);
+    assert_int_equal(ctr_run_create(&run, t.dir, config), 0);
+    ctr_run_discard(&run);
+    assert_int_equal(rmdir(t.dir), 0); /* there, and empty */
+}
+
 static void other_process(void **state)
 {
     (void)state;
@@ -237,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),
+        cmocka_unit_test(discarded),
         cmocka_unit_test(other_process),
         cmocka_unit_test(resumes),
         cmocka_unit_test(leaves_out_what_is_not_there),

@@ -162,14 +162,13 @@ static int show(const char *path, const struct options *o)
                                                         .split = o->split,
                                                         .device = o->device,
                                                         .rows = o->rows,
-                                                        .views = o->views,
                                                         .size = o->size,
                                                         .channels = o->channels,
                                                         .bits = 8 * (uint64_t)o->bits,
                                                         .zoom = o->zoom,
                                                         .seed = o->seed,
                                                         .epoch = o->epoch,
-                                                        .augment = &augment}));
+                                                        .views = {o->views, 0, &augment}}));
     CTR_TRY(ctr_png_write(o->out, picture.rgb, picture.width, picture.height, 3, 0));
     term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, picture.n, (size_t)o->views,
               picture.size, picture.size);

@@ -15,42 +15,56 @@
 #include "thumbs.h"
 #include "views.h"
 
-enum { VIEW_ROWS = 6, VIEWS = 7, QUERIES = 8, NEIGHBOURS = 8 };
+enum { VIEW_ROWS = 6, VIEWS = 7, LOCAL_VIEWS = 3, QUERIES = 8, NEIGHBOURS = 8 };
 
 /* ---- views ---- */
+
+static void add_line(struct ctr_str *s, const struct ctr_augment_params *augment, size_t size, uint64_t channels)
+{
+    struct ctr_str line = {0};
+    struct ctr_augment_params settled = ctr_augment_settled(augment, size, channels ? channels : 3);
+    ctr_augment_text(&line, &settled);
+    ctr_str_addf(s, "at %zux%zu pixels: <code>", size, size);
+    ctr_html_text(s, line.s ? line.s : "");
+    ctr_str_addf(s, "</code>");
+    ctr_str_free(&line);
+}
 
 int report_views(struct report *r)
 {
     int rc = 0;
-    struct ctr_augment_params augment;
-    struct ctr_str line = {0};
+    struct ctr_augment_params augment, local;
     struct views picture = {0};
-    const struct train_command *c = r->config;
-    CTR_TRY(augment_params(&augment, &c->augment));
+    const struct train_options *c = &r->config->o;
+    const uint64_t n_local = c->local_views < LOCAL_VIEWS ? c->local_views : LOCAL_VIEWS;
+    struct views_params how = {.path = r->o->data ? r->o->data : c->data,
+                               .split = "train",
+                               .device = r->o->device,
+                               .rows = VIEW_ROWS,
+                               .size = c->image_size,
+                               .channels = c->channels,
+                               .bits = 8 * (uint64_t)c->bits,
+                               .seed = c->seed,
+                               .max_bad = 1,
+                               .views = {VIEWS - n_local, c->view_size, &augment},
+                               .local = {n_local, c->local_size, &local}};
+    CTR_TRY(augment_params(&augment, &r->config->augment));
+    CTR_TRY(ctr_augment_parse(&local, c->local_augment));
+    local.cubic = augment.cubic;
     term_progress("drawing views");
-    CTR_TRY(views_draw(&picture, &(struct views_params){.path = r->o->data ? r->o->data : c->o.data,
-                                                        .split = "train",
-                                                        .device = r->o->device,
-                                                        .rows = VIEW_ROWS,
-                                                        .views = VIEWS,
-                                                        .size = c->o.image_size,
-                                                        .channels = c->o.channels,
-                                                        .bits = 8 * (uint64_t)c->o.bits,
-                                                        .seed = c->o.seed,
-                                                        .max_bad = 1,
-                                                        .augment = &augment}));
-    augment = ctr_augment_settled(&augment, picture.size, c->o.channels ? c->o.channels : 3);
-    ctr_augment_text(&line, &augment);
+    CTR_TRY(views_draw(&picture, &how));
     ctr_str_addf(&r->s, "<img class=\"wide\" alt=\"Images and random views of them\" ");
     CTR_TRY(ctr_html_png(&r->s, picture.rgb, picture.width, picture.height));
-    ctr_str_addf(&r->s,
-                 ">\n<p class=\"note\">The images on the left, random views of them beside, at "
-                 "%zux%zu pixels: <code>",
+    ctr_str_addf(&r->s, ">\n<p class=\"note\">The images on the left, %zux%zu pixels, random views of them beside, ",
                  picture.size, picture.size);
-    ctr_html_text(&r->s, line.s ? line.s : "");
-    ctr_str_addf(&r->s, "</code></p>\n");
+    add_line(&r->s, &augment, picture.view_size, c->channels);
+    if (n_local) {
+        ctr_str_addf(&r->s, "; then %s of the %llu local views, ", n_local < c->local_views ? "some" : "all",
+                     (unsigned long long)c->local_views);
+        add_line(&r->s, &local, picture.local_size, c->channels);
+    }
+    ctr_str_addf(&r->s, ".</p>\n");
 out:
-    ctr_str_free(&line);
     free(picture.rgb);
     return rc;
 }

@@ -88,49 +88,80 @@ static int read_images(struct set *set, const struct views_params *o)
 
 /* ---- views ---- */
 
-struct inputs {
+enum { VIEWS, LOCAL, KINDS };
+
+/* What is recorded, and what comes of it. */
+struct made {
     struct ctr_augment_source source;
-    ctr_tensor *step;
+    ctr_tensor *step, *views[KINDS];
+    float *values[KINDS]; /* [views][n][size][size][channels] */
+    size_t n[KINDS], size[KINDS];
 };
 
-static int write_inputs(const struct inputs *in, const struct set *set, const struct views_params *o)
+static int write_inputs(const struct made *m, const struct set *set, const struct views_params *o)
 {
     uint32_t step[CTR_STEP_WORDS] = {(uint32_t)o->seed, (uint32_t)(o->seed >> 32),
                                      (uint32_t)o->epoch};
     int rc = 0;
-    CTR_TRY(ctr_tensor_write(in->source.images, set->pixels, in->source.images->bytes));
-    CTR_TRY(ctr_tensor_write(in->source.index, set->index, in->source.index->bytes));
-    CTR_TRY(ctr_tensor_write(in->step, step, sizeof step));
+    CTR_TRY(ctr_tensor_write(m->source.images, set->pixels, m->source.images->bytes));
+    CTR_TRY(ctr_tensor_write(m->source.index, set->index, m->source.index->bytes));
+    CTR_TRY(ctr_tensor_write(m->step, step, sizeof step));
 out:
     return rc;
 }
 
-/* out[views][n][size][size][channels] */
-static int run_device(float *out, const struct set *set, const struct views_params *o)
+/* Local views go on counting, as in training (train/pass.c). */
+static void record(ctr_graph *g, struct made *m, const struct set *set, const struct views_params *o)
+{
+    const struct views_kind *kind[KINDS] = {&o->views, &o->local};
+    size_t words = CTR_STEP_WORDS;
+    m->source.stream = 1;
+    m->source.images = ctr_graph_input(g, "images", set->bytes == 1 ? CTR_U8 : CTR_U16, 4,
+                                       (size_t[]){set->n, set->size, set->size, set->channels});
+    m->source.index = ctr_graph_input(g, "index", CTR_U32, 1, &set->n);
+    m->step = ctr_graph_input(g, "step", CTR_U32, 1, &words);
+    for (int k = 0; k < KINDS; k++) {
+        if (kind[k]->n == 0)
+            continue;
+        struct ctr_augment_params line = *kind[k]->augment;
+        line.first_view = k == LOCAL ? (uint32_t)o->views.n : 0;
+        m->n[k] = (size_t)kind[k]->n;
+        m->size[k] = kind[k]->size ? (size_t)kind[k]->size : k == LOCAL ? (m->size[VIEWS] + 1) / 2 : set->size;
+        m->views[k] = ctr_augment(g, m->source, m->step, m->n[k], m->size[k], m->size[k], &line);
+        ctr_graph_keep(m->views[k]);
+    }
+}
+
+static int read_views(struct made *m)
+{
+    int rc = 0;
+    for (int k = 0; rc == 0 && k < KINDS; k++) {
+        const ctr_tensor *t = m->views[k];
+        if (!t)
+            continue;
+        m->values[k] = ctr_alloc(t->count, sizeof(float));
+        rc = m->values[k] ? ctr_tensor_read(m->values[k], t, t->bytes) : CTR_E_FAIL;
+    }
+    return rc;
+}
+
+static int run_device(struct made *m, const struct set *set, const struct views_params *o)
 {
     ctr_dev *dev = NULL;
     ctr_store *store = NULL;
     ctr_graph *g = NULL;
-    struct inputs in = {.source.stream = 1};
-    size_t words = CTR_STEP_WORDS;
     int rc = 0;
     CTR_TRY(ctr_dev_open(&dev, o->device, NULL));
     CTR_TRY(ctr_store_create(&store, dev));
     CTR_TRY(ctr_graph_create(&g, dev, store));
-    in.source.images =
-        ctr_graph_input(g, "images", set->bytes == 1 ? CTR_U8 : CTR_U16, 4,
-                        (size_t[]){set->n, set->size, set->size, set->channels});
-    in.source.index = ctr_graph_input(g, "index", CTR_U32, 1, &set->n);
-    in.step = ctr_graph_input(g, "step", CTR_U32, 1, &words);
-    ctr_tensor *views = ctr_augment(g, in.source, in.step, o->views, set->size, set->size, o->augment);
-    ctr_graph_keep(views);
+    record(g, m, set, o);
     CTR_TRY(ctr_graph_status(g));
     CTR_TRY(ctr_graph_plan(g, NULL));
     CTR_TRY(ctr_graph_lower(g));
     CTR_TRY(ctr_dev_build(dev, 0, NULL, NULL));
-    CTR_TRY(write_inputs(&in, set, o));
+    CTR_TRY(write_inputs(m, set, o));
     CTR_TRY(ctr_graph_replay(g));
-    CTR_TRY(ctr_tensor_read(out, views, views->bytes));
+    CTR_TRY(read_views(m));
 out:
     ctr_graph_destroy(&g);
     ctr_store_destroy(&store);
@@ -144,14 +175,13 @@ out:
 
 struct grid {
     uint8_t *rgb;
-    size_t width, height, zoom, cell; /* cell: side of a zoomed image and one gap */
+    size_t width, height, zoom, cell; /* cell: side of the largest zoomed image or view and one gap */
 };
 
-/* An image, or (pixels NULL) a view; of many channels the first three, of two the first. */
-static void put_cell(struct grid *grid, size_t row, size_t column, const struct set *set,
+/* An image, or (pixels NULL) a view, of side `size`; of many channels the first three, of two the first. */
+static void put_cell(struct grid *grid, size_t row, size_t column, const struct set *set, size_t size,
                      const uint8_t *pixels, const float *values)
 {
-    const size_t size = set->size;
     for (size_t y = 0; y < size * grid->zoom; y++)
         for (size_t x = 0; x < size * grid->zoom; x++) {
             size_t from = (y / grid->zoom * size + x / grid->zoom) * set->channels;
@@ -167,13 +197,15 @@ static void put_cell(struct grid *grid, size_t row, size_t column, const struct 
         }
 }
 
-static int draw_grid(struct grid *grid, const struct set *set, const float *views,
+static int make_grid(struct grid *grid, const struct set *set, const struct made *m,
                      const struct views_params *o)
 {
-    const size_t count = set->size * set->size * set->channels;
+    size_t side = set->size;
+    for (int k = 0; k < KINDS; k++)
+        side = m->size[k] > side ? m->size[k] : side;
     grid->zoom = o->zoom ? o->zoom : set->size < 96 ? 96 / set->size : 1;
-    grid->cell = set->size * grid->zoom + GAP;
-    grid->width = (o->views + 1) * grid->cell + GAP;
+    grid->cell = side * grid->zoom + GAP;
+    grid->width = (1 + m->n[VIEWS] + m->n[LOCAL]) * grid->cell + GAP;
     grid->height = set->n * grid->cell + GAP;
     if (grid->width > 65535 || grid->height > 65535)
         return ctr_fail(CTR_E_USAGE, "a picture of %zux%zu pixels is too large; show less",
@@ -182,31 +214,44 @@ static int draw_grid(struct grid *grid, const struct set *set, const float *view
     if (!grid->rgb)
         return CTR_E_FAIL;
     memset(grid->rgb, 255, grid->width * grid->height * 3);
-    for (size_t n = 0; n < set->n; n++) {
-        put_cell(grid, n, 0, set, set->pixels + n * count * set->bytes, NULL);
-        for (size_t v = 0; v < o->views; v++)
-            put_cell(grid, n, v + 1, set, NULL, views + (v * set->n + n) * count);
-    }
     return 0;
+}
+
+/* The images on the left, beside each its views. */
+static void fill_grid(struct grid *grid, const struct set *set, const struct made *m)
+{
+    const size_t bytes = set->size * set->size * set->channels * set->bytes;
+    for (size_t i = 0; i < set->n; i++) {
+        size_t column = 0;
+        put_cell(grid, i, column++, set, set->size, set->pixels + i * bytes, NULL);
+        for (int k = 0; k < KINDS; k++)
+            for (size_t v = 0; v < m->n[k]; v++)
+                put_cell(grid, i, column++, set, m->size[k], NULL,
+                         m->values[k] +
+                             (v * set->n + i) * m->size[k] * m->size[k] * set->channels);
+    }
 }
 
 int views_draw(struct views *out, const struct views_params *o)
 {
     struct set set = {0};
     struct grid grid = {0};
-    float *views = NULL;
+    struct made made = {0};
     int rc = 0;
     CTR_TRY(read_images(&set, o));
-    views = ctr_alloc(o->views * set.n, set.size * set.size * set.channels * sizeof *views);
-    if (!views)
-        CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(run_device(views, &set, o));
-    CTR_TRY(draw_grid(&grid, &set, views, o));
-    *out = (struct views){grid.rgb, (unsigned)grid.width, (unsigned)grid.height, set.n, set.size};
-    grid.rgb = NULL;
+    CTR_TRY(run_device(&made, &set, o));
+    CTR_TRY(make_grid(&grid, &set, &made, o));
+    fill_grid(&grid, &set, &made);
+    *out = (struct views){.rgb = grid.rgb,
+                          .width = (unsigned)grid.width,
+                          .height = (unsigned)grid.height,
+                          .n = set.n,
+                          .size = set.size,
+                          .view_size = made.size[VIEWS],
+                          .local_size = made.size[LOCAL]};
 out:
-    free(grid.rgb);
-    free(views);
+    for (int k = 0; k < KINDS; k++)
+        free(made.values[k]);
     free(set.index);
     free(set.pixels);
     return rc;

@@ -87,6 +87,30 @@ class Report(Shared):
         self.assertIn("error: end", page.parts["run"])
         self.assertIn("and 6 before these", page.parts["run"])
 
+    def test_views_have_their_sizes(self):
+        shutil.copytree(self.at("run"), self.path("local"))
+        with open(self.path("local", "config.toml")) as file:
+            text = file.read()
+        for old, new in (("view-size = 0", "view-size = 26"), ("local-views = 0", "local-views = 5")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        with open(self.path("local", "config.toml"), "w") as file:
+            file.write(text)
+        left, page = self.report(self.path("local"), "--no-scores", "--no-map", "--no-neighbours")
+        self.assertNotIn("views", [one["part"] for one in left])
+        for words in ("left, 32x32 pixels", "at 26x26 pixels: crop(", "some of the 5 local views, at 13x13 pixels: crop(0.05,0.14"):
+            self.assertIn(words, page.parts["views"])
+
+    def test_damage_is_told_once(self):
+        """Neighbours and scores are of one checkpoint, which is looked for once."""
+        if not self.device:
+            self.skipTest("no device")
+        shutil.copytree(self.at("run"), self.path("cut"), symlinks=True)
+        os.truncate(self.path("cut", "checkpoints", "last"), 1000)
+        done = run("report", self.path("cut"), "-o", self.path("r.html"), "--no-map", "--no-views")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertEqual(done.err.count("passing over a checkpoint"), 1)
+
     def test_what_is_refused(self):
         self.assertIn("no run", self.report(self.at("images"), code=8))
         self.assertIn("no run", self.report(self.at("none"), code=8))

@@ -1,10 +1,12 @@
 /* doctor.c -- findings, and what mends them on which distribution. */
 #include "doctor.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/mem.h"
 
@@ -117,6 +119,18 @@ void doctor_mend_package(struct doctor *d, enum doctor_need need)
             else
                 doctor_mend(d, "%s: %s %s", distros[i].name, distros[i].install, packages[need][i]);
         }
+}
+
+int doctor_mend_limit(struct doctor *d, const char *why)
+{
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+    char most[32] = "unlimited";
+    if (!strstr(why, strerror(EAGAIN)) && !strstr(why, "ld could not run"))
+        return 0;
+    if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        snprintf(most, sizeof most, "%llu", (unsigned long long)limit.rlim_cur);
+    doctor_mend(d, "allow more processes and threads: `ulimit -u` is %s, or pids.max of the container", most);
+    return 1;
 }
 
 int doctor_need_of(const char *library)

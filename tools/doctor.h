@@ -55,6 +55,8 @@ enum doctor_need {
 };
 /* The command that installs it here, or on each distribution where this one is not known. */
 void doctor_mend_package(struct doctor *d, enum doctor_need need);
+/* Where `why` says that no process or thread could be started: what allows more. 0: it says something else. */
+int doctor_mend_limit(struct doctor *d, const char *why);
 /* Reads root/etc/os-release. */
 void doctor_find_distro(struct doctor *d);
 /* The need that a driver's library name speaks of, -1: unknown. */

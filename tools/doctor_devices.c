@@ -58,6 +58,18 @@ static void device_traps(struct doctor *d, const struct ctr_device_info *i)
 
 /* ---- platforms and devices ---- */
 
+static void mend_device(struct doctor *d, const struct ctr_device_info *i)
+{
+    if (doctor_mend_limit(d, i->probe))
+        return;
+    if (strstr(i->probe, "binutils"))
+        doctor_mend_package(d, NEED_LINKER);
+    else if (strstr(i->probe, "No space left") || strstr(i->probe, "PoCL's cache"))
+        doctor_mend(d, "make room for its cache, see below");
+    else
+        doctor_mend(d, "update its driver (version %s), or leave it out: --device", i->driver);
+}
+
 static void device(struct doctor *d, const struct ctr_device_info *i)
 {
     char memory[24], largest[24];
@@ -73,12 +85,7 @@ static void device(struct doctor *d, const struct ctr_device_info *i)
     } else {
         doctor_add(d, DOCTOR_FAULT, "devices", "%u: %s does not work: %s", i->index, shown,
                    i->probe);
-        if (strstr(i->probe, "binutils"))
-            doctor_mend_package(d, NEED_LINKER);
-        else if (strstr(i->probe, "No space left") || strstr(i->probe, "PoCL's cache"))
-            doctor_mend(d, "make room for its cache, see below");
-        else
-            doctor_mend(d, "update its driver (version %s), or leave it out: --device", i->driver);
+        mend_device(d, i);
     }
     if (i->alias_of >= 0)
         doctor_add(d, DOCTOR_NOTE, "devices", "%u: the same device as %d, by another driver",
@@ -101,6 +108,8 @@ static void platform(struct doctor *d, const struct ctr_platform_info *p)
 static void failed_list(struct doctor *d)
 {
     doctor_add(d, DOCTOR_FAULT, "platforms", "%s", ctr_error_text());
+    if (doctor_mend_limit(d, ctr_error_text()))
+        return;
     doctor_mend(d, "try each driver alone: OCL_ICD_VENDORS=FILE.icd clcontrast doctor");
     if (strstr(ctr_error_text(), "pocl_cache"))
         doctor_mend(

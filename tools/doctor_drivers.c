@@ -58,6 +58,7 @@ static void loader(struct doctor *d)
     file_of(path, "clGetPlatformIDs");
     if (ctr_child_run(&child, loader_info, NULL, LOAD_LIMIT_S) != 0) {
         doctor_add(d, DOCTOR_WARNING, "loader", "%s", ctr_error_text());
+        doctor_mend_limit(d, ctr_error_text());
         return;
     }
     doctor_add(d, DOCTOR_OK, "loader", "%.*s (%s)", child.n ? (int)child.n : 11,
@@ -113,6 +114,8 @@ static void add_driver(struct doctor *d, const char *file, const char *library)
     }
     doctor_add(d, DOCTOR_FAULT, "drivers", "%s%s%s does not load: %s", file, *file ? " names " : "",
                library, why);
+    if (doctor_mend_limit(d, why))
+        return;
     int need = doctor_need_of(library);
     if (need >= 0)
         doctor_mend_package(d, (enum doctor_need)need);

@@ -13,6 +13,7 @@
 
 #include "base/child.h"
 #include "base/mem.h"
+#include "base/os.h"
 
 #define TIME_LIMIT_S 60.0
 
@@ -21,7 +22,7 @@ static void tell_end(char *out, size_t size, const struct ctr_child *c)
 {
     ctr_child_tell(out, size, c, "driver");
     if (strstr(c->last_line, "linking") && strlen(out) + 40 < size)
-        strcat(out, " (is ld of binutils in PATH?)");
+        strcat(out, ctr_in_path("ld") ? " (ld could not run)" : " (is ld of binutils in PATH?)");
 }
 
 /* ---- discovery ---- */

@@ -2,6 +2,7 @@
 """`clcontrast doctor`: doctor.py PROGRAM. Set-ups broken on purpose are found, named and mended."""
 import json
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -113,11 +114,22 @@ class Doctor(unittest.TestCase):
             self.fault(code, "caches", "our cache, /root/no/clcontrast, cannot be written: Permission denied")
             self.fault(code, "caches", "PoCL's cache, /root/no/pocl/kcache, cannot be written", "POCL_CACHE_DIR")
 
-    def as_nobody(self, env, *args, drop=()):
+    @unittest.skipUnless(os.getuid() == 0 and os.path.exists(POCL), "needs root, to become somebody else, and PoCL")
+    def test_few_processes(self):
+        """No process, no thread of PoCL's, no ld: what is missing is no package."""
+        env = {"OCL_ICD_VENDORS": POCL, "POCL_CACHE_DIR": self.folder, "XDG_CACHE_HOME": self.folder}
+        os.chmod(self.folder, 0o777)
+        for most, part, text in ((1, "drivers", "cannot start a process"), (2, "platforms", "looking for OpenCL devices failed")):
+            report = self.as_nobody(env, limit=most)
+            self.fault(report, part, text, "`ulimit -u` is %d," % most)
+            self.assertNotIn("install", str([mend for found in report["parts"].values() for *_, mend in found]))
+
+    def as_nobody(self, env, *args, drop=(), limit=None):
         full = {key: value for key, value in os.environ.items() if key not in drop}
         program = shutil.copy(PROGRAM, self.folder)
         done = subprocess.run([program, "doctor", "--json", *args], capture_output=True, text=True,
-                              env=dict(full, **env), user=65534, group=65534, extra_groups=[], timeout=120)
+                              env=dict(full, **env), user=65534, group=65534, extra_groups=[], timeout=120,
+                              preexec_fn=lambda: limit and resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit)))
         report = json.loads(done.stdout)
         report["parts"] = {}
         for f in report["findings"]:

@@ -26,19 +26,19 @@
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
 static const struct opt ablate_rows[] = {
-    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "FILE", .init = "ablation.png",
+    ROW(STR, s.out, .name = "out", .letter = 'o', .metavar = "FILE", .init = "ablation.png",
         .help = "the picture; the table lies beside it, with .tsv for .png"),
     ROW(LIST, ops, .name = "op", .metavar = "[NAME=]LINE",
         .shown = "crop, cutout, color, sobel, noise, blur and rotate",
         .help = "an operation, as a line of `clcontrast augment --list`; may be repeated"),
     ROW(CHOICE, probe, .name = "probe", .metavar = "KIND", .choices = "sgd|ridge|lbfgs",
         .init = "sgd", .help = "linear classifier of the picture, see docs/EVALUATION.md"),
-    ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "10", .min = 1,
+    ROW(U64, s.epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "10", .min = 1,
         .max = 1e6, .help = "passes over the images in each run"),
-    ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
-        .max = 1e12, .help = "end each run after so many steps, if the epochs have more"),
-    ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
-        .help = "of everything random, the same for all runs"),
+    SETTING(steps, .name = "steps", .metavar = "N", .shown = "all of the epochs",
+            .help = "end each run after so many steps, if the epochs have more"),
+    SETTING(seed, .name = "seed", .metavar = "N",
+            .help = "of everything random, the same for all runs"),
     ROW(FLAG, json, .name = "json", .flag_only = 1, .help = "print one JSON object"),
     {.name = NULL},
 };
@@ -204,8 +204,8 @@ static int draw(const struct ablation *a)
     struct ctr_str caption = {0};
     collect(&v, a);
     ctr_str_addf(&caption, "linear probe (%s), %%: %s, %s, %llu epochs",
-                 ctr_probe_name((enum ctr_probe)o->probe), o->method, o->encoder,
-                 (unsigned long long)o->epochs);
+                 ctr_probe_name((enum ctr_probe)o->probe), o->s.method, o->s.encoder,
+                 (unsigned long long)o->s.epochs);
     if (a->table.row[0].done)
         ctr_str_addf(&caption, "; untrained: %.1f, white", 100 * a->table.row[0].probe);
     const struct ctr_heatmap map = {
@@ -222,7 +222,7 @@ static int draw(const struct ablation *a)
         .title = "one view: down the first transformation, across the second; diagonal: one alone",
         .caption = caption.s,
     };
-    int rc = caption.failed ? CTR_E_FAIL : ctr_heatmap_png(o->out, &map);
+    int rc = caption.failed ? CTR_E_FAIL : ctr_heatmap_png(o->s.out, &map);
     ctr_str_free(&caption);
     return rc;
 }
@@ -256,7 +256,7 @@ static void print_json(const struct ablation *a)
 {
     struct ctr_str s = {0};
     ctr_str_addf(&s, "{\"schema\":1,\"out\":");
-    ctr_str_json(&s, a->c->o.out);
+    ctr_str_json(&s, a->c->o.s.out);
     ctr_str_addf(&s, ",\"table\":");
     ctr_str_json(&s, a->table.path);
     ctr_str_addf(&s, ",\"runs\":[");
@@ -310,9 +310,9 @@ static int score(struct ablate_row *row, struct ablation *a, ctr_trainer *t)
 {
     const struct train_options *o = &a->c->o;
     const struct ctr_evaluate_params params = {
-        .limit = o->limit,
+        .limit = o->s.limit,
         .batch = 256,
-        .threads = o->threads,
+        .threads = o->s.threads,
         .score = {
             .knn = {{10, 0}}, .n_knn = 1, .probe = {(enum ctr_probe)o->probe}, .n_probes = 1}};
     struct ctr_evaluation e;
@@ -389,7 +389,7 @@ out:
 /* FILE.tsv beside FILE.png. */
 static int name_table(struct ablation *a)
 {
-    const char *out = a->c->o.out;
+    const char *out = a->c->o.s.out;
     size_t n = strlen(out);
     struct ctr_str path = {0};
     ctr_str_addf(&path, "%.*s.tsv", (int)(n > 4 && strcmp(out + n - 4, ".png") == 0 ? n - 4 : n),
@@ -408,9 +408,9 @@ static int begin(struct ablation *a)
     CTR_TRY(train_params(&a->params, a->c));
     a->params.out = NULL; /* no run's directory */
     CTR_TRY(name_table(a));
-    CTR_TRY(out_check("out", a->c->o.out, 1));
+    CTR_TRY(out_check("out", a->c->o.s.out, 1));
     CTR_TRY(out_check("out", a->table.path, 1));
-    CTR_TRY(ctr_outfile_resume(&a->lock, a->c->o.out));
+    CTR_TRY(ctr_outfile_resume(&a->lock, a->c->o.s.out));
     a->lock.keep = lseek(a->lock.fd, 0, SEEK_END) > 0; /* an empty one is ours */
     CTR_TRY(ablate_table_options(&a->table, &a->c->set));
     CTR_TRY(ablate_table_read(&a->table));
@@ -445,7 +445,7 @@ static int ablate(struct ablation *a)
         print_json(a);
     else
         print_values(a);
-    term_note("wrote %s and %s", a->c->o.out, a->table.path);
+    term_note("wrote %s and %s", a->c->o.s.out, a->table.path);
     return a->n_skipped == 0 ? 0
                              : ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", a->n_skipped,
                                         a->n_skipped == 1 ? " was" : "s were");

@@ -22,32 +22,34 @@
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
 static const struct opt run_rows[] = {
-    ROW(STR, out, .name = "out", .letter = 'o', .metavar = "RUN", .shown = "runs/NUMBER",
-        .help = "new directory for configuration, metrics and checkpoints"),
+    SETTING(out, .name = "out", .letter = 'o', .metavar = "RUN", .shown = "runs/NUMBER",
+            .help = "new directory for configuration, metrics and checkpoints"),
     ROW(STR, resume, .name = "resume", .metavar = "RUN", .flag_only = 1,
         .help = "go on from the newest checkpoint of RUN, with RUN's configuration"),
-    ROW(STR, init, .name = "init", .metavar = "MODEL", .shown = "drawn at random",
-        .help = "weights to start from: the encoder, and heads that fit, of a run or a safetensors "
+    SETTING(init, .name = "init", .metavar = "MODEL", .shown = "drawn at random",
+            .help =
+                "weights to start from: the encoder, and heads that fit, of a run or a safetensors "
                 "file"),
-    ROW(STR, labels, .name = "labels", .metavar = "N", .shown = "all",
-        .help = "for methods that need labels: those of a few images only, as many of each class, "
+    SETTING(labels, .name = "labels", .metavar = "N", .shown = "all", .check = train_labels_check,
+            .help =
+                "for methods that need labels: those of a few images only, as many of each class, "
                 "drawn by the seed: 1% of all, or 10 of each class"),
-    ROW(U64, epochs, .name = "epochs", .letter = 'e', .metavar = "N", .init = "20", .min = 1,
-        .max = 1e6, .help = "passes over the images"),
-    ROW(U64, steps, .name = "steps", .metavar = "N", .init = "0", .shown = "all of the epochs",
-        .max = 1e12, .help = "end after so many steps, if the epochs have more"),
-    ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1", .max = 9e15,
-        .help = "of everything random: same seed, same device, same bits"),
-    ROW(DOUBLE, validation, .name = "validation", .metavar = "SHARE", .init = "0", .max = 0.9,
-        .help = "of the images, held out: the loss on them is told after each epoch"),
-    ROW(U64, checkpoint_steps, .name = "checkpoint-steps", .metavar = "N", .init = "0",
-        .shown = "at each epoch's end", .max = 1e12, .help = "save every so many steps, too"),
-    ROW(U64, keep, .name = "keep", .metavar = "N", .init = "3", .max = 1e6,
-        .help = "newest checkpoints to keep (0: all)"),
-    ROW(U64, log_steps, .name = "log-steps", .metavar = "N", .init = "10", .min = 1, .max = 1e9,
-        .help = "steps from one line of metrics.jsonl to the next"),
-    ROW(STR, tune, .name = "tune", .metavar = "WHEN", .init = "auto", .check = train_tune_check,
-        .help = "auto, off or SECONDS: kernels found by `clcontrast tune` are used; on GPUs, or "
+    SETTING(epochs, .name = "epochs", .letter = 'e', .metavar = "N",
+            .help = "passes over the images"),
+    SETTING(steps, .name = "steps", .metavar = "N", .shown = "all of the epochs",
+            .help = "end after so many steps, if the epochs have more"),
+    SETTING(seed, .name = "seed", .metavar = "N",
+            .help = "of everything random: same seed, same device, same bits"),
+    SETTING(validation, .name = "validation", .metavar = "SHARE",
+            .help = "of the images, held out: the loss on them is told after each epoch"),
+    SETTING(checkpoint_steps, .name = "checkpoint-steps", .metavar = "N",
+            .shown = "at each epoch's end", .help = "save every so many steps, too"),
+    SETTING(keep, .name = "keep", .metavar = "N", .help = "newest checkpoints to keep (0: all)"),
+    SETTING(log_steps, .name = "log-steps", .metavar = "N",
+            .help = "steps from one line of metrics.jsonl to the next"),
+    SETTING(tune, .name = "tune", .metavar = "WHEN", .check = train_tune_check,
+            .help =
+                "auto, off or SECONDS: kernels found by `clcontrast tune` are used; on GPUs, or "
                 "with SECONDS, unknown ones are searched for first"),
     ROW(FLAG, dry_run, .name = "dry-run", .flag_only = 1,
         .help =
@@ -148,7 +150,7 @@ static void epoch(void *user, const struct ctr_train_progress *p)
 static int measure_peaks(struct ctr_peaks *peaks, const struct train_options *o)
 {
     ctr_dev *dev = NULL;
-    int rc = ctr_dev_open(&dev, o->device, &(struct ctr_dev_params){.quirks = o->quirk});
+    int rc = ctr_dev_open(&dev, o->s.device, &(struct ctr_dev_params){.quirks = o->s.quirk});
     if (rc == 0)
         rc = ctr_dev_measure(peaks, dev);
     ctr_dev_destroy(&dev);
@@ -218,7 +220,7 @@ static int train(ctr_trainer *t, const struct train_command *c, const struct ctr
 {
     char took[24];
     ctr_dev_set_peaks(ctr_trainer_dev(t), peaks);
-    say_start(t, c->o.batch);
+    say_start(t, c->o.s.batch);
     say_skipped(t);
     int rc = ctr_trainer_run(t);
     term_progress_end();
@@ -228,15 +230,15 @@ static int train(ctr_trainer *t, const struct train_command *c, const struct ctr
         print_profile(ctr_trainer_dev(t));
     term_note("%s after %llu of %llu steps, %s; in %s", interrupt_caught() ? "stopped" : "done",
               (unsigned long long)ctr_trainer_done(t), (unsigned long long)ctr_trainer_total(t),
-              term_duration(took, ctr_now() - start), c->o.out);
+              term_duration(took, ctr_now() - start), c->o.s.out);
     if (ctr_verdict_text(listener->said))
         term_warn("it ended %s", ctr_verdict_text(listener->said));
     if (c->o.json)
         train_json_end(t, c, ctr_verdict_text(listener->said), ctr_now() - start);
-    return tell_skipped(t, c->o.out);
+    return tell_skipped(t, c->o.s.out);
 }
 
-static int run_training(const struct train_command *c)
+static int run_training(struct train_command *c)
 {
     struct ctr_train_params params;
     struct listener listener = {.said = CTR_VERDICT_EARLY, .json = c->o.json};
@@ -278,15 +280,15 @@ static void default_out(struct train_command *c)
         if (access(c->out, F_OK) != 0)
             break;
     }
-    c->o.out = c->out;
+    c->o.s.out = c->out;
 }
 
 /* What the command line says against the run's own configuration. */
 static int check_resume(struct train_command *c)
 {
     static const char *const may_change[] = {
-        "device", "threads", "profile", "sync",      "stream", "kernel",       "quirk",
-        "resume", "keep",    "dry-run", "json", "recompute", "tune",   "print-config", NULL};
+        "device", "threads", "profile", "sync",      "stream", "kernel",       "quirk", "resume",
+        "keep",   "dry-run", "json",    "recompute", "tune",   "print-config", NULL};
     for (unsigned g = 0; g < c->set.n_groups; g++)
         for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
@@ -308,7 +310,7 @@ static int settle_resumed(struct train_command *c, const char *config)
     if (rc != 0)
         return rc;
     rc = config_read(&c->set, &c->arena, config, gone);
-    c->o.out = c->o.resume;
+    c->o.s.out = c->o.resume;
     return rc ? ctr_hint(ctr_fail_in(CTR_E_MODEL, "cannot resume '%s'", c->o.resume),
                          "RUN is the directory that --out named")
               : 0;
@@ -338,14 +340,14 @@ static int print_config(const struct train_command *c)
 /* The configuration is the run's, not where it goes: given back, it starts another one. */
 static int keep_config(struct train_command *c)
 {
-    const char *out = c->o.out;
+    const char *out = c->o.s.out;
     int rc = 0;
-    c->o.out = NULL;
+    c->o.s.out = NULL;
     if (c->o.print_config)
         rc = print_config(c);
     else
         config_write(&c->config, &c->set);
-    c->o.out = out;
+    c->o.s.out = out;
     return rc == 0 && c->config.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : rc;
 }
 
@@ -368,7 +370,7 @@ static int run(int argc, char **argv)
     CTR_TRY(keep_config(c));
     if (c->o.print_config)
         goto out;
-    if (!c->o.out)
+    if (!c->o.s.out)
         default_out(c);
     interrupt_catch();
     rc = run_training(c);

@@ -138,8 +138,8 @@ static int list(const struct train_options *o)
     const struct ctr_tuned_entry *e;
     ctr_dev *dev = NULL;
     ctr_tuned *tuned = NULL;
-    CTR_TRY(ctr_dev_open(&dev, o->device,
-                         &(struct ctr_dev_params){.quirks = o->quirk, .tf32 = o->math}));
+    CTR_TRY(ctr_dev_open(&dev, o->s.device,
+                         &(struct ctr_dev_params){.quirks = o->s.quirk, .tf32 = CTR_SETTING_PLACE(&o->s, math)}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     for (size_t i = 0; (e = ctr_tuned_entry(tuned, i)) != NULL; i++)
         row(&out, e, 0, 0);
@@ -167,7 +167,7 @@ static void say(const struct ctr_tune_report *r)
         term_note("stopped: what was found is kept");
 }
 
-static int tune(const struct train_command *c)
+static int tune(struct train_command *c)
 {
     int rc = 0;
     struct ctr_train_params params;
@@ -186,8 +186,8 @@ static int tune(const struct train_command *c)
     term_progress_end();
     if (rc != 0)
         goto out;
-    CTR_TRY(ctr_dev_open(&dev, c->o.device,
-                         &(struct ctr_dev_params){.quirks = c->o.quirk, .tf32 = c->o.math}));
+    CTR_TRY(ctr_dev_open(&dev, c->o.s.device,
+                         &(struct ctr_dev_params){.quirks = c->o.s.quirk, .tf32 = CTR_SETTING_PLACE(&c->o.s, math)}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     CTR_TRY(print(&out, ctr_dev_caps(dev), tuned));
     say(&report);
@@ -212,7 +212,7 @@ static int run(int argc, char **argv)
         CTR_TRY(list(&c->o));
     } else {
         CTR_TRY(train_settle(c, cmd_train.options));
-        c->o.epochs = 1;
+        c->o.s.epochs = 1;
         interrupt_catch();
         rc = tune(c);
     }

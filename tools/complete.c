@@ -51,7 +51,7 @@ static void offer_paths(struct ctr_str *out, const char *metavar)
 
 static void offer_values(struct ctr_str *out, const struct typed *typed, const struct opt *row)
 {
-    if (row->kind == OPT_CHOICE)
+    if (row->choices)
         offer_choices(out, typed, row->choices);
     else if (row->names)
         offer_names(out, typed, row->names);

@@ -106,11 +106,11 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     printf("views                    %u of %zux%zu: %s\n", s.views, s.view_size, s.view_size,
            line.s && !line.failed && *line.s ? line.s : "none");
     ctr_str_free(&line);
-    if (c->o.local_views)
-        printf("  local                  %llu of %zux%zu: %s\n", (unsigned long long)c->o.local_views,
-               s.local_size, s.local_size, c->o.local_augment);
+    if (c->o.s.local_views)
+        printf("  local                  %llu of %zux%zu: %s\n", (unsigned long long)c->o.s.local_views,
+               s.local_size, s.local_size, c->o.s.local_augment);
     printf("learning                 %s with %s, by %s: learning rate %g %s, weight decay %g\n",
-           s.method, s.encoder, s.optimizer, s.learning_rate, course[c->o.schedule],
+           s.method, s.encoder, s.optimizer, s.learning_rate, course[CTR_SETTING_PLACE(&c->o.s, schedule)],
            s.weight_decay);
     if (ctr_trainer_start(t)) {
         printf("  weights                ");
@@ -120,21 +120,21 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     if (s.chance > 0)
         printf("  loss of guessing       %.4f\n", s.chance);
     printf("steps                    %llu: %llu epochs, %llu steps of %llu images each\n",
-           (unsigned long long)ctr_trainer_total(t), (unsigned long long)c->o.epochs,
-           (unsigned long long)s.steps_per_epoch, (unsigned long long)c->o.batch);
+           (unsigned long long)ctr_trainer_total(t), (unsigned long long)c->o.s.epochs,
+           (unsigned long long)s.steps_per_epoch, (unsigned long long)c->o.s.batch);
 }
 
 static void print_output(const struct train_command *c, const struct ctr_plan_report *r)
 {
-    uint64_t room = ctr_disk_room(c->o.out), each = checkpoint_bytes(r);
-    uint64_t n = c->o.keep ? c->o.keep : 1;
+    uint64_t room = ctr_disk_room(c->o.s.out), each = checkpoint_bytes(r);
+    uint64_t n = c->o.s.keep ? c->o.s.keep : 1;
     char one[24], there[24];
     printf("output                   ");
-    print_escaped(c->o.out);
+    print_escaped(c->o.s.out);
     printf("%s\n  checkpoints            %s each, ", c->o.resume ? ", resumed" : "",
            term_bytes(one, each));
-    if (c->o.keep)
-        printf("the newest %llu kept", (unsigned long long)c->o.keep);
+    if (c->o.s.keep)
+        printf("the newest %llu kept", (unsigned long long)c->o.s.keep);
     else
         printf("all kept");
     if (room != UINT64_MAX) /* known */
@@ -152,8 +152,8 @@ int dry_run_check(const struct train_command *c)
     char *dir = NULL;
     int rc = 0;
     if (!c->o.resume)
-        return ctr_run_check(c->o.out);
-    if (!(dir = ctr_path_join(c->o.out, "checkpoints")))
+        return ctr_run_check(c->o.s.out);
+    if (!(dir = ctr_path_join(c->o.s.out, "checkpoints")))
         return CTR_E_FAIL;
     CTR_TRY(ctr_checkpoint_list(&steps, &n, dir));
     if (n > 0) /* else it begins anew */

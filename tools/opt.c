@@ -205,6 +205,8 @@ static int store(const struct place *at, const char *text)
     }
     if (!*text)
         return ctr_fail(CTR_E_USAGE, "--%s needs a value that is not empty", at->row->name);
+    if (at->row->choices && set_choice(&(int){0}, at->row, text) != 0)
+        return CTR_E_USAGE;
     if (at->row->check && at->row->check(text) != 0)
         return CTR_E_USAGE;
     *(const char **)to = text;

@@ -40,7 +40,7 @@ struct opt {
     const char *metavar; /* "N", "FILE"; NULL for flags */
     const char *init;    /* default, as it would be typed ("1" for a flag that is on); NULL: none */
     const char *shown;   /* default in words where init cannot say it: "as much as fits" */
-    const char *choices; /* OPT_CHOICE: "cnn|resnet18" */
+    const char *choices; /* OPT_CHOICE, OPT_STR: "cnn|resnet18"; NULL: any text */
     double min, max;     /* inclusive bounds of a number, max may be INFINITY; both 0: none */
     const struct opt_names *names;  /* OPT_STR, OPT_LIST: what the text is one of; may be NULL */
     int (*check)(const char *text); /* OPT_STR: 0, or CTR_E_USAGE recorded; NULL: any text */

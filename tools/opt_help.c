@@ -56,7 +56,7 @@ static void add_names(struct ctr_str *out, const struct opt_names *names)
 void opt_row_text(struct ctr_str *out, const struct opt *row)
 {
     ctr_str_addf(out, "%s", row->help);
-    if (row->kind == OPT_CHOICE) {
+    if (row->choices) {
         ctr_str_addf(out, ": ");
         for (const char *p = row->choices; *p; p++)
             ctr_str_add(out, *p == '|' ? ", " : p, *p == '|' ? 2 : 1);

@@ -9,39 +9,49 @@
 #include "data/data.h"
 #include "opt.h"
 #include "opt_augment.h"
-#include "train/train.h"
+#include "train/settings.h"
 
 /* What the tables of opt_train.c, cmd_train.c, cmd_tune.c and cmd_ablate.c fill. */
 struct train_options {
-    const char *data, *encoder, *method, *optimizer, *out, *resume, *split, *device, *kernel, *quirk,
-        *recipe, *config, *tune, *init, *labels, *local_augment, *normalize;
-    uint64_t limit, image_size, view_size, channels, threads, head_layers, head_hidden, head_out,
-        epochs, steps, batch, views, seed;
-    uint64_t micro_batch, local_views, local_size;
-    uint64_t checkpoint_steps, keep, log_steps;
-    int stream, bits, head_bn, stem, precision, math, recompute, schedule, profile, dry_run,
-        print_config, sync;
-    double width, learning_rate, weight_decay, warmup, validation;
+    struct ctr_train_settings s; /* first: OPT_DEVICE finds its member. resume, augment, resize and
+                                    options are not used */
+    const char *resume, *recipe, *config;
+    int profile, dry_run, print_config;
     double budget; /* cmd_tune.c */
     int full, list, clear, json;
     struct opt_list ops; /* cmd_ablate.c */
     int probe;
 };
 
+/* The row of a setting: SETTING(batch, .name = "batch", .metavar = "N", .help = "..."); what it may
+ * be and its default are the library's (train/settings.h). */
+#define SETTING(member, ...)                                                                       \
+    {                                                                                              \
+        .offset = offsetof(struct train_options, s.member), CTR_SET_##member(OPT_OF), __VA_ARGS__  \
+    }
+#define OPT_OF(KIND, ...)               OPT_OF_##KIND(__VA_ARGS__)
+#define OPT_OF_TEXT(value)              .kind = OPT_STR, .init = value
+#define OPT_OF_WORD(value, words)       .kind = OPT_STR, .init = value, .choices = words
+#define OPT_OF_WHOLE(value, low, high)  .kind = OPT_U64, .init = #value, .min = low, .max = high
+#define OPT_OF_NUMBER(value, low, high) .kind = OPT_DOUBLE, .init = #value, .min = low, .max = high
+#define OPT_OF_FLAG(value)              .kind = OPT_FLAG, .init = #value
+
 /* --precision, for any command's table: a row, and the storage that its word stands for. */
+#define OPT_PRECISION_TEXT                                                                         \
+    .name = "precision", .metavar = "KIND",                                                        \
+    .help = "storage of the encoder's activations and their gradients (weights and "               \
+            "arithmetic: fp32); fp16 scales the loss"
 #define OPT_PRECISION(type)                                                                        \
-    OPT_ROW(CHOICE, type, precision, .name = "precision", .metavar = "KIND",                       \
-            .choices = "fp32|fp16|bf16", .init = "fp32",                                           \
-            .help = "storage of the encoder's activations and their gradients (weights and "       \
-                    "arithmetic: fp32); fp16 scales the loss")
+    OPT_ROW(CHOICE, type, precision, OPT_PRECISION_TEXT, .choices = "fp32|fp16|bf16",              \
+            .init = "fp32")
 enum ctr_dtype opt_storage(int precision);
 /* --math: 0 for fp32, 1 for tf32. */
+#define OPT_MATH_TEXT                                                                              \
+    .name = "math", .metavar = "KIND",                                                             \
+    .help = "products of fp32 values: exact, or rounded to 11 bits first where the device "        \
+            "has matrix units for that"
 #define OPT_MATH(type)                                                                             \
-    OPT_ROW(CHOICE, type, math, .name = "math", .metavar = "KIND", .choices = "fp32|tf32",         \
-            .init = "fp32",                                                                        \
-            .help =                                                                                \
-                "products of fp32 values: exact, or rounded to 11 bits first where the device "    \
-                "has matrix units for that")
+    OPT_ROW(CHOICE, type, math, OPT_MATH_TEXT, .choices = "fp32|tf32", .init = "fp32")
 
 /* Options that methods and optimisers describe themselves. */
 struct described {
@@ -71,13 +81,15 @@ int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char 
 int train_settle(struct train_command *c, const struct opt *others);
 /* The text of --normalize. */
 int train_normalize_check(const char *text);
-/* The word of --tune. */
+/* The texts of --labels and --tune. */
+int train_labels_check(const char *text);
 int train_tune_check(const char *text);
 /* The recipe that holds: the one named, else the data's. */
 const char *train_recipe(const struct train_command *c);
 /* " with 4 channels of 16 bits"; nothing for RGB of 8 bits. */
 const char *train_pixels(char text[48], const struct ctr_data_info *images);
-int train_params(struct ctr_train_params *p, const struct train_command *c);
+/* Borrows from c. */
+int train_params(struct ctr_train_params *p, struct train_command *c);
 void train_finish(struct train_command *c);
 
 #endif

@@ -35,7 +35,7 @@ int report_views(struct report *r)
     int rc = 0;
     struct ctr_augment_params augment, local;
     struct views picture = {0};
-    const struct train_options *c = &r->config->o;
+    const struct ctr_train_settings *c = &r->config->o.s;
     const uint64_t n_local = c->local_views < LOCAL_VIEWS ? c->local_views : LOCAL_VIEWS;
     struct views_params how = {.path = r->o->data ? r->o->data : c->data,
                                .split = "train",
@@ -43,7 +43,7 @@ int report_views(struct report *r)
                                .rows = VIEW_ROWS,
                                .size = c->image_size,
                                .channels = c->channels,
-                               .bits = 8 * (uint64_t)c->bits,
+                               .bits = 8 * (uint64_t)CTR_SETTING_PLACE(c, bits),
                                .seed = c->seed,
                                .max_bad = 1,
                                .views = {VIEWS - n_local, c->view_size, &augment},

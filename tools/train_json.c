@@ -55,7 +55,7 @@ void train_json_end(ctr_trainer *t, const struct train_command *c, const char *v
     const struct ctr_json_field fields[] = {
         ctr_json_str("type", "end"),
         ctr_json_int("schema", 1),
-        ctr_json_str("run", c->o.out),
+        ctr_json_str("run", c->o.s.out),
         ctr_json_int("step", (long long)ctr_trainer_done(t)),
         ctr_json_int("steps", (long long)ctr_trainer_total(t)),
         ctr_json_bool("stopped", interrupt_caught()),
@@ -95,7 +95,7 @@ void train_json_plan(ctr_trainer *t, const struct train_command *c)
         ctr_json_num("weight_decay", s.weight_decay),
         ctr_json_int("steps", (long long)ctr_trainer_total(t)),
         ctr_json_int("steps_per_epoch", (long long)s.steps_per_epoch),
-        ctr_json_int("batch", (long long)c->o.batch),
+        ctr_json_int("batch", (long long)c->o.s.batch),
         ctr_json_int("parameters", (long long)r.param_count),
         ctr_json_int("parameter_bytes", (long long)r.param_bytes),
         ctr_json_int("gradient_bytes", (long long)r.grad_bytes),
@@ -109,7 +109,7 @@ void train_json_plan(ctr_trainer *t, const struct train_command *c)
         ctr_json_int("launches", (long long)r.launches),
         ctr_json_num("flops", r.flops),
         ctr_json_num("traffic_bytes", r.traffic_bytes),
-        ctr_json_str("out", c->o.out),
+        ctr_json_str("out", c->o.s.out),
     };
     PRINT(fields);
 }

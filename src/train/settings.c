@@ -1,21 +1,13 @@
 /* settings.c -- public settings (clcontrast/train.h) to parameters of a trainer. In: settings. Out:
- * parameters, and the text of the run's config.toml, which the program reads. The table below is
- * the one place of defaults, ranges and words; tests/check/library.py holds it against the
- * program's. */
+ * parameters, and the text of the run's config.toml, which the program reads. */
 #include "train/settings.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/image.h"
 #include "method/method.h"
 #include "train/weights.h"
-
-static const char bits[] = "auto|8|16", stems[] = "auto|cifar|strided|imagenet",
-                  resizes[] = "bilinear|bicubic", precisions[] = "fp32|fp16|bf16",
-                  maths[] = "fp32|tf32", schedules[] = "cosine|constant|step",
-                  recomputes[] = "auto|on|off", splits[] = "train|test|val|all|unlabeled";
 
 enum kind { TEXT, WORD, WHOLE, NUMBER, FLAG };
 
@@ -29,64 +21,70 @@ struct setting {
     int unwritten; /* not in config.toml, or not as it is given */
 };
 
-#define ROW(KIND, member, ...)                                                                     \
+#define AS_TEXT(value)              .kind = TEXT, .text = value
+#define AS_WORD(value, list)        .kind = WORD, .text = value, .words = list
+#define AS_WHOLE(value, low, high)  .kind = WHOLE, .init = value, .min = low, .max = high
+#define AS_NUMBER(value, low, high) .kind = NUMBER, .init = value, .min = low, .max = high
+#define AS_FLAG(value)              .kind = FLAG, .init = value
+#define AS_ROW(KIND, ...)           AS_##KIND(__VA_ARGS__)
+#define ROW(member, ...)                                                                           \
     {                                                                                              \
-        .name = #member, .at = offsetof(struct ctr_train_settings, member), .kind = KIND,          \
-        __VA_ARGS__                                                                                \
+        .name = #member, .at = offsetof(struct ctr_train_settings, member),                        \
+        CTR_SET_##member(AS_ROW), __VA_ARGS__                                                      \
     }
 
 static const struct setting table[] = {
-    ROW(TEXT, out, .unwritten = 1),
-    ROW(FLAG, resume, .unwritten = 1),
-    ROW(TEXT, init, .unwritten = 1),
-    ROW(WHOLE, epochs, .init = 20, .min = 1, .max = 1e6),
-    ROW(WHOLE, steps, .max = 1e12),
-    ROW(WHOLE, seed, .init = 1, .max = 9e15),
-    ROW(WHOLE, checkpoint_steps, .max = 1e12),
-    ROW(WHOLE, keep, .init = 3, .max = 1e6),
-    ROW(WHOLE, log_steps, .init = 10, .min = 1, .max = 1e9),
-    ROW(TEXT, data, .unwritten = 1),
-    ROW(WORD, split, .text = "train", .words = splits),
-    ROW(WHOLE, limit, .max = 4e9),
-    ROW(NUMBER, validation, .max = 0.9),
-    ROW(TEXT, labels, .text = NULL),
-    ROW(WHOLE, image_size, .max = CTR_DATA_MAX_SIDE),
-    ROW(WHOLE, channels, .max = CTR_CHANNELS_MAX),
-    ROW(WORD, bits, .text = "auto", .words = bits),
-    ROW(WHOLE, threads, .max = 256),
-    ROW(FLAG, stream, .init = 0),
-    ROW(WHOLE, batch, .init = 256, .min = 2, .max = 1e6),
-    ROW(WHOLE, micro_batch, .max = 1e6),
-    ROW(WHOLE, views, .max = 256),
-    ROW(WHOLE, view_size, .max = 4096),
-    ROW(WHOLE, local_views, .max = 256),
-    ROW(WHOLE, local_size, .max = 4096),
-    ROW(TEXT, augment, .text = NULL),
-    ROW(TEXT, local_augment, .text = "crop(0.05,0.14) flip jitter gray"),
-    ROW(WORD, resize, .text = "bilinear", .words = resizes),
-    ROW(TEXT, encoder, .text = "cnn"),
-    ROW(NUMBER, width, .init = 1, .min = 0.01, .max = CTR_WIDTH_MAX),
-    ROW(WORD, stem, .text = "auto", .words = stems),
-    ROW(TEXT, normalize, .text = "auto", .unwritten = 1),
-    ROW(WORD, precision, .text = "fp32", .words = precisions),
-    ROW(WORD, math, .text = "fp32", .words = maths),
-    ROW(TEXT, method, .text = "simclr"),
-    ROW(WHOLE, head_layers, .init = 2, .max = 4),
-    ROW(WHOLE, head_hidden, .max = 65536),
-    ROW(WHOLE, head_out, .init = 128, .min = 2, .max = 65536),
-    ROW(FLAG, head_bn, .init = 1),
-    ROW(TEXT, optimizer, .text = NULL),
-    ROW(NUMBER, learning_rate, .max = 1e6),
-    ROW(NUMBER, weight_decay, .init = -1, .min = -1, .max = 10),
-    ROW(NUMBER, warmup_epochs, .max = 1e6),
-    ROW(WORD, schedule, .text = "cosine", .words = schedules),
-    ROW(TEXT, options, .unwritten = 1),
-    ROW(TEXT, device, .text = NULL),
-    ROW(TEXT, quirk, .text = NULL),
-    ROW(TEXT, kernel, .text = NULL),
-    ROW(WORD, recompute, .text = "auto", .words = recomputes),
-    ROW(TEXT, tune, .text = "auto"),
-    ROW(FLAG, sync, .init = 0),
+    ROW(out, .unwritten = 1),
+    ROW(resume, .unwritten = 1),
+    ROW(init, .unwritten = 1),
+    ROW(epochs),
+    ROW(steps),
+    ROW(seed),
+    ROW(checkpoint_steps),
+    ROW(keep),
+    ROW(log_steps),
+    ROW(data, .unwritten = 1),
+    ROW(split),
+    ROW(limit),
+    ROW(validation),
+    ROW(labels),
+    ROW(image_size),
+    ROW(channels),
+    ROW(bits),
+    ROW(threads),
+    ROW(stream),
+    ROW(batch),
+    ROW(micro_batch),
+    ROW(views),
+    ROW(view_size),
+    ROW(local_views),
+    ROW(local_size),
+    ROW(augment),
+    ROW(local_augment),
+    ROW(resize),
+    ROW(encoder),
+    ROW(width),
+    ROW(stem),
+    ROW(normalize, .unwritten = 1),
+    ROW(precision),
+    ROW(math),
+    ROW(method),
+    ROW(head_layers),
+    ROW(head_hidden),
+    ROW(head_out),
+    ROW(head_bn),
+    ROW(optimizer),
+    ROW(learning_rate),
+    ROW(weight_decay),
+    ROW(warmup_epochs),
+    ROW(schedule),
+    ROW(options, .unwritten = 1),
+    ROW(device),
+    ROW(quirk),
+    ROW(kernel),
+    ROW(recompute),
+    ROW(tune),
+    ROW(sync),
 };
 #undef ROW
 enum { SETTINGS = sizeof table / sizeof *table };
@@ -112,8 +110,7 @@ void ctr_train_defaults(struct ctr_train_settings *settings)
 
 /* ---- what may stand there ---- */
 
-/* Which of "one|another" it is, or -1. */
-static int place(const char *words, const char *word)
+int ctr_setting_place(const char *words, const char *word)
 {
     size_t n = word ? strlen(word) : 0;
     for (int i = 0; n && words; i++) {
@@ -130,9 +127,10 @@ static int check_one(const struct setting *s, const void *value)
     if (s->kind == TEXT)
         return text || !s->text ? 0 : ctr_fail(CTR_E_USAGE, "%s is NULL", s->name);
     if (s->kind == WORD)
-        return place(s->words, text) >= 0 ? 0
-                                          : ctr_fail(CTR_E_USAGE, "%s: '%s' is none of %s", s->name,
-                                                     text ? text : "(null)", s->words);
+        return ctr_setting_place(s->words, text) >= 0
+                   ? 0
+                   : ctr_fail(CTR_E_USAGE, "%s: '%s' is none of %s", s->name,
+                              text ? text : "(null)", s->words);
     double x = s->kind == WHOLE    ? (double)*(const uint64_t *)value
                : s->kind == NUMBER ? *(const double *)value
                                    : 0;
@@ -270,55 +268,37 @@ static int write_config(struct ctr_train_job *job, const struct ctr_train_settin
 
 /* ---- parameters ---- */
 
-/* Weights to start from, and auto: as the model has it that they belong to, or the run that goes on, unless that has
- * saved nothing and begins anew. */
-static int take_start(struct ctr_train_job *job, const struct ctr_train_settings *s)
-{
-    struct ctr_train_params *p = &job->params;
-    char *file = NULL;
-    int rc = 0, goes_on = s->resume && ctr_weights_start(&file, &p->normalize, s->out) == 0;
-    if (!goes_on && s->init) {
-        CTR_TRY(ctr_weights_start(&file, &p->normalize, s->init));
-        p->init = job->init = ctr_data_absolute(file);
-        rc = job->init ? 0 : CTR_E_FAIL;
-    }
-    if (strcmp(s->normalize, "auto") != 0 && (rc = ctr_normalize_parse(&p->normalize, s->normalize)) != 0)
-        rc = ctr_fail_in(rc, "normalize");
-out:
-    free(file);
-    return rc;
-}
-
 static int take_augment(struct ctr_train_params *p, const struct ctr_train_settings *s)
 {
     int rc = s->augment ? ctr_augment_parse(&p->augment, s->augment) : 0;
     if (rc != 0)
         return ctr_fail_in(rc, "augment");
     rc = ctr_augment_parse(&p->augment_local, s->local_augment);
-    p->augment.cubic = p->augment_local.cubic = place(resizes, s->resize) == 1;
+    p->augment.cubic = p->augment_local.cubic = strcmp(s->resize, "bicubic") == 0;
     return rc ? ctr_fail_in(rc, "local_augment") : 0;
 }
 
-static void take_values(struct ctr_train_job *job, const struct ctr_train_settings *s)
+int ctr_train_params_take(struct ctr_train_params *p, const struct ctr_train_settings *s)
 {
     static const enum ctr_dtype stored[] = {CTR_F32, CTR_F16, CTR_BF16};
-    job->params = (struct ctr_train_params){
-        .data = job->data,
+    int rc = 0;
+    *p = (struct ctr_train_params){
+        .data = s->data,
         .split = s->split,
         .limit = s->limit,
         .validation = s->validation,
         .image_size = s->image_size,
         .channels = s->channels,
-        .bits = 8 * (uint64_t)place(bits, s->bits),
+        .bits = 8 * (uint64_t)CTR_SETTING_PLACE(s, bits),
         .view_size = s->view_size,
         .threads = s->threads,
         .stream = s->stream,
         .encoder = s->encoder,
         .method = s->method,
         .optimizer = s->optimizer,
-        .stem = (enum ctr_stem)place(stems, s->stem),
+        .stem = (enum ctr_stem)CTR_SETTING_PLACE(s, stem),
         .width = s->width,
-        .precision = stored[place(precisions, s->precision)],
+        .precision = stored[CTR_SETTING_PLACE(s, precision)],
         .head_layers = s->head_layers,
         .head_hidden = s->head_hidden,
         .head_out = s->head_out,
@@ -334,19 +314,50 @@ static void take_values(struct ctr_train_job *job, const struct ctr_train_settin
         .learning_rate = s->learning_rate,
         .weight_decay = s->weight_decay,
         .warmup_epochs = s->warmup_epochs,
-        .schedule = (enum ctr_schedule_kind)place(schedules, s->schedule),
+        .schedule = (enum ctr_schedule_kind)CTR_SETTING_PLACE(s, schedule),
         .out = s->out,
+        .init = s->init,
         .resume = s->resume,
         .checkpoint_steps = s->checkpoint_steps,
         .log_steps = s->log_steps,
         .device = s->device,
         .kernels = s->kernel,
         .quirks = s->quirk,
-        .tf32 = place(maths, s->math),
-        .recompute = (enum ctr_recompute)place(recomputes, s->recompute),
+        .tf32 = CTR_SETTING_PLACE(s, math),
+        .recompute = (enum ctr_recompute)CTR_SETTING_PLACE(s, recompute),
         .sync = s->sync,
         .keep = s->keep,
     };
+    if (s->labels && (rc = ctr_few_parse(&p->labels, s->labels)) != 0)
+        CTR_TRY(ctr_fail_in(rc, "labels"));
+    if ((rc = ctr_train_tune_parse(p, s->tune)) != 0)
+        CTR_TRY(ctr_fail_in(rc, "tune"));
+    if (strcmp(s->normalize, "auto") != 0 &&
+        (rc = ctr_normalize_parse(&p->normalize, s->normalize)) != 0)
+        CTR_TRY(ctr_fail_in(rc, "normalize"));
+    rc = take_augment(p, s);
+out:
+    return rc;
+}
+
+/* Weights to start from, and auto: as the model has it that they belong to, or the run that goes
+ * on, unless that has saved nothing and begins anew. */
+static int take_start(struct ctr_train_job *job, const struct ctr_train_settings *s)
+{
+    struct ctr_train_params *p = &job->params;
+    struct ctr_normalize there = {0};
+    char *file = NULL;
+    int rc = 0, goes_on = s->resume && ctr_weights_start(&file, &there, s->out) == 0;
+    if (!goes_on && s->init) {
+        CTR_TRY(ctr_weights_start(&file, &there, s->init));
+        p->init = job->init = ctr_data_absolute(file);
+        rc = job->init ? 0 : CTR_E_FAIL;
+    }
+    if (strcmp(s->normalize, "auto") == 0)
+        p->normalize = there;
+out:
+    free(file);
+    return rc;
 }
 
 /* What the encoder, the method and the optimizer are called; the trainer knows what goes together.
@@ -375,14 +386,10 @@ int ctr_train_job_init(struct ctr_train_job *job, const struct ctr_train_setting
     CTR_TRY(find(&m, &o, settings));
     if (settings->data && !(job->data = ctr_data_absolute(settings->data)))
         CTR_TRY(CTR_E_FAIL);
-    take_values(job, settings);
-    struct ctr_train_params *p = &job->params;
-    if (settings->labels && (rc = ctr_few_parse(&p->labels, settings->labels)) != 0)
-        CTR_TRY(ctr_fail_in(rc, "labels"));
-    if ((rc = ctr_train_tune_parse(p, settings->tune)) != 0)
-        CTR_TRY(ctr_fail_in(rc, "tune"));
+    CTR_TRY(ctr_train_params_take(&job->params, settings));
+    job->params.data = job->data;
+    job->params.init = NULL;
     CTR_TRY(take_start(job, settings));
-    CTR_TRY(take_augment(p, settings));
     CTR_TRY(parse_options(job, m, o, settings->options));
     CTR_TRY(write_config(job, settings, m, o));
 out:

@@ -131,7 +131,8 @@ class Library(unittest.TestCase):
         self.assertIn("error: '%s'" % self.at("run"), there.stderr)
 
     def test_settings_are_the_programs(self):
-        """Every option of `clcontrast train`, with its default, save those that the example sets."""
+        """The configuration that the library writes: every option of `clcontrast train`, its default, save those that the
+        example sets."""
         with open(self.at("run", "config.toml")) as file:
             ours = config(file.read())
         theirs = config(self.program("train", "--data", self.at("images"), "--print-config"))

@@ -10,15 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ablate_table.h"
+#include "ablate.h"
 #include "base/os.h"
 #include "base/outfile.h"
 #include "cmd.h"
-#include "eval/eval.h"
 #include "interrupt.h"
-#include "io/heatmap.h"
-#include "io/json.h"
-#include "opt_train.h"
 #include "out.h"
 #include "term.h"
 #include "train/evaluate.h"
@@ -49,29 +45,6 @@ static const char *const usual_ops[] = {
     "noise=noise", "blur=blur(;1)", "rotate=rotate90",
 };
 
-#define OPS_MAX 16
-
-struct op {
-    const char *name;
-    struct ctr_pipeline pipeline;
-};
-
-struct ablation {
-    struct train_command *c;
-    struct ctr_train_params params;
-    struct op op[OPS_MAX];
-    size_t n_ops;
-    /* The untrained encoder, then cells; those with the same line have one row. */
-    struct ablate_table table;
-    struct ctr_outfile lock; /* one process at a time goes on with the table */
-    size_t at[OPS_MAX][OPS_MAX]; /* the row of each cell: first and second operation */
-    size_t total, done, n_skipped;
-    /* this call */
-    size_t fresh;
-    double started, spent_s, loss; /* of the row under way; of all fresh ones; the last seen */
-    const struct ablate_row *now;
-};
-
 /* ---- operations ---- */
 
 static char *pipeline_text(struct ctr_arena *arena, const struct ctr_pipeline *pipeline)
@@ -85,7 +58,7 @@ static char *pipeline_text(struct ctr_arena *arena, const struct ctr_pipeline *p
 }
 
 /* The first n letters, which no other operation may have as its name. */
-static int name_op(struct op *op, const struct ablation *a, const char *text, size_t n)
+static int name_op(struct ablate_op *op, const struct ablation *a, const char *text, size_t n)
 {
     char *name = ctr_arena_strdup(&a->c->arena, text);
     if (!name)
@@ -107,8 +80,8 @@ static int read_op(struct ablation *a, const char *text)
     int named = n > 0 && text[n] == '=';
     struct ctr_augment_params params;
     char what[64];
-    if (a->n_ops == OPS_MAX)
-        return ctr_fail(CTR_E_USAGE, "--op: more than %d", OPS_MAX);
+    if (a->n_ops == ABLATE_OPS)
+        return ctr_fail(CTR_E_USAGE, "--op: more than %d", ABLATE_OPS);
     snprintf(what, sizeof what, "--op%s%.*s", named ? " " : "", named ? (int)n : 0, text);
     int rc = ctr_augment_parse(&params, named ? text + n + 1 : text);
     if (rc != 0)
@@ -116,7 +89,7 @@ static int read_op(struct ablation *a, const char *text)
     if (params.n > 1)
         return ctr_hint(ctr_fail(CTR_E_USAGE, "%s: '%s' has more than one pipeline", what, text),
                         "one view is transformed, the other is the image itself");
-    struct op *op = &a->op[a->n_ops];
+    struct ablate_op *op = &a->op[a->n_ops];
     op->pipeline = params.pipeline[0];
     rc = name_op(op, a, text, named ? n : strlen(text));
     a->n_ops += rc == 0;
@@ -137,7 +110,7 @@ static int read_ops(struct ablation *a)
 
 static int add_cell(struct ablation *a, size_t first, size_t second)
 {
-    const struct op *x = &a->op[first], *y = &a->op[second];
+    const struct ablate_op *x = &a->op[first], *y = &a->op[second];
     struct ctr_pipeline *pipeline = ctr_arena_alloc(&a->c->arena, sizeof *pipeline);
     struct ctr_str name = {0};
     int rc = pipeline ? 0 : CTR_E_FAIL;
@@ -168,111 +141,6 @@ static int make_rows(struct ablation *a)
             rc = add_cell(a, i, j);
     a->total = a->table.n;
     return rc;
-}
-
-/* ---- the picture, and the same in letters ---- */
-
-struct values {
-    double cell[OPS_MAX * (OPS_MAX + 1)]; /* [ops][ops + 1], per cent; the last is the row's mean */
-    const char *name[OPS_MAX + 1];
-    double low, high;
-};
-
-static void collect(struct values *v, const struct ablation *a)
-{
-    size_t n = a->n_ops;
-    v->low = v->high = a->table.row[0].done ? 100 * a->table.row[0].probe : NAN;
-    for (size_t i = 0; i < n; i++) {
-        double *cell = v->cell + i * (n + 1);
-        cell[n] = 0;
-        for (size_t j = 0; j < n; j++) {
-            const struct ablate_row *row = &a->table.row[a->at[i][j]];
-            cell[j] = row->done ? 100 * row->probe : NAN;
-            cell[n] += cell[j] / (double)n;
-            v->low = fmin(v->low, cell[j]); /* these leave NaN out */
-            v->high = fmax(v->high, cell[j]);
-        }
-        v->name[i] = a->op[i].name;
-    }
-    v->name[n] = "average";
-}
-
-static int draw(const struct ablation *a)
-{
-    const struct train_options *o = &a->c->o;
-    struct values v;
-    struct ctr_str caption = {0};
-    collect(&v, a);
-    ctr_str_addf(&caption, "linear probe (%s), %%: %s, %s, %llu epochs",
-                 ctr_probe_name((enum ctr_probe)o->probe), o->s.method, o->s.encoder,
-                 (unsigned long long)o->s.epochs);
-    if (a->table.row[0].done)
-        ctr_str_addf(&caption, "; untrained: %.1f, white", 100 * a->table.row[0].probe);
-    const struct ctr_heatmap map = {
-        .value = v.cell,
-        .rows = a->n_ops,
-        .columns = a->n_ops + 1,
-        .row_name = v.name,
-        .column_name = v.name,
-        .apart = a->n_ops,
-        .low = v.low,
-        .middle = a->table.row[0].done ? 100 * a->table.row[0].probe : v.low,
-        .high = v.high,
-        .digits = 1,
-        .title = "one view: down the first transformation, across the second; diagonal: one alone",
-        .caption = caption.s,
-    };
-    int rc = caption.failed ? CTR_E_FAIL : ctr_heatmap_png(o->s.out, &map);
-    ctr_str_free(&caption);
-    return rc;
-}
-
-static void print_cell(double value)
-{
-    if (isfinite(value))
-        printf(" %9.2f", value);
-    else
-        printf(" %9s", "-");
-}
-
-static void print_values(const struct ablation *a)
-{
-    struct values v;
-    collect(&v, a);
-    printf("%-16s", "");
-    for (size_t j = 0; j <= a->n_ops; j++)
-        printf(" %9.9s", v.name[j]);
-    for (size_t i = 0; i < a->n_ops; i++) {
-        printf("\n%-16.16s", v.name[i]);
-        for (size_t j = 0; j <= a->n_ops; j++)
-            print_cell(v.cell[i * (a->n_ops + 1) + j]);
-    }
-    printf("\n%-16s", "untrained");
-    print_cell(100 * a->table.row[0].probe);
-    printf("\n");
-}
-
-static void print_json(const struct ablation *a)
-{
-    struct ctr_str s = {0};
-    ctr_str_addf(&s, "{\"schema\":1,\"out\":");
-    ctr_str_json(&s, a->c->o.s.out);
-    ctr_str_addf(&s, ",\"table\":");
-    ctr_str_json(&s, a->table.path);
-    ctr_str_addf(&s, ",\"runs\":[");
-    for (size_t i = 0; i < a->total; i++) {
-        const struct ablate_row *row = &a->table.row[i];
-        const struct ctr_json_field fields[] = {
-            ctr_json_str("name", row->name), ctr_json_str("line", row->line),
-            ctr_json_num("loss", row->loss), ctr_json_num("knn10", row->knn),
-            ctr_json_num("linear", row->probe)};
-        ctr_str_addf(&s, i ? ",\n" : "\n");
-        ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
-    }
-    ctr_str_addf(&s, "]}\n");
-    if (!s.failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
 }
 
 /* ---- runs ---- */
@@ -375,7 +243,7 @@ static int run_rows(struct ablation *a)
         a->fresh++;
         a->done++;
         CTR_TRY(ablate_table_write(&a->table));
-        CTR_TRY(draw(a));
+        CTR_TRY(ablate_draw(a));
         if (isfinite(row->probe))
             term_note(
                 "%zu/%zu %s: kNN %.2f %%, linear probe %.2f %%  ETA %s", a->done, a->total,
@@ -417,7 +285,7 @@ static int begin(struct ablation *a)
     for (size_t i = 0; i < a->total; i++)
         a->done += (size_t)a->table.row[i].done;
     if (a->done)
-        CTR_TRY(draw(a));
+        CTR_TRY(ablate_draw(a));
 out:
     return rc;
 }
@@ -442,9 +310,9 @@ static int ablate(struct ablation *a)
         return 0;
     }
     if (a->c->o.json)
-        print_json(a);
+        ablate_print_json(a);
     else
-        print_values(a);
+        ablate_print(a);
     term_note("wrote %s and %s", a->c->o.s.out, a->table.path);
     return a->n_skipped == 0 ? 0
                              : ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", a->n_skipped,

@@ -228,7 +228,7 @@ static int optimizer(struct bench_graph *b, const size_t *v, enum bench_pass pas
     ctr_store_moments(b->store, o->moments);
     ctr_graph_param(b->g, "w", 1, &v[0], (struct ctr_init){CTR_INIT_NORMAL, 0.1f}, 0);
     ctr_tensor *scalars = input(b, "scalars", 1, (size_t[]){2});
-    return o->record(b->g, scalars, 1e-4f, option);
+    return o->record(b->g, scalars, &(struct ctr_optim_params){1e-4f, 1, option});
 }
 
 static const struct bench_case optimizer_cases[] = {

@@ -34,6 +34,7 @@ static struct ctr_train_params params_of(const struct bench_row *row, const stru
                                  .epochs = 1000000,
                                  .batch = row->pairs,
                                  .seed = 1,
+                                 .encoder_rate = 1,
                                  .weight_decay = -1,
                                  .log_steps = 1,
                                  .device = o->device,

@@ -112,6 +112,10 @@ static void print_settings(ctr_trainer *t, const struct train_command *c)
     printf("learning                 %s with %s, by %s: learning rate %g %s, weight decay %g\n",
            s.method, s.encoder, s.optimizer, s.learning_rate, course[CTR_SETTING_PLACE(&c->o.s, schedule)],
            s.weight_decay);
+    if (c->o.s.encoder_rate > 0 && c->o.s.encoder_rate != 1)
+        printf("  of the encoder         learning rate %g\n", s.learning_rate * c->o.s.encoder_rate);
+    else if (c->o.s.encoder_rate == 0)
+        printf("  of the encoder         nothing: it is held\n");
     if (ctr_trainer_start(t)) {
         printf("  weights                ");
         print_escaped(ctr_trainer_start(t));

@@ -113,6 +113,9 @@ static const struct opt network_rows[] = {
             .names = &names_optimizers, .help = "what makes steps of gradients"),
     SETTING(learning_rate, .name = "learning-rate", .metavar = "X",
             .shown = "the encoder's, times batch / 256", .help = "at its highest"),
+    SETTING(encoder_rate, .name = "encoder-rate", .metavar = "X",
+            .help = "times the learning rate, for the encoder: below 1 what --init gave it moves less than "
+                    "new heads do, 0 holds it in inference mode"),
     SETTING(weight_decay, .name = "weight-decay", .metavar = "X", .shown = "the encoder's",
             .help = "pull towards zero; biases and norms are spared"),
     SETTING(warmup_epochs, .name = "warmup-epochs", .metavar = "N",

@@ -7,20 +7,21 @@
 
 kernel void adamw_update(global float *w, global float *m, global float *v, global const float *dw,
                          global const uint *blocks, global const float *scalars,
-                         const float weight_decay, const float beta1, const float beta2,
-                         const float rest1, const float rest2, const float ln_beta1,
+                         const float weight_decay, const float own_rate, const float beta1,
+                         const float beta2, const float rest1, const float rest2, const float ln_beta1,
                          const float ln_beta2, const float eps, const ulong n, const uint chunk)
 {
     const float lr = scalars[0], t = scalars[1], factor = gradient_factor(scalars);
     if (factor == 0)
         return;
-    const float step = lr / -expm1(t * ln_beta1), root = 1.0f / sqrt(-expm1(t * ln_beta2));
+    const float debias = -expm1(t * ln_beta1), root = 1.0f / sqrt(-expm1(t * ln_beta2));
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
         vfloat g = vload(0, dw + i) * factor, x = vload(0, w + i);
         vfloat first = fma(vload(0, m + i), (vfloat)(beta1), g * rest1);
         vfloat second = fma(vload(0, v + i), (vfloat)(beta2), g * g * rest2);
-        float decay = lr * block_decay(blocks, i, weight_decay);
+        const float rate = block_rate(blocks, i, lr, own_rate), step = rate / debias;
+        const float decay = rate * block_decay(blocks, i, weight_decay);
         vstore(first, 0, m + i);
         vstore(second, 0, v + i);
         x = fma(x, (vfloat)(-decay), x);

@@ -103,14 +103,15 @@ kernel void lars_rates(global float *rates, global const float *squares, global 
 kernel void lars_update(global float *w, global float *m, global const float *dw,
                         global const uint *blocks, global const float *rates,
                         global const float *scalars, const float weight_decay,
-                        const float momentum, const int nesterov, const int clip, const ulong n,
-                        const uint chunk)
+                        const float own_rate, const float momentum, const int nesterov,
+                        const int clip, const ulong n, const uint chunk)
 {
-    const float lr = scalars[0], factor = gradient_factor(scalars);
+    const float factor = gradient_factor(scalars);
     if (factor == 0)
         return;
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
+        const float lr = block_rate(blocks, i, scalars[0], own_rate);
         vfloat v = vload(0, w + i);
         vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)),
                        vload(0, dw + i) * factor);

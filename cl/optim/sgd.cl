@@ -6,8 +6,8 @@
 
 kernel void sgd_update(global float *w, global float *m, global const float *dw,
                        global const uint *blocks, global const float *scalars,
-                       const float weight_decay, const float momentum, const int nesterov,
-                       const ulong n, const uint chunk)
+                       const float weight_decay, const float own_rate, const float momentum,
+                       const int nesterov, const ulong n, const uint chunk)
 {
     const float lr = scalars[0], factor = gradient_factor(scalars);
     if (factor == 0)
@@ -19,6 +19,6 @@ kernel void sgd_update(global float *w, global float *m, global const float *dw,
         vfloat next = fma(old, (vfloat)(momentum), g);
         vfloat step = nesterov ? fma(next, (vfloat)(momentum), g) : next;
         vstore(next, 0, m + i);
-        vstore(fma(step, (vfloat)(-lr), v), 0, w + i);
+        vstore(fma(step, (vfloat)(-block_rate(blocks, i, lr, own_rate)), v), 0, w + i);
     }
 }

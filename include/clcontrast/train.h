@@ -75,6 +75,7 @@ struct ctr_train_settings {
     int head_bn;
     const char *optimizer;      /* "adamw", "sgd", "lars"; NULL: the encoder's */
     double learning_rate;       /* at its highest; 0: the encoder's, times batch / 256 */
+    double encoder_rate;        /* times that, for the encoder alone; 0: it stays as it is */
     double weight_decay;        /* negative: the encoder's */
     double warmup_epochs;
     const char *schedule;       /* "cosine", "constant", "step" */

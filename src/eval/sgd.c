@@ -41,7 +41,7 @@ static int record(struct probe *p, ctr_dev *dev)
     ctr_tensor *b = ctr_graph_param(p->g, "bias", 1, &K, zero, CTR_PARAM_NO_DECAY);
     ctr_tensor *loss = ctr_softmax_xent(p->g, ctr_dense(p->g, p->x, w, b, 0), p->label, 0);
     CTR_TRY(ctr_graph_backward(p->g, loss, NULL));
-    CTR_TRY(adamw->record(p->g, p->scalars, 0.0f, option));
+    CTR_TRY(adamw->record(p->g, p->scalars, &(struct ctr_optim_params){.option = option}));
     CTR_TRY(ctr_graph_plan(p->g, NULL));
     CTR_TRY(ctr_graph_lower(p->g));
     CTR_TRY(ctr_dev_build(dev, 1, NULL, NULL));

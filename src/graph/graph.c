@@ -208,8 +208,14 @@ static ctr_tensor *store_tensor(ctr_graph *g, struct ctr_store_entry *want, cons
 ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init, unsigned flags)
 {
-    struct ctr_store_entry want = {.name = name, .rank = rank, .init = init, .flags = flags};
+    struct ctr_store_entry want = {
+        .name = name, .rank = rank, .init = init, .flags = flags | g->param_flags};
     return store_tensor(g, &want, dim);
+}
+
+void ctr_graph_param_flags(ctr_graph *g, unsigned flags)
+{
+    g->param_flags = flags;
 }
 
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,

@@ -168,10 +168,15 @@ struct ctr_init {
     enum ctr_init_kind kind;
     float scale; /* standard deviation, or half width of the uniform distribution */
 };
-enum { CTR_PARAM_NO_DECAY = 1 }; /* biases and norms: no weight decay, no LARS adaptation */
+enum {
+    CTR_PARAM_NO_DECAY = 1, /* biases and norms: no weight decay, no LARS adaptation */
+    CTR_PARAM_OWN_RATE = 2  /* its learning rate is a multiple of the others' (optim.h) */
+};
 /* The parameter of that name, added to the store when it is new. */
 ctr_tensor *ctr_graph_param(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init, unsigned flags);
+/* Flags that parameters have beside their own, from here on. */
+void ctr_graph_param_flags(ctr_graph *g, unsigned flags);
 /* The same for what is kept from step to step but not trained (running statistics). */
 ctr_tensor *ctr_graph_state(ctr_graph *g, const char *name, unsigned rank, const size_t *dim,
                             struct ctr_init init);
@@ -190,10 +195,11 @@ enum ctr_store_part {
     CTR_STORE_MOMENT1,
     CTR_STORE_MOMENT2,
     CTR_STORE_SHADOW, /* of the values; there when a graph has recorded shadows */
-    CTR_STORE_BLOCKS /* u32 per CTR_STORE_BLOCK values: entry number, CTR_BLOCK_NO_DECAY or'ed in */
+    CTR_STORE_BLOCKS /* u32 per CTR_STORE_BLOCK values: entry number, CTR_BLOCK_* or'ed in */
 };
 #define CTR_STORE_PARTS    6
 #define CTR_BLOCK_NO_DECAY 0x80000000u
+#define CTR_BLOCK_OWN_RATE 0x40000000u
 ctr_tensor *ctr_graph_store_part(ctr_graph *g, enum ctr_store_part part);
 
 /* What is recorded from here to ctr_graph_once is a part of its own, which a replay runs `times` times

@@ -27,6 +27,7 @@ struct ctr_graph {
     size_t n_parts, cap_parts;
     int planned, guard;
     int shadow; /* parameters are recorded as their shadows */
+    unsigned param_flags; /* see ctr_graph_param_flags */
     const ctr_node *lowering; /* the node whose launches are being described */
     ctr_buf **chunks; /* arena buffers */
     size_t n_chunks, cap_chunks;

@@ -125,7 +125,8 @@ static int make_blocks(ctr_store *store)
         return CTR_E_FAIL;
     for (size_t i = 0; i < store->n; i++) {
         const struct ctr_store_entry *e = &store->entries[i];
-        uint32_t mark = (uint32_t)i | (e->flags & CTR_PARAM_NO_DECAY ? CTR_BLOCK_NO_DECAY : 0);
+        uint32_t mark = (uint32_t)i | (e->flags & CTR_PARAM_NO_DECAY ? CTR_BLOCK_NO_DECAY : 0) |
+                        (e->flags & CTR_PARAM_OWN_RATE ? CTR_BLOCK_OWN_RATE : 0);
         if (e->is_state)
             continue;
         size_t end = (e->at + e->count + CTR_STORE_BLOCK - 1) / CTR_STORE_BLOCK;

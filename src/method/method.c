@@ -27,7 +27,12 @@ static ctr_tensor *encode(struct ctr_method_io *io, ctr_tensor *views, unsigned 
     size_t rows = views ? views->dim[0] / io->V : 0;
     if (n < io->V)
         views = ctr_take_rows(io->g, views, first * rows, n * rows);
-    ctr_tensor *h = ctr_encode(io->g, io->encoder, views, &io->encoder_params);
+    struct ctr_encoder_params params = io->encoder_params;
+    if (io->frozen)
+        params.training = 0;
+    ctr_tensor *h = ctr_encode(io->g, io->encoder, views, &params);
+    if (io->frozen)
+        h = ctr_detach(io->g, h);
     return ctr_head(io->g, "projection_head", h, &io->head);
 }
 

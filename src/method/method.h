@@ -42,6 +42,7 @@ struct ctr_method_io {
     uint64_t steps;    /* of the whole run */
     const struct ctr_encoder *encoder;
     struct ctr_encoder_params encoder_params;
+    int frozen; /* the encoder stays as it is, in inference mode, and no gradient goes into it */
     struct ctr_head_params head;
     const double *option; /* values in the order of the method's table */
     ctr_tensor *loss;     /* out: [1] */

@@ -33,7 +33,10 @@ ctr_tensor *ctr_encode(ctr_graph *g, const struct ctr_encoder *encoder, ctr_tens
         };
         x = ctr_batch_norm(g, x, &bn);
     }
-    return encoder->build(g, x, params);
+    ctr_graph_param_flags(g, CTR_PARAM_OWN_RATE);
+    ctr_tensor *h = encoder->build(g, x, params);
+    ctr_graph_param_flags(g, 0);
+    return h;
 }
 
 /* Numbers parted by commas, up to `end`; their count, 0 when malformed or too many. */

@@ -14,7 +14,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     struct ctr_launch_spec spec = {.file = "optim/adamw.cl",
                                    .kernel = "adamw_update",
                                    .options = ctr_optim_options(node),
-                                   .n_args = 16,
+                                   .n_args = 17,
                                    .flops = 14.0 * (double)w->count,
                                    .bytes = 7.0 * (double)w->bytes};
     spec.args[0] = CTR_BUF(w->buf);
@@ -24,15 +24,16 @@ static int lower(ctr_graph *g, ctr_node *node)
     spec.args[4] = CTR_BUF(node->in[CTR_OPTIM_BLOCKS]->buf);
     spec.args[5] = CTR_BUF(scalars->buf);
     spec.args[6] = CTR_F32(a->weight_decay);
-    spec.args[7] = CTR_F32(beta1);
-    spec.args[8] = CTR_F32(beta2);
-    spec.args[9] = CTR_F32(1 - beta1);
-    spec.args[10] = CTR_F32(1 - beta2);
-    spec.args[11] = CTR_F32(beta1 > 0 ? log(beta1) : -1e30); /* exp(t * this) is beta^t, 0 for 0 */
-    spec.args[12] = CTR_F32(beta2 > 0 ? log(beta2) : -1e30);
-    spec.args[13] = CTR_F32(a->option[EPS]);
-    spec.args[14] = CTR_U64(w->count);
-    spec.args[15] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
+    spec.args[7] = CTR_F32(a->own_rate);
+    spec.args[8] = CTR_F32(beta1);
+    spec.args[9] = CTR_F32(beta2);
+    spec.args[10] = CTR_F32(1 - beta1);
+    spec.args[11] = CTR_F32(1 - beta2);
+    spec.args[12] = CTR_F32(beta1 > 0 ? log(beta1) : -1e30); /* exp(t * this) is beta^t, 0 for 0 */
+    spec.args[13] = CTR_F32(beta2 > 0 ? log(beta2) : -1e30);
+    spec.args[14] = CTR_F32(a->option[EPS]);
+    spec.args[15] = CTR_U64(w->count);
+    spec.args[16] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
     return ctr_emit(g, &spec);
 }
 
@@ -41,9 +42,9 @@ static const struct ctr_op adamw = {
     .variants = (const struct ctr_variant[]){{.name = "general", .lower = lower}, {0}},
 };
 
-static int record(ctr_graph *g, ctr_tensor *scalars, float weight_decay, const double *option)
+static int record(ctr_graph *g, ctr_tensor *scalars, const struct ctr_optim_params *params)
 {
-    return ctr_optim_add(g, &adamw, ctr_optim_adamw.moments, scalars, weight_decay, option);
+    return ctr_optim_add(g, &adamw, ctr_optim_adamw.moments, scalars, params);
 }
 
 const struct ctr_optim ctr_optim_adamw = {

@@ -69,7 +69,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     struct ctr_launch_spec spec = {.file = "optim/lars.cl",
                                    .kernel = "lars_update",
                                    .options = ctr_optim_options(node),
-                                   .n_args = 12,
+                                   .n_args = 13,
                                    .flops = 7.0 * (double)w->count,
                                    .bytes = 5.0 * (double)w->bytes};
     spec.args[0] = CTR_BUF(w->buf);
@@ -79,11 +79,12 @@ static int lower(ctr_graph *g, ctr_node *node)
     spec.args[4] = CTR_BUF(node->scratch->next->buf);
     spec.args[5] = CTR_BUF(scalars->buf);
     spec.args[6] = CTR_F32(a->weight_decay);
-    spec.args[7] = CTR_F32(a->option[MOMENTUM]);
-    spec.args[8] = CTR_I32(a->option[NESTEROV] != 0);
-    spec.args[9] = CTR_I32(a->option[CLIP] != 0);
-    spec.args[10] = CTR_U64(w->count);
-    spec.args[11] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
+    spec.args[7] = CTR_F32(a->own_rate);
+    spec.args[8] = CTR_F32(a->option[MOMENTUM]);
+    spec.args[9] = CTR_I32(a->option[NESTEROV] != 0);
+    spec.args[10] = CTR_I32(a->option[CLIP] != 0);
+    spec.args[11] = CTR_U64(w->count);
+    spec.args[12] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
     return ctr_emit(g, &spec);
 }
 
@@ -93,9 +94,9 @@ static const struct ctr_op lars = {
         (const struct ctr_variant[]){{.name = "general", .prepare = prepare, .lower = lower}, {0}},
 };
 
-static int record(ctr_graph *g, ctr_tensor *scalars, float weight_decay, const double *option)
+static int record(ctr_graph *g, ctr_tensor *scalars, const struct ctr_optim_params *params)
 {
-    return ctr_optim_add(g, &lars, ctr_optim_lars.moments, scalars, weight_decay, option);
+    return ctr_optim_add(g, &lars, ctr_optim_lars.moments, scalars, params);
 }
 
 const struct ctr_optim ctr_optim_lars = {

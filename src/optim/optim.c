@@ -20,11 +20,11 @@ const char *ctr_optim_options(const ctr_node *node)
 }
 
 int ctr_optim_add(ctr_graph *g, const struct ctr_op *op, unsigned moments, ctr_tensor *scalars,
-                  float weight_decay, const double *option)
+                  const struct ctr_optim_params *params)
 {
     static const enum ctr_store_part part[] = {CTR_STORE_VALUES, CTR_STORE_GRADS, CTR_STORE_BLOCKS,
                                                CTR_STORE_MOMENT1, CTR_STORE_MOMENT2};
-    struct ctr_optim_attr a = {.weight_decay = weight_decay};
+    struct ctr_optim_attr a = {params->weight_decay, params->own_rate, {0}};
     ctr_tensor *in[6];
     unsigned n = 3 + moments;
     for (unsigned i = 0; i < n; i++)
@@ -33,7 +33,7 @@ int ctr_optim_add(ctr_graph *g, const struct ctr_op *op, unsigned moments, ctr_t
     if (scalars && (scalars->dtype != CTR_F32 || (scalars->count != 2 && scalars->count != 3)))
         ctr_graph_fail(g, CTR_E_USAGE, "%s: '%s' is not {rate, step} or {rate, step, factor}",
                        op->name, scalars->name);
-    memcpy(a.option, option, sizeof a.option);
+    memcpy(a.option, params->option, sizeof a.option);
     ctr_node_add(g, op, &a, sizeof a, n + 1, in, 0);
     return ctr_graph_status(g);
 }

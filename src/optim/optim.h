@@ -3,22 +3,27 @@
  *
  * An optimiser is one file (NAME.c, cl/optim/NAME.cl) ending in a const description, and one line in
  * optim.c. It works on the flat buffers (graph.h, enum ctr_store_part): values, gradients and moments
- * share one layout; CTR_STORE_BLOCKS tells which entry a block of 256 values belongs to and whether it
- * is free of weight decay. Padding between entries is zero and must stay zero. */
+ * share one layout; CTR_STORE_BLOCKS tells which entry a block of 256 values belongs to, whether it
+ * is free of weight decay and whether it has a learning rate of its own. Padding between entries is zero and must stay zero. */
 #ifndef CTR_OPTIM_OPTIM_H
 #define CTR_OPTIM_OPTIM_H
 
 #include "base/option.h"
 #include "graph/graph.h"
 
+struct ctr_optim_params {
+    float weight_decay; /* spares entries marked CTR_PARAM_NO_DECAY */
+    float own_rate;     /* times the learning rate, for entries marked CTR_PARAM_OWN_RATE; 0: they stay */
+    const double *option; /* in the order of the optimiser's table */
+};
+
 struct ctr_optim {
     const char *name, *text, *source;
     const struct ctr_option *options; /* ends with a row without a name */
     unsigned moments;                 /* flat buffers it keeps: 0, 1 or 2 */
     /* Records the update, after the gradients. scalars: f32[2] = {learning rate, number of this step
-     * from 1}, read on the device, or the three of ctr_loss_scale_settle. weight_decay spares entries
-     * marked CTR_PARAM_NO_DECAY. */
-    int (*record)(ctr_graph *g, ctr_tensor *scalars, float weight_decay, const double *option);
+     * from 1}, read on the device, or the three of ctr_loss_scale_settle. */
+    int (*record)(ctr_graph *g, ctr_tensor *scalars, const struct ctr_optim_params *params);
 };
 /* Ends with NULL. */
 extern const struct ctr_optim *const ctr_optims[];

@@ -11,7 +11,7 @@ static int lower(ctr_graph *g, ctr_node *node)
     struct ctr_launch_spec spec = {.file = "optim/sgd.cl",
                                    .kernel = "sgd_update",
                                    .options = ctr_optim_options(node),
-                                   .n_args = 10,
+                                   .n_args = 11,
                                    .flops = 6.0 * (double)w->count,
                                    .bytes = 5.0 * (double)w->bytes};
     spec.args[0] = CTR_BUF(w->buf);
@@ -20,10 +20,11 @@ static int lower(ctr_graph *g, ctr_node *node)
     spec.args[3] = CTR_BUF(node->in[CTR_OPTIM_BLOCKS]->buf);
     spec.args[4] = CTR_BUF(scalars->buf);
     spec.args[5] = CTR_F32(a->weight_decay);
-    spec.args[6] = CTR_F32(a->option[MOMENTUM]);
-    spec.args[7] = CTR_I32(a->option[NESTEROV] != 0);
-    spec.args[8] = CTR_U64(w->count);
-    spec.args[9] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
+    spec.args[6] = CTR_F32(a->own_rate);
+    spec.args[7] = CTR_F32(a->option[MOMENTUM]);
+    spec.args[8] = CTR_I32(a->option[NESTEROV] != 0);
+    spec.args[9] = CTR_U64(w->count);
+    spec.args[10] = CTR_U32(ctr_grid_chunks(g, &spec, w->count));
     return ctr_emit(g, &spec);
 }
 
@@ -32,9 +33,9 @@ static const struct ctr_op sgd = {
     .variants = (const struct ctr_variant[]){{.name = "general", .lower = lower}, {0}},
 };
 
-static int record(ctr_graph *g, ctr_tensor *scalars, float weight_decay, const double *option)
+static int record(ctr_graph *g, ctr_tensor *scalars, const struct ctr_optim_params *params)
 {
-    return ctr_optim_add(g, &sgd, ctr_optim_sgd.moments, scalars, weight_decay, option);
+    return ctr_optim_add(g, &sgd, ctr_optim_sgd.moments, scalars, params);
 }
 
 const struct ctr_optim ctr_optim_sgd = {

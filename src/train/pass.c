@@ -145,6 +145,7 @@ static struct ctr_method_io method_io(const struct ctr_pass *pass, int training)
                            .training = training,
                            .storage = p->precision,
                            .normalize = p->normalize},
+        .frozen = p->encoder_rate == 0,
         .head = {.layers = (unsigned)p->head_layers,
                  .hidden = p->head_hidden,
                  .out = p->head_out,

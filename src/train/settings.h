@@ -54,6 +54,7 @@
 #define CTR_SET_head_bn(F)       F(FLAG, 1)
 #define CTR_SET_optimizer(F)     F(TEXT, NULL)
 #define CTR_SET_learning_rate(F) F(NUMBER, 0, 0, 1e6)
+#define CTR_SET_encoder_rate(F)  F(NUMBER, 1, 0, 100)
 #define CTR_SET_weight_decay(F)  F(NUMBER, -1, -1, 10)
 #define CTR_SET_warmup_epochs(F) F(NUMBER, 0, 0, 1e6)
 #define CTR_SET_schedule(F)      F(WORD, "cosine", "cosine|constant|step")

@@ -59,6 +59,7 @@ struct ctr_train_params {
     uint64_t local_views, local_size; /* smaller views beside them, and their side; 0: none, half */
     uint64_t seed;
     double learning_rate;       /* at this batch; 0: the encoder's, scaled by batch / 256 */
+    double encoder_rate;        /* times the learning rate, for the encoder; 0: it stays as it is */
     double weight_decay;        /* negative: the encoder's */
     double warmup_epochs;
     enum ctr_schedule_kind schedule;

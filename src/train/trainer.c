@@ -172,10 +172,15 @@ static int record_update(ctr_trainer *t, struct ctr_method_io *io)
         seed = ctr_loss_scale_seed(g, scale, io->loss);
     }
     int rc = ctr_method_backward(io, seed);
+    if (rc == CTR_E_USAGE && io->frozen)
+        return ctr_hint(rc, "--encoder-rate 0 holds the encoder, and there is nothing else to learn");
     if (rc == 0 && scale)
         scalars = ctr_loss_scale_settle(g, scale, scalars);
     if (rc == 0)
-        rc = t->optim->record(g, scalars, (float)t->weight_decay, t->params->optim_option);
+        rc = t->optim->record(g, scalars,
+                              &(struct ctr_optim_params){.weight_decay = (float)t->weight_decay,
+                                                         .own_rate = (float)t->params->encoder_rate,
+                                                         .option = t->params->optim_option});
     return rc != 0 || !t->method->after_update ? rc : t->method->after_update(io);
 }
 
@@ -277,9 +282,10 @@ static void log_start(const ctr_trainer *t)
                  (unsigned long long)t->params->local_views, t->local_size);
     snprintf(
         line, sizeof line,
-        "%s, %s, %s: learning rate %g, weight decay %g, %llu steps of %llu images, %u views of each%s, "
-        "from step %llu",
-        t->method->name, t->encoder->name, t->optim->name, t->learning_rate, t->weight_decay,
+        "%s, %s, %s: learning rate %g, of the encoder %g, weight decay %g, %llu steps of %llu images, "
+        "%u views of each%s, from step %llu",
+        t->method->name, t->encoder->name, t->optim->name, t->learning_rate,
+        t->learning_rate * t->params->encoder_rate, t->weight_decay,
         (unsigned long long)t->total_steps, (unsigned long long)t->params->batch, t->views, local,
         (unsigned long long)t->done);
     ctr_run_log(t->run, CTR_LOG_INFO, line);

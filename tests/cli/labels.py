@@ -138,7 +138,7 @@ class Labels(Runs):
     def test_starts_from_weights(self):
         self.train(*SMALL, "--out", self.path("pre"))
         few = ["--method", "supervised", "--labels", "4", "--batch", "20", "--epochs", "4"]
-        still = ["--learning-rate", "1e-30"]  # weights stay what they were
+        still = ["--encoder-rate", "0"]
         done = self.train(*few, *still, "--init", self.path("pre"), "--out", self.path("still"))
         self.assertIn("taken the encoder, 6 tensors; anew: fc; not used: projection_head", done.err)
         self.assertIn(": 40 images", done.err)
@@ -186,6 +186,7 @@ class Labels(Runs):
                 (["--init", self.path("pre"), "--image-size", "24"], 8, "'dense.weight'"),
                 (["--init", self.path("pre"), "--channels", "1", "--augment", "flip"], 8, "the encoder's is F32 of 32 x 1 x 3 x 3"),
                 (["--init", self.path("nothing")], 8, "nothing"),
+                (["--encoder-rate", "0", "--head-layers", "0"], 2, "there is nothing else to learn"),
                 (["--init", self.path("bad")], 8, "bad"),
                 (["--labels", "1%"], 2, "the method simclr uses no labels"),
                 (["--labels", "0"], 2, "--labels: '0' is no number")):

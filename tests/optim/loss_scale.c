@@ -47,7 +47,7 @@ static void open_rig(struct rig *r, const struct ctr_optim *optim, int scaled)
         ctr_graph_keep(r->seed);
         scalars = ctr_loss_scale_settle(r->g, scale, scalars);
     }
-    ok(optim->record(r->g, scalars, 0.05f, options));
+    ok(optim->record(r->g, scalars, &(struct ctr_optim_params){0.05f, 1, options}));
     ok(ctr_graph_plan(r->g, NULL));
     ok(ctr_graph_lower(r->g));
     ok(ctr_dev_build(dev, 0, NULL, NULL));

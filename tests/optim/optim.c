@@ -47,8 +47,10 @@ static void ok(int rc)
         fail_msg("%s", ctr_error_text());
 }
 
-/* Three parameters, the second free of weight decay, and nothing in the step but the update. */
-static void open_rig(struct rig *r, const char *name, const double *option, const size_t *count)
+/* Three parameters, the second free of weight decay, the last without a rate of its own, and nothing in the step but
+ * the update. */
+static void open_rig(struct rig *r, const char *name, const double *option, const size_t *count,
+                     float own_rate)
 {
     static const char *const names[N_PARAMS] = {"w", "b", "v"};
     const struct ctr_optim *optim = ctr_optim_find(name);
@@ -60,11 +62,13 @@ static void open_rig(struct rig *r, const char *name, const double *option, cons
     ok(ctr_store_create(&r->store, dev));
     ctr_store_moments(r->store, optim->moments);
     ok(ctr_graph_create(&r->g, dev, r->store));
-    for (unsigned i = 0; i < N_PARAMS; i++)
+    for (unsigned i = 0; i < N_PARAMS; i++) {
+        ctr_graph_param_flags(r->g, i < 2 ? CTR_PARAM_OWN_RATE : 0);
         ctr_graph_param(r->g, names[i], 1, &count[i], (struct ctr_init){.kind = CTR_INIT_ZERO},
                         i == 1 ? CTR_PARAM_NO_DECAY : 0);
+    }
     r->scalars = ctr_graph_input(r->g, "scalars", CTR_F32, 1, (size_t[]){2});
-    ok(optim->record(r->g, r->scalars, (float)WEIGHT_DECAY, options));
+    ok(optim->record(r->g, r->scalars, &(struct ctr_optim_params){(float)WEIGHT_DECAY, own_rate, options}));
     ok(ctr_graph_plan(r->g, NULL));
     ok(ctr_graph_lower(r->g));
     ok(ctr_dev_build(dev, 0, NULL, NULL));
@@ -80,12 +84,12 @@ static void put(struct rig *r, unsigned param, enum ctr_store_part part, int ste
     free(x);
 }
 
-static void run(struct rig *r)
+static void run(struct rig *r, double scale)
 {
     for (unsigned i = 0; i < N_PARAMS; i++)
         put(r, i, CTR_STORE_VALUES, 0);
     for (int step = 0; step < STEPS; step++) {
-        float scalars[2] = {(float)rates[step], (float)(step + 1)};
+        float scalars[2] = {(float)(scale * rates[step]), (float)(step + 1)};
         ok(ctr_tensor_write(r->scalars, scalars, sizeof scalars));
         for (unsigned i = 0; i < N_PARAMS; i++)
             put(r, i, CTR_STORE_GRADS, step);
@@ -120,8 +124,8 @@ static void against_torch(const char *what, const char *name, const double *opti
     struct rig r;
     double diff = 0, moved = 0;
     size_t k = 0;
-    open_rig(&r, name, option, small);
-    run(&r);
+    open_rig(&r, name, option, small, 1);
+    run(&r, 1);
     for (unsigned p = 0; p < N_PARAMS; p++) {
         float *got = take(&r, p);
         for (size_t i = 0; i < small[p]; i += STRIDE, k++) {
@@ -183,8 +187,8 @@ static void lars_step(double *w, double *m, const double *g, size_t n, double ra
 static void lars_case(const size_t *count, const double *option)
 {
     struct rig r;
-    open_rig(&r, "lars", option, count);
-    run(&r);
+    open_rig(&r, "lars", option, count, 1);
+    run(&r, 1);
     for (unsigned p = 0; p < N_PARAMS; p++) {
         size_t n = count[p];
         double *w = calloc(n, sizeof *w), *m = calloc(n, sizeof *m), *g = calloc(n, sizeof *g);
@@ -225,7 +229,7 @@ static void zeros_stay(void **state)
     for (const struct ctr_optim *const *o = ctr_optims; *o; o++) {
         struct rig r;
         float scalars[2] = {1, 1};
-        open_rig(&r, (*o)->name, NULL, small);
+        open_rig(&r, (*o)->name, NULL, small, 1);
         ok(ctr_tensor_write(r.scalars, scalars, sizeof scalars));
         ok(ctr_graph_replay(r.g));
         for (unsigned p = 0; p < N_PARAMS; p++) {
@@ -236,6 +240,49 @@ static void zeros_stay(void **state)
         }
         close_rig(&r);
     }
+}
+
+/* Of the same values after the same steps, parameter p has the same bits in both. */
+static void same(struct rig *a, struct rig *b, unsigned p)
+{
+    float *x = take(a, p), *y = take(b, p);
+    assert_memory_equal(x, y, small[p] * sizeof *x);
+    free(x);
+    free(y);
+}
+
+/* A rate of its own is that multiple of the rate, for the parameters that are marked; at 0 they stay. */
+static void own_rate(const char *name, const double *option)
+{
+    struct rig whole, quarter, own, held;
+    open_rig(&whole, name, option, small, 1);
+    open_rig(&quarter, name, option, small, 1);
+    open_rig(&own, name, option, small, 0.25f);
+    open_rig(&held, name, option, small, 0);
+    run(&whole, 1);
+    run(&quarter, 0.25);
+    run(&own, 1);
+    run(&held, 1);
+    for (unsigned p = 0; p < 2; p++) {
+        float *got = take(&held, p);
+        same(&own, &quarter, p);
+        for (size_t i = 0; i < small[p]; i++)
+            assert_true(got[i] == (float)draw(i, p));
+        free(got);
+    }
+    same(&own, &whole, 2);
+    same(&held, &whole, 2);
+    close_rig(&whole);
+    close_rig(&quarter);
+    close_rig(&own);
+    close_rig(&held);
+}
+
+static void rates_of_their_own(void **state)
+{
+    for (const struct ctr_optim *const *o = ctr_optims; *o; o++)
+        own_rate((*o)->name, NULL);
+    own_rate("lars", (const double[]){0.9, 1, 0.05, 1});
 }
 
 static void names_and_defaults(void **state)
@@ -264,7 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_defaults), cmocka_unit_test(sgd_equals_torch),
         cmocka_unit_test(adamw_equals_torch), cmocka_unit_test(lars_equals_reference),
-        cmocka_unit_test(zeros_stay),
+        cmocka_unit_test(zeros_stay), cmocka_unit_test(rates_of_their_own),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

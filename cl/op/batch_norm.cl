@@ -27,7 +27,7 @@ inline float rows_of(uint chunk, uint per, uint rows)
 
 #if CTR_CPU
 /* Row by row, so that memory is read in order; the statistics so far lie in cache. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 batch_norm_fwd_sums(global float *part, global const act_t *x, const uint per, const uint rows,
                     const uint C)
 {
@@ -182,7 +182,7 @@ ALWAYS_INLINE vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vflo
 }
 
 #if CTR_CPU
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t *dy,
                     global const act_t *x, global const act_t *y, global const float *saved,
                     global const float *gamma, global const float *beta, const int stream,

@@ -16,7 +16,6 @@
 #endif
 #define STEP (DGRAD ? STRIDE : 1)
 #define PIX  8 /* pixels of a tile: 16 accumulators, which hides the FMA latency */
-#define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
 
 /* The inner loops take inputs one value at a time. Where they are not fp32, a block of each pixel's
  * channels is widened first. */
@@ -51,7 +50,7 @@ inline size_t locate(int *row, int *col, int q, int PH, int PW, int H, int W, in
  * cache while it meets all out channels. The pixels of a phase share their taps, so that a phase of
  * the gather is a plain convolution. `stream`: out is too large for the caches, OC a multiple
  * of 16. */
-kernel TILE void conv2d_direct(global out_t *out, global const act_t *in, global const float *P,
+kernel ONE_ITEM void conv2d_direct(global out_t *out, global const act_t *in, global const float *P,
                                global const float *bias, int use_bias, float low, int N, int H,
                                int W, int C, int OH, int OW, int OC, int KH, int KW, int pad,
                                int stream)
@@ -195,7 +194,7 @@ inline void add_tap(local float *d, local const float *xs, local const float *ds
  * A pass is `images` images, or `rows` output rows of one: its xs is copied once and meets `wide` out channels
  * in 32s, whose dy is copied to ds. acc[wide/32][CI/8][KH*KW][8][32] has the sums. Work size (blocks of CI
  * in, blocks of `wide` out, S). */
-kernel TILE void conv2d_direct_bwd_dw(global float *part, global const act_t *x,
+kernel ONE_ITEM void conv2d_direct_bwd_dw(global float *part, global const act_t *x,
                                       global const act_t *dy, local float *acc, local float *xs,
                                       local float *ds, int N, int H, int W, int C, int OH, int OW,
                                       int OC, int KH, int KW, int pad, int per, int images, int rows,

@@ -22,7 +22,7 @@
 
 /* Adds a tap: a[i] += w s[x + i IN_STEP] where that lies in the row s of W pixels. Always inlined, or
  * the sums would live in memory. */
-__attribute__((always_inline)) inline void add_tap(float16 *a, global const act_t *s, float16 w,
+ALWAYS_INLINE void add_tap(float16 *a, global const act_t *s, float16 w,
                                                    int x, int W, int C, int left)
 {
     if (x >= 0 && x + (PIX - 1) * IN_STEP < W) {

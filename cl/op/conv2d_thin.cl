@@ -32,7 +32,6 @@
 #define PIX  (ROWS * COLS)
 #define SPAN (KW * C)     /* inputs of one filter row */
 #define STEP (STRIDE * C) /* from one output pixel's run to the next */
-#define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
 
 /* rows[n][pitch] = image rows top .. top + n - 1, pad columns of zeros before each, zeros behind.
  */
@@ -55,7 +54,7 @@ inline void copy_rows(local float *rows, global const act_t *image, int top, int
 }
 
 /* Output pixels ox.. of row oy (a tile) to y and at, channels o0.. */
-inline __attribute__((always_inline)) void store_tile(global act_t *y, global uchar *at, const float16 *v, float low, int OW,
+ALWAYS_INLINE void store_tile(global act_t *y, global uchar *at, const float16 *v, float low, int OW,
                        int O, int o, int ox, int stream)
 {
     if (POOL) { /* OW: pixels of a pooled row */
@@ -75,7 +74,7 @@ inline __attribute__((always_inline)) void store_tile(global act_t *y, global uc
 /* y[N,OH,OW,O] and, with POOL, max_at, both pooled; work size (blocks of `high` output rows before
  * pooling, N). `pitch` floats a copied row: enough for OW rounded up to tiles.
  * `stream`: y is too large for the caches, O a multiple of 16. */
-kernel TILE void conv2d_thin(global act_t *y, global uchar *max_at, global const act_t *x,
+kernel ONE_ITEM void conv2d_thin(global act_t *y, global uchar *max_at, global const act_t *x,
                              global const float *P, global const float *bias, local float *rows,
                              int use_bias, float low, int H, int W, int OH, int OW, int O, int KH,
                              int pad, int high, int pitch, int stream)
@@ -118,12 +117,12 @@ kernel TILE void conv2d_thin(global act_t *y, global uchar *max_at, global const
 
 /* dyl[tall * OW][32] = channels o0.. of output rows y0.., those that count; adds their sums to *s0,
  * *s1. dy and gate point to channel o0 of the image's first value. */
-inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const act_t *dy,
+ALWAYS_INLINE void copy_dy(local float *dyl, float16 *s0, float16 *s1, global const act_t *dy,
                     global const gate_t *gate, int y0, int tall, int OW, int O, int left)
 {
     const int shrink = GATE == 2;
     for (int i = 0; i < tall * OW; i++) {
-        int y = y0 + i / OW, x = i % OW, corner = CORNER(y, x);
+        int y = y0 + i / OW, x = i % OW, corner = corner_of(y, x);
         size_t at = (size_t)((y >> shrink) * (OW >> shrink) + (x >> shrink)) * O;
         float16 a = gated_lanes(dy + at, gate + at, corner, left), b = 0;
         if (left > 16)
@@ -138,7 +137,7 @@ inline __attribute__((always_inline)) void copy_dy(local float *dyl, float16 *s0
 /* part[S][KH*KW][C][O] and, behind them, part_b[S][O] = sum of dy: images [split * per, ...).
  * OH and OW are the sizes before pooling. Work size (blocks of 32 out, S).
  * acc[KH][SPAN rounded up to RUN][32]. */
-kernel TILE void conv2d_thin_bwd_dw(global float *part, global const act_t *x,
+kernel ONE_ITEM void conv2d_thin_bwd_dw(global float *part, global const act_t *x,
                                     global const act_t *dy, global const gate_t *gate,
                                     local float *rows, local float *dyl, local float *acc, int N,
                                     int H, int W, int OH, int OW, int O, int KH, int pad, int high,

@@ -6,8 +6,8 @@
  * for a block of tiles: transformed inputs and products stay in local memory, its private scratch.
  * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row,
  * column). The host defines T (tiles of a block, a multiple of 8), KC (in channels at a time, 32 or
- * 64) for the forward; CI, CO (channel block) for the weight gradient; MASK=1: dy counts where y >
- * 0. */
+ * 64) and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) for the weight
+ * gradient; GATE: which gradients count (conv_pool.clh). */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
@@ -30,7 +30,6 @@ typedef float16 wino_t;
 #define POOL 0
 #endif
 #define PACK 4 /* in channels of a packed block, as in src/op/conv2d_winograd.c */
-#define TILE __attribute__((reqd_work_group_size(1, 1, 1)))
 /* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall
  * into the same set of the nearest cache. */
 #define LINE    16
@@ -65,7 +64,7 @@ inline void weight_tile(local float *u, global const float *w, int so, int way)
  * tap], taps in reverse if `turn`. `stream`: past the caches, where lines 32 I floats apart would push
  * each other out. Work size (I / PACK, out channels / 32): a block passes through local memory, so that
  * PACK * 32 floats side by side are stored at a time. */
-kernel TILE void conv2d_winograd_pack(global float *U, global const float *w, int I, int first, int so,
+kernel ONE_ITEM void conv2d_winograd_pack(global float *U, global const float *w, int I, int first, int so,
                                       int si, int turn, int stream)
 {
     local float block[36 * PACK * 32];
@@ -119,7 +118,7 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     for (int j = 0; j < 6; j++) {
 #pragma unroll
         for (int i = 0; i < 6; i++) {
-            d[i] = gated ? gated16(x, gate, at[i * 6 + j], CORNER(i + odd, j + odd))
+            d[i] = gated ? gated16(x, gate, at[i * 6 + j], corner_of(i + odd, j + odd))
                          : load_act16_or_0(x, at[i * 6 + j]);
             prefetch_line(next + next_at[i * 6 + j]);
         }
@@ -134,19 +133,19 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     }
 }
 
-/* Step `step` of T / 8 KC fetches its share of 2 KC lines: no condition on anything but `step`, since a
- * branch in the loop costs more than the fetching. */
+/* Step `step` of T / 8 KC fetches its share of the 2 KC lines at p: no condition on anything but `step`,
+ * since a branch in the loop costs more than the fetching. */
+inline void fetch_share(global const float *p, int step)
+{
 #if T == 8
-#define FETCH_SHARE(p, step)                                                                       \
-    {                                                                                              \
-        prefetch_line((p) + (step) * 32);                                                          \
-        prefetch_line((p) + (step) * 32 + 16);                                                     \
-    }
+    prefetch_line(p + step * 32);
+    prefetch_line(p + step * 32 + 16);
 #else
-#define FETCH_SHARE(p, step)                                                                       \
-    if ((step) % (T / 16) == 0)                                                                    \
-        prefetch_line((p) + (step) / (T / 16) * 16);
+    if (step % (T / 16) == 0) {
+        prefetch_line(p + step / (T / 16) * 16);
+    }
 #endif
+}
 
 /* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. The U of the next call, 2 KC lines, is fetched
  * meanwhile, evenly over the T / 8 KC steps. */
@@ -166,7 +165,7 @@ inline void multiply(local float *M, local const float *V, global const float *U
 #pragma unroll 4
             for (int j = 0; j < 16; j++) {
                 float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
-                FETCH_SHARE(next, t / 8 * KC + k + j)
+                fetch_share(next, t / 8 * KC + k + j);
 #pragma unroll
                 for (int i = 0; i < 8; i++) {
                     a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);
@@ -218,7 +217,7 @@ inline void output_tile(global act_t *y, global uchar *at, local const float *m,
  * H and W are the sizes before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
  * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
  * tiles an image. */
-kernel TILE void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
+kernel ONE_ITEM void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,
                                  int use_bias, float low, int N, int H, int W, int I, int OH,
@@ -278,7 +277,7 @@ inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
     for (int j = 0; j < 4; j++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            d[i] = gated16(dy, gate, at[i * 4 + j], CORNER(i, j));
+            d[i] = gated16(dy, gate, at[i * 4 + j], corner_of(i, j));
             sum += d[i];
             prefetch_line(next + next_at[i * 4 + j]);
         }
@@ -347,7 +346,7 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
 /* part[S][9][I][O] and, behind them, part_b[S][O] = sums of dy: tiles [split * per, (split + 1) *
  * per) with per a multiple of T. OH and OW are the sizes before pooling. Work size (S, I / CI, O /
  * CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold [T][CI], [T][CO], [CI][CO]. */
-kernel TILE void conv2d_winograd_bwd_dw(global float *part, global const act_t *x,
+kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act_t *x,
                                         global const act_t *dy, global const gate_t *gate,
                                         local float *V, local float *E, local float *D, int N,
                                         int H, int W, int I, int OH, int OW, int O, int pad, int th,

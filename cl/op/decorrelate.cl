@@ -15,7 +15,7 @@ decorrelate_fwd(global float *part, const global float *c, const int kind, const
                 const float off, const int D, const uint rows)
 {
     local float shared[LANES];
-    CTR_ROW_LOOP(i, D, rows)
+    CTR_GROUP_ROWS(i, D, rows)
     {
         const global float *row = c + i * D;
         const int own = i;
@@ -49,7 +49,7 @@ decorrelate_bwd(global float *dc, const global float *dloss, const global float 
                 const float diagonal, const float off, const int D, const uint rows)
 {
     const float g = dloss[0];
-    CTR_ROW_LOOP(i, D, rows)
+    CTR_GROUP_ROWS(i, D, rows)
     {
         const global float *row = c + i * D;
         global float *to = dc + i * D;

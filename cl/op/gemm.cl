@@ -30,7 +30,7 @@ ALWAYS_INLINE void pack_transposed(global float *p, global const float *b, size_
 
 /* P[panel][K][PANEL] from B[K,N], or from B[N,K] when `transposed`; its rows are ldb apart.
  * Grid (panels, ceil(K / per)). */
-kernel ONE void gemm_pack(global float *P, global const float *B, const ulong ldb,
+kernel ONE_ITEM void gemm_pack(global float *P, global const float *B, const ulong ldb,
                           const int transposed, const uint N, const uint K, const uint per)
 {
     const uint n = get_group_id(0) * PANEL, k0 = get_group_id(1) * per, k1 = min(K, k0 + per);
@@ -50,7 +50,7 @@ kernel ONE void gemm_pack(global float *P, global const float *B, const ulong ld
 
 /* Grid (ceil(M / (MR tiles)), panels, splits): split s sums k in [s k_per, (s + 1) k_per) into
  * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. */
-kernel ONE void gemm_tiles(global float *C, global const float *A, global const float *B,
+kernel ONE_ITEM void gemm_tiles(global float *C, global const float *A, global const float *B,
                            global const float *bias, const float alpha, const float beta,
                            const int use_bias, const int use_relu, const uint M, const uint N,
                            const uint K, const ulong a_row, const ulong a_k, const ulong b_panel,

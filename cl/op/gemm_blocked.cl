@@ -37,7 +37,12 @@ ALWAYS_INLINE size_t strided_row(uint m, struct pixels x)
     const uint n = m / (x.P * x.Q), p = m / x.Q % x.P, q = m % x.Q;
     return ((size_t)n * x.H + p * x.stride) * x.W + q * x.stride;
 }
-#define row_of(matrix, m, x) (STRIDED == (matrix) ? strided_row(m, x) : (size_t)(m))
+
+/* Where row m of a matrix lies. */
+ALWAYS_INLINE size_t row_of(int matrix, uint m, struct pixels x)
+{
+    return STRIDED == matrix ? strided_row(m, x) : m;
+}
 
 /* Asks for n floats at p to be brought to the L2 cache. */
 ALWAYS_INLINE void fetch(global const float *p, uint n)
@@ -85,17 +90,17 @@ ALWAYS_INLINE void copy_b(local float *b, global const float *B, ulong ldb, uint
 #define load_b(p) load_whole(p)
 #endif
 
-/* p[MR], q[MR] += the products at one depth. */
-#define STEP(p, q, v, b)                                                                           \
-    {                                                                                              \
-        vfloat b0 = load_b(b), b1 = load_b((b) + VW);                                              \
-        _Pragma("unroll") for (uint i = 0; i < MR; i++)                                            \
-        {                                                                                          \
-            vfloat x = (v)[i * (TRANS_A ? 1 : VW)];                                                \
-            p[i] = fma(x, b0, p[i]);                                                               \
-            q[i] = fma(x, b1, q[i]);                                                               \
-        }                                                                                          \
+/* p[MR], q[MR] += the products at one depth: a tile's rows of `a` times a row of a panel. */
+ALWAYS_INLINE void multiply_once(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b)
+{
+    vfloat b0 = load_b(b), b1 = load_b(b + VW);
+    #pragma unroll
+    for (uint i = 0; i < MR; i++) {
+        vfloat v = a[i * (TRANS_A ? 1 : VW)];
+        p[i] = fma(v, b0, p[i]);
+        q[i] = fma(v, b1, q[i]);
     }
+}
 
 /* Depths between the steps of a loop, and the way from one of them to the next in `a`. */
 #if TRANS_A
@@ -113,10 +118,10 @@ ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, local const float *a, B_SPACE 
     for (uint k = 0; k + DEPTHS <= kc; k += DEPTHS, a += DEPTHS * rows, b += DEPTHS * PANEL) {
         #pragma unroll 4
         for (uint j = 0; j < DEPTHS; j++)
-            STEP(p, q, a + a_of(j), b + j * PANEL)
+            multiply_once(p, q, a + a_of(j), b + j * PANEL);
     }
     for (uint j = 0; j < kc % DEPTHS; j++)
-        STEP(p, q, a + a_of(j), b + j * PANEL)
+        multiply_once(p, q, a + a_of(j), b + j * PANEL);
 }
 
 /* The pixels right of and below one of C that counts, up to the next: n columns of zeros. */
@@ -149,7 +154,7 @@ ALWAYS_INLINE void fetch_next(global const float *A, global const float *B, ulon
 /* Grid (blocks of `rows`, blocks of `cols`, splits), both multiples of a tile's: split s sums k in
  * [s k_per, (s + 1) k_per) into C + c_at + s c_split. acc[cols / PANEL][rows][PANEL] holds the sums
  * between depths. `stream`: N and ldc are multiples of VW, C is aligned like a vector. */
-kernel ONE void gemm_blocked(global float *C, global const float *A, global const float *B,
+kernel ONE_ITEM void gemm_blocked(global float *C, global const float *A, global const float *B,
                              global const float *bias, local float *a, local float *b,
                              local float *acc, const float alpha, const float beta,
                              const int use_bias, const int use_relu, const int stream, const uint M,

@@ -8,7 +8,7 @@ l2norm_fwd(global float *y, global float *r, const global float *x, const float 
            const int D, const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(n, N, rows)
+    CTR_GROUP_ROWS(n, N, rows)
     {
         const global float *from = x + n * D;
         global float *to = y + n * D;
@@ -28,7 +28,7 @@ l2norm_bwd(global float *dx, const global float *dy, const global float *y, cons
            const ulong N, const int D, const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(n, N, rows)
+    CTR_GROUP_ROWS(n, N, rows)
     {
         const global float *dyn = dy + n * D, *yn = y + n * D;
         global float *to = dx + n * D;

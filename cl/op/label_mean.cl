@@ -7,7 +7,7 @@ kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 label_mean(global float *y, const global float *x, const global int *label, const ulong M, const ulong N,
            const int D, const uint rows)
 {
-    CTR_ROW_LOOP(i, M, rows)
+    CTR_GROUP_ROWS(i, M, rows)
     {
         global float *to = y + i * D;
         const int own = label[i % N];

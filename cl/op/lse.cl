@@ -47,7 +47,7 @@ static inline void residues(int16 to[2], int i0, int period)
 
 /* Grid: ceil(M / 32) x splits. part: [2][splits][M] max, sum. Local: D * 32 floats. scale2 = scale
  * log2(e); split_keys: keys of a split, a multiple of KT. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 lse_fwd_tile(global float *part, const global float *a, const global float *b, local float *q,
              const float scale2, const int D, const int M, const int K, const int period,
              const int split_keys)
@@ -180,7 +180,7 @@ static inline void block_gradient(local float *acc, const local float *w, const 
 /* Grid: ceil(M / 32) x splits; dx: [splits][M][D], each split its keys' share. x: [M][D], y: [K][D],
  * lse2, g: see block_weights. Local: D * 32, D * 32, block * 32 floats. split_keys, block: multiples of
  * KT; dx is updated every `block` keys. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 lse_bwd_tile(global float *dx, const global float *x, const global float *y, const global float *lse2,
              const global float *g, local float *q, local float *acc, local float *w,
              const float scale2, const float scale, const int D, const int M, const int K,

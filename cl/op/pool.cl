@@ -86,9 +86,16 @@ kernel void pool_fwd_max_2x2(global act_t *y, global uchar *at, global const act
     }
 }
 
-/* Windows [lo, hi] along one side that hold position `at` of the padded input. */
-#define FIRST_WINDOW(at) ((at) < size ? 0 : ((at) - size) / stride + 1)
-#define LAST_WINDOW(at, count) min((at) / stride, (int)(count) - 1)
+/* The first and the last of `count` windows along one side that hold position `at` of the padded input. */
+inline int first_window(int at, int size, int stride)
+{
+    return at < size ? 0 : (at - size) / stride + 1;
+}
+
+inline int last_window(int at, int stride, int count)
+{
+    return min(at / stride, count - 1);
+}
 
 kernel void pool_bwd_max(global act_t *dx, global const act_t *dy, global const uchar *at,
                          const uint per, const int size, const int stride, const int pad,
@@ -100,8 +107,8 @@ kernel void pool_bwd_max(global act_t *dx, global const act_t *dy, global const 
         const uint nh = (uint)i / W, n = nh / H; /* row of the input, over all images */
         int row = (int)(nh - n * H) + pad, column = (int)((uint)i - nh * W) + pad;
         size_t image = (size_t)n * P * Q;
-        const int p_lo = FIRST_WINDOW(row), p_hi = LAST_WINDOW(row, P);
-        const int q_lo = FIRST_WINDOW(column), q_hi = LAST_WINDOW(column, Q);
+        const int p_lo = first_window(row, size, stride), p_hi = last_window(row, stride, P);
+        const int q_lo = first_window(column, size, stride), q_hi = last_window(column, stride, Q);
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;
@@ -168,8 +175,8 @@ kernel void pool_bwd_avg(global act_t *dx, global const act_t *dy, const uint pe
         const uint nh = (uint)i / W, n = nh / H; /* row of the input, over all images */
         int row = (int)(nh - n * H) + pad, column = (int)((uint)i - nh * W) + pad;
         size_t image = (size_t)n * P * Q;
-        const int p_lo = FIRST_WINDOW(row), p_hi = LAST_WINDOW(row, P);
-        const int q_lo = FIRST_WINDOW(column), q_hi = LAST_WINDOW(column, Q);
+        const int p_lo = first_window(row, size, stride), p_hi = last_window(row, stride, P);
+        const int q_lo = first_window(column, size, stride), q_hi = last_window(column, stride, Q);
         CTR_LANE_LOOP(c, C)
         {
             vfloat sum = 0;

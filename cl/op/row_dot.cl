@@ -8,7 +8,7 @@ row_dot_fwd(global float *y, const global float *a, const global float *b, const
             const ulong shift, const ulong M, const ulong K, const int D, const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(i, M, rows)
+    CTR_GROUP_ROWS(i, M, rows)
     {
         const global float *ai = a + i * D, *bj = b + (i + shift) % K * D;
         vfloat sum = (vfloat)(0.0f);
@@ -27,7 +27,7 @@ row_dot_bwd(global float *dx, const global float *dy, const global float *o, con
             const int sides, const ulong shift, const ulong R, const ulong M, const ulong K, const int D,
             const uint rows)
 {
-    CTR_ROW_LOOP(i, R, rows)
+    CTR_GROUP_ROWS(i, R, rows)
     {
         const size_t next = sides & 1 ? (i + shift) % K : 0, last = sides & 2 ? (i + K - shift) % K : M;
         const float p = sides & 1 ? scale * dy[i] : 0.0f, q = last < M ? scale * dy[last] : 0.0f;

@@ -18,7 +18,7 @@ static inline void store_row(global float *to, float16 x, float16 y, int n)
         to[l] = row[l];
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 similarity_fwd_tile(global float *s, const global float *a, const global float *b, local float *q,
                     const float scale, const int A, const int B, const int D, const int block)
 {

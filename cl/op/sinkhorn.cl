@@ -45,7 +45,7 @@ sinkhorn_rows(global float *q, global float *r, const global float *u, const int
               const ulong M, const int K, const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(i, M, rows)
+    CTR_GROUP_ROWS(i, M, rows)
     {
         global float *row = q + i * K;
         const global float *factor = u + i / N * K;

@@ -13,7 +13,7 @@ softmax_xent_fwd(global float *lse, global float *each, global float *hit, const
                  const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(n, N, rows)
+    CTR_GROUP_ROWS(n, N, rows)
     {
         const global float *xn = x + n * K;
         const int own = label[n], valid = own >= 0 && own < K;
@@ -62,7 +62,7 @@ softmax_xent_bwd(global float *dx, const global float *dloss, const global float
                  const ulong N, const int K, const uint rows)
 {
     const float g = dloss[0] / N, all = g * smoothing / K;
-    CTR_ROW_LOOP(n, N, rows)
+    CTR_GROUP_ROWS(n, N, rows)
     {
         const global float *xn = x + n * K;
         global float *to = dx + n * K;

@@ -8,7 +8,7 @@ take_nearest(global float *y, const global float *s, const global float *keys, c
              const int D, const uint rows)
 {
     local float part[LANES];
-    CTR_ROW_LOOP(i, M, rows)
+    CTR_GROUP_ROWS(i, M, rows)
     {
         const global float *row = s + i * K;
         global float *to = y + i * D;

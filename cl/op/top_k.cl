@@ -88,7 +88,7 @@ static inline void scan(global float *s, global int *id, const global float *q, 
 }
 
 /* Grid: ceil(M / 32). */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void top_k_pack(global float *q, const global float *a,
+kernel ONE_ITEM void top_k_pack(global float *q, const global float *a,
                                                                       const int D, const int M)
 {
     const int i0 = get_global_id(0) * QT;
@@ -98,7 +98,7 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void top_k_pack(global flo
 /* Grid: parts of `span` keys x crowds of `queries` queries. The keys go through a core's cache `chunk` at
  * a time: all queries of the crowd meet a chunk before the next one. span and chunk are multiples of
  * KT, queries one of QT. The lists begin `lists` values behind q. */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+kernel ONE_ITEM void
 top_k_tile(global float *q, const global float *b, const global float *c, const int D, const int M,
            const int N, const int k, const int span, const int chunk, const int queries,
            const ulong lists)

@@ -19,6 +19,7 @@ EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "examples", "*.c")))
 OUTSIDE = os.path.join(ROOT, "tests", "check", "outside.c")
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]
 CPLUS = """#include <clcontrast/data.h>
+#include <clcontrast/log.h>
 #include <clcontrast/model.h>
 #include <clcontrast/search.h>
 #include <clcontrast/train.h>
@@ -98,7 +99,8 @@ class Library(unittest.TestCase):
         return done.stdout
 
     def test_outside(self):
-        os.makedirs(self.at("scratch"))
+        shutil.copytree(self.at("run"), self.at("scratch", "torn"), symlinks=True)
+        os.truncate(self.at("scratch", "torn", "checkpoints", "last"), 1000)
         done = self.example("outside", self.at("run"), self.at("images"), self.at("scratch"))
         self.assertEqual((done.stdout, done.stderr), ("ok\n", ""))
 

@@ -1,9 +1,10 @@
 /* outside.c -- a program that has only the installed headers and pkg-config: outside RUN IMAGES
  * SCRATCH. What the library refuses and how it says so, stopping and resuming, vectors by three
- * ways, threads. library.py builds and runs it; RUN was trained on IMAGES, SCRATCH is an empty
- * directory. */
+ * ways, threads. library.py builds and runs it; RUN was trained on IMAGES, SCRATCH holds nothing but torn, a
+ * copy of RUN whose newest checkpoint is cut. */
 #include <clcontrast/data.h>
 #include <clcontrast/device.h>
+#include <clcontrast/log.h>
 #include <clcontrast/model.h>
 #include <clcontrast/search.h>
 #include <clcontrast/status.h>
@@ -255,6 +256,39 @@ static struct ctr_embedding embed(int others)
     return e;
 }
 
+/* ---- what is said beside results ---- */
+
+struct said {
+    int n;
+    char line[256];
+};
+
+static void hear(void *user, enum ctr_log_level level, const char *line)
+{
+    struct said *said = user;
+    CHECK(level == CTR_LOG_WARN);
+    said->n++;
+    snprintf(said->line, sizeof said->line, "%s", line);
+}
+
+/* library.py has put a run there whose newest checkpoint is cut. */
+static void test_log(const char *scratch)
+{
+    struct said said = {0};
+    char torn[512];
+    ctr_dev *dev = NULL;
+    snprintf(torn, sizeof torn, "%s/torn", scratch);
+    CHECK(ctr_dev_open(&dev, "null", NULL) == 0);
+    for (int heard = 1; heard >= 0; heard--) {
+        ctr_model *model = NULL;
+        ctr_log_set(heard ? hear : NULL, &said, CTR_LOG_WARN);
+        CHECK(ctr_model_open(&model, dev, torn, NULL) == 0 && ctr_model_info(model)->step == 3);
+        CHECK(said.n == 1 && strstr(said.line, "passing over a checkpoint") && strstr(said.line, torn));
+        ctr_model_close(&model);
+    }
+    ctr_dev_destroy(&dev);
+}
+
 /* ---- NULL where something must be ---- */
 
 static void test_nulls(void)
@@ -335,6 +369,7 @@ int main(int argc, char **argv)
     run = argv[1];
     images = argv[2];
     test_nulls();
+    test_log(argv[3]);
     test_refused(argv[3]);
     test_stopping(argv[3]);
     test_going_on_as_begun(argv[3]);

@@ -14,7 +14,7 @@ extern "C" {
 
 /* Failures are no lines: they are what a function returns (status.h). */
 enum ctr_log_level {
-    CTR_LOG_ERROR, /* nothing at present */
+    CTR_LOG_ERROR, /* what a driver's compiler says of a kernel that it refuses */
     CTR_LOG_WARN,  /* the work goes on, but somebody should know */
     CTR_LOG_INFO,
     CTR_LOG_DEBUG

@@ -193,6 +193,35 @@ static void goes_on(void **state)
     free(part);
 }
 
+/* Threads write their own records, so that a lost machine may leave later ones without an earlier one: what counts
+ * ends at the hole. */
+static void goes_on_from_a_hole(void **state)
+{
+    size_t n = 0, m = 0, done = 0;
+    struct ctr_packed_header h;
+    (void)state;
+    must_pack(path("set.ctrd"));
+    char *whole = tempdir_get(path("set.ctrd"), &n);
+    memcpy(&h, whole, sizeof h);
+    const size_t record = (size_t)ctr_packed_record_bytes(&h);
+    for (size_t i = 0; i + 1 < h.n; i++) {
+        const size_t at = sizeof h + (size_t)h.index_bytes + i * record;
+        FILE *part = fopen(path("set.ctrd.part"), "wb");
+        assert_non_null(part);
+        assert_int_equal(fwrite(whole, 1, at, part), at);
+        assert_int_equal(fseek(part, (long)record, SEEK_CUR), 0);
+        assert_int_equal(fwrite(whole + at + record, 1, n - at - record, part), n - at - record);
+        assert_int_equal(fclose(part), 0);
+        assert_int_equal(pack_as(path("set.ctrd"), 0, 0, 0, 1, &done), 0);
+        assert_int_equal(done, i);
+        char *again = tempdir_get(path("set.ctrd"), &m);
+        assert_int_equal(m, n);
+        assert_memory_equal(again, whole, n);
+        free(again);
+    }
+    free(whole);
+}
+
 /* Each call on the file fails, alone or with all after it: an earlier set stays, and the next call goes on
  * to the same bytes. */
 static void failing_calls(void **state)
@@ -411,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(settings_become_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(packed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(goes_on_from_a_hole, setup, teardown),
         cmocka_unit_test_setup_teardown(failing_calls, setup, teardown),
         cmocka_unit_test_setup_teardown(stopped_and_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(bits_and_lengths, setup, teardown),

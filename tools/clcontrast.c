@@ -70,9 +70,9 @@ static int dispatch(int argc, char **argv)
 {
     const struct cmd *cmd = cmd_find(argv[1]);
     if (cmd)
-        return cmd->run(argc - 2, argv + 2);
+        return cmd_run(cmd, argc - 2, argv + 2);
     if (is(argv[1], "help", "--help", "-h"))
-        return cmd_help.run(argc - 2, argv + 2);
+        return cmd_run(&cmd_help, argc - 2, argv + 2);
     if (is(argv[1], "version", "--version", "-V")) {
         puts("clcontrast " CTR_VERSION);
         return 0;

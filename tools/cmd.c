@@ -1,11 +1,15 @@
-/* cmd.c -- what all commands share: common options, help, argument counts. In: a command's tables
- * and argv. Out: its struct filled, or its help on standard output. */
+/* cmd.c -- what all commands share: common options, help, argument counts, beginning and end. In: a
+ * command's tables and argv. Out: its struct filled, and the command run, or its help on standard
+ * output. */
 #include "cmd.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "complete.h"
+#include "interrupt.h"
 #include "man.h"
 #include "term.h"
 
@@ -146,7 +150,7 @@ static int answer(const struct opt_set *set, const struct cmd *cmd, int argc, ch
     return rc;
 }
 
-int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
+static int parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
 {
     struct common common;
     int rc = opt_add(set, "Common options", common_rows, &common);
@@ -163,5 +167,27 @@ int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)
     CTR_TRY(check_args(set, cmd));
 out:
     set->n_groups--; /* `common` ends here */
+    return rc;
+}
+
+int cmd_run(const struct cmd *cmd, int argc, char **argv)
+{
+    struct opt_set set = {0};
+    void *options = ctr_alloc(1, cmd->bytes + 1);
+    int rc = options ? 0 : CTR_E_FAIL;
+    if (rc == 0)
+        rc = cmd->tables ? cmd->tables(&set, options, argc, argv) : cmd_options(&set, cmd, options);
+    if (rc == 0)
+        rc = parse(&set, cmd, argc, argv);
+    if (rc == 0)
+        rc = cmd->run(options, &set);
+    opt_finish(&set);
+    if (options && cmd->finish)
+        cmd->finish(options);
+    free(options);
+    term_progress_end();
+    if (rc == 0 || rc == CTR_E_PARTIAL ||
+        rc == CTR_E_FAIL) /* done as far as it goes, or "interrupted" */
+        interrupt_obey();
     return rc;
 }

@@ -23,22 +23,29 @@ struct cmd {
     const struct opt_names *arg_names;  /* what each argument is one of; may be NULL */
     const struct cmd_example *examples; /* end with a NULL line; may be NULL */
     const struct opt *options;          /* end with a NULL name; may be NULL */
-    /* argv without program and command. Returns 0 or a CTR_E_* whose text is recorded; it is the
-     * exit code. Progress and messages through term.h, results to standard output. */
-    int (*run)(int argc, char **argv);
+    size_t bytes;                       /* of the struct that they fill, zeroed before */
+    /* Adds the tables where there are more than `options` (those of a learning method, say), and
+     * that with cmd_options; may be NULL. argv as typed, behind program and command. */
+    int (*tables)(struct opt_set *set, void *options, int argc, char **argv);
+    /* What the command does, once all is parsed. Returns 0 or a CTR_E_* whose text is recorded; it
+     * is the exit code. Progress and messages through term.h, results to standard output. */
+    int (*run)(void *options, const struct opt_set *set);
+    void (*finish)(
+        void *options); /* frees what `options` holds, whatever came before; may be NULL */
 };
 
-/* Returned by cmd_parse when help was printed; a command hands it on. */
+/* Returned when help was printed instead. */
 #define CMD_DONE (-1)
 
-/* First of two steps: starts a set with the command's own table, which fills *options. Further
- * tables may be added with opt_add (those of a learning method, say). */
+/* A command from its arguments to its end: the tables and the options that every command has,
+ * parsing,
+ * --quiet, --verbose, --color and --help, the number of arguments, run. Work that a signal has
+ * ended (interrupt.h) ends the program as that signal would. */
+int cmd_run(const struct cmd *cmd, int argc, char **argv);
+/* Starts a set with the command's own table, which fills *options. */
 int cmd_options(struct opt_set *set, const struct cmd *cmd, void *options);
-/* Second step: adds the options that every command has, parses, applies --quiet, --verbose and
- * --color, prints --help, counts arguments. The caller ends the set with opt_finish in any case. */
-int cmd_parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv);
 
-/* First arguments that make cmd_parse print, instead of parsing: the man page; the ways of going on
+/* First arguments that make cmd_run print, instead of parsing: the man page; the ways of going on
  * with the last argument, one a line as complete.h tells. */
 #define CMD_MAN      "--help=man"
 #define CMD_COMPLETE "--help=complete"

@@ -280,7 +280,7 @@ static int begin(struct ablation *a)
     CTR_TRY(out_check("out", a->table.path, 1));
     CTR_TRY(ctr_outfile_resume(&a->lock, a->c->o.s.out));
     a->lock.keep = lseek(a->lock.fd, 0, SEEK_END) > 0; /* an empty one is ours */
-    CTR_TRY(ablate_table_options(&a->table, &a->c->set));
+    CTR_TRY(ablate_table_options(&a->table, a->c->set));
     CTR_TRY(ablate_table_read(&a->table));
     for (size_t i = 0; i < a->total; i++)
         a->done += (size_t)a->table.row[i].done;
@@ -319,32 +319,29 @@ static int ablate(struct ablation *a)
                                         a->n_skipped == 1 ? " was" : "s were");
 }
 
-static int run(int argc, char **argv)
+static int tables(struct opt_set *set, void *options, int argc, char **argv)
 {
+    return train_tables(options, set, &cmd_ablate, argc, argv, opt_peek(argc, argv, "config"));
+}
+
+static int run(void *options, const struct opt_set *set)
+{
+    struct train_command *c = options;
+    struct ablation *a = ctr_alloc(1, sizeof *a); /* large */
     int rc = 0;
-    struct ablation *a = ctr_alloc(1, sizeof *a);
-    struct train_command *c = ctr_alloc(1, sizeof *c);
-    if (!a || !c)
-        CTR_TRY(CTR_E_FAIL);
+    if (!a)
+        return CTR_E_FAIL;
     a->c = c;
-    CTR_TRY(train_tables(c, &cmd_ablate, argc, argv, opt_peek(argc, argv, "config")));
-    CTR_TRY(cmd_parse(&c->set, &cmd_ablate, argc, argv));
     if (c->augment.line)
         CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "--augment is what the runs differ in"),
                          "give the transformations as --op"));
     CTR_TRY(train_settle(c, cmd_train.options));
-    CTR_TRY(ablate(a));
+    rc = ablate(a);
 out:
-    if (a) {
-        ablate_table_finish(&a->table);
-        if (a->lock.path)
-            ctr_outfile_abort(&a->lock);
-    }
-    if (c)
-        train_finish(c);
+    ablate_table_finish(&a->table);
+    if (a->lock.path)
+        ctr_outfile_abort(&a->lock);
     free(a);
-    if (rc == 0)
-        interrupt_obey();
     return rc;
 }
 
@@ -371,5 +368,8 @@ const struct cmd cmd_ablate = {
         "need.",
     .examples = examples,
     .options = ablate_rows,
+    .tables = tables,
+    .finish = train_finish,
+    .bytes = sizeof(struct train_command),
     .run = run,
 };

@@ -170,32 +170,30 @@ static int show(const char *path, const struct options *o)
                                                         .epoch = o->epoch,
                                                         .views = {o->views, 0, &augment}}));
     CTR_TRY(ctr_png_write(o->out, picture.rgb, picture.width, picture.height, 3, 0));
-    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, picture.n, (size_t)o->views,
-              picture.size, picture.size);
+    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, picture.n,
+              (size_t)o->views, picture.size, picture.size);
 out:
     free(picture.rgb);
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int tables(struct opt_set *set, void *options, int argc, char **argv)
 {
-    struct options o;
-    struct opt_set options = {0};
-    int rc = 0;
-    options.elsewhere = augment_elsewhere;
-    CTR_TRY(cmd_options(&options, &cmd_augment, &o));
-    CTR_TRY(opt_add(&options, "Augmentation", augment_rows, &o.augment));
-    CTR_TRY(cmd_parse(&options, &cmd_augment, argc, argv));
-    if (o.list)
-        CTR_TRY(o.json ? list_json() : list());
-    else if (options.n_args == 0)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "no image and no data set given"),
-                         "for example clcontrast augment photos -o views.png"));
-    else
-        CTR_TRY(show(options.args[0], &o));
-out:
-    opt_finish(&options);
-    return rc;
+    struct options *o = options;
+    set->elsewhere = augment_elsewhere;
+    int rc = cmd_options(set, &cmd_augment, o);
+    return rc ? rc : opt_add(set, "Augmentation", augment_rows, &o->augment);
+}
+
+static int run(void *options, const struct opt_set *set)
+{
+    const struct options *o = options;
+    if (o->list)
+        return o->json ? list_json() : list();
+    if (set->n_args == 0)
+        return ctr_hint(ctr_fail(CTR_E_USAGE, "no image and no data set given"),
+                        "for example clcontrast augment photos -o views.png");
+    return show(set->args[0], o);
 }
 
 const struct cmd cmd_augment = {
@@ -206,5 +204,7 @@ const struct cmd cmd_augment = {
     .about = ABOUT,
     .examples = examples,
     .options = rows,
+    .tables = tables,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -23,8 +23,7 @@
 static const struct opt rows[] = {
     OPT_DEVICE(struct bench_options),
     ROW(STR, encoder, .name = "encoder", .metavar = "NAME", .shown = "cnn and resnet18",
-        .names = &names_encoders,
-        .help = "whose training step is timed"),
+        .names = &names_encoders, .help = "whose training step is timed"),
     ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "0",
         .shown = "each case's own", .max = 1e6,
         .help = "pairs of views of a step; images or rows of an op"),
@@ -53,7 +52,7 @@ static const struct opt rows[] = {
 
 struct bench {
     struct bench_options o;
-    struct opt_set set;
+    const struct opt_set *set;
     struct bench_row *rows;
     const char **variants; /* of each row, NULL: the chooser's */
     size_t n, cap, cap_variants;
@@ -72,10 +71,10 @@ static int selects(const char *word, const char *name)
 /* Whether a name was asked for; `full` cases only when named themselves. */
 static int wanted(const struct bench *b, const char *name, int full)
 {
-    if (b->set.n_args == 0)
+    if (b->set->n_args == 0)
         return !full || b->o.full || b->o.list;
-    for (size_t i = 0; i < b->set.n_args; i++)
-        if (selects(b->set.args[i], name) && (!full || b->o.full || strchr(b->set.args[i], '/')))
+    for (size_t i = 0; i < b->set->n_args; i++)
+        if (selects(b->set->args[i], name) && (!full || b->o.full || strchr(b->set->args[i], '/')))
             return 1;
     return 0;
 }
@@ -157,8 +156,8 @@ out:
 /* Every word must select something. */
 static int check_words(const struct bench *b)
 {
-    for (size_t i = 0; i < b->set.n_args; i++) {
-        const char *word = b->set.args[i];
+    for (size_t i = 0; i < b->set->n_args; i++) {
+        const char *word = b->set->args[i];
         struct opt_near near = {0};
         int found = strcmp(word, "peaks") == 0;
         opt_near_offer(&near, word, "peaks");
@@ -288,27 +287,30 @@ static int list_names(const struct bench *b)
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct bench b = {0};
+    struct bench *b = options;
     int rc = 0;
-    CTR_TRY(cmd_options(&b.set, &cmd_bench, &b.o));
-    CTR_TRY(cmd_parse(&b.set, &cmd_bench, argc, argv));
-    if (b.o.svg && !b.o.peaks)
-        CTR_TRY(ctr_hint(ctr_fail(CTR_E_USAGE, "--svg draws the measured peaks"),
-                         "leave out --no-peaks"));
-    CTR_TRY(out_check("svg", b.o.svg, 1));
-    CTR_TRY(collect(&b));
-    CTR_TRY(check_words(&b));
-    rc = b.o.list ? list_names(&b) : measure(&b);
+    b->set = set;
+    if (b->o.svg && !b->o.peaks)
+        return ctr_hint(ctr_fail(CTR_E_USAGE, "--svg draws the measured peaks"),
+                        "leave out --no-peaks");
+    CTR_TRY(out_check("svg", b->o.svg, 1));
+    CTR_TRY(collect(b));
+    CTR_TRY(check_words(b));
+    rc = b->o.list ? list_names(b) : measure(b);
 out:
-    for (size_t i = 0; i < b.n; i++)
-        bench_row_finish(&b.rows[i]);
-    ctr_dev_destroy(&b.dev);
-    free(b.rows);
-    free(b.variants);
-    opt_finish(&b.set);
     return rc;
+}
+
+static void finish(void *options)
+{
+    struct bench *b = options;
+    for (size_t i = 0; i < b->n; i++)
+        bench_row_finish(&b->rows[i]);
+    ctr_dev_destroy(&b->dev);
+    free(b->rows);
+    free(b->variants);
 }
 
 static const struct cmd_example examples[] = {
@@ -334,5 +336,7 @@ const struct cmd cmd_bench = {
         "is the time over what the peaks allow. Nothing else should run beside it.",
     .examples = examples,
     .options = rows,
+    .finish = finish,
+    .bytes = sizeof(struct bench),
     .run = run,
 };

@@ -47,10 +47,8 @@ static const struct opt rows[] = {
     ROW(U64, seed, .name = "seed", .metavar = "N", .init = "1",
         .help = "of the parts that are left out to choose and check"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "64", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct options, "64"),
+    OPT_THREADS(struct options),
     ROW(FLAG, json, .name = "json", .help = "one JSON object instead of the table"),
     {.name = NULL},
 };
@@ -343,21 +341,19 @@ out:
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
-    struct classify c = {.o = &o, .right = NAN};
-    int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_classify, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_classify, argc, argv));
-    CTR_TRY(check_options(&o, set.args, set.n_args));
-    c.how.kind = (enum ctr_classifier)o.classifier;
-    c.given.o = (struct given_options){.device = o.device, .batch = o.batch, .threads = o.threads};
+    const struct options *o = options;
+    struct classify c = {
+        .o = o,
+        .right = NAN,
+        .how.kind = (enum ctr_classifier)o->classifier,
+        .given.o = {.device = o->device, .batch = o->batch, .threads = o->threads}};
+    int rc = check_options(o, set->args, set->n_args);
+    if (rc != 0)
+        return rc;
     interrupt_catch();
-    rc = classify(&c, set.args[0], set.args + 1, set.n_args - 1);
-    interrupt_obey();
-out:
+    rc = classify(&c, set->args[0], set->args + 1, set->n_args - 1);
     for (size_t i = 0; i < c.n; i++)
         free(c.name[i]);
     free(c.name);
@@ -367,7 +363,6 @@ out:
     ctr_features_free(&c.train);
     ctr_data_close(&c.examples);
     given_close(&c.given);
-    opt_finish(&set);
     return rc;
 }
 
@@ -398,5 +393,6 @@ const struct cmd cmd_classify = {
              "right and tempers the probabilities accordingly.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

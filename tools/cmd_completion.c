@@ -88,17 +88,12 @@ static const struct opt_names names = {.what = "script for a shell",
                                        .see = "it is one of bash, zsh and fish",
                                        .get = shell_name};
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    int rc;
-    CTR_TRY(cmd_parse(&set, &cmd_completion, argc, argv));
     for (size_t i = 0; i < SHELLS; i++)
-        if (strcmp(shells[i].name, set.args[0]) == 0)
+        if (strcmp(shells[i].name, set->args[0]) == 0)
             fputs(shells[i].script, stdout);
-out:
-    opt_finish(&set);
-    return rc;
+    return 0;
 }
 
 static const struct cmd_example examples[] = {

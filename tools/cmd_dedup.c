@@ -45,10 +45,8 @@ static const struct opt rows[] = {
     ROW(U64, k, .name = "neighbours", .letter = 'k', .metavar = "N", .init = "8", .min = 1,
         .max = 1000, .help = "candidates of each image that are looked at"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct options, "256"),
+    OPT_THREADS(struct options),
     {.name = NULL},
 };
 
@@ -214,7 +212,8 @@ static int show(struct dedup *d, struct dedup_result *r)
     term_note("%zu group%s of %zu images among %zu, by %s; %zu exact copies", d->groups.n,
               d->groups.n == 1 ? "" : "s", d->groups.n_members, d->n, r->by, r->n_exact);
     if (r->chosen && r->background.few)
-        term_note("too few images to choose a threshold: copies alone are told; --threshold sets one");
+        term_note(
+            "too few images to choose a threshold: copies alone are told; --threshold sets one");
     else if (r->chosen)
         term_note("similar from %.4f on; of other images half have a nearest one of %.4f, a "
                   "quarter of %.4f or more",
@@ -239,29 +238,22 @@ static void close_all(struct dedup *d)
     free(d->pairs);
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
-    struct dedup d = {.o = &o};
-    struct dedup_result result = {0};
+    const struct options *o = options;
+    struct dedup d = {.o = o};
+    struct dedup_result result = {.what = set->args[0]};
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_dedup, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_dedup, argc, argv));
-    CTR_TRY(out_check("html", o.html, 1));
-    CTR_TRY(out_spares("html", o.html, set.args, 1));
-    CTR_TRY(out_spares("html", o.html, &o.model, 1));
+    CTR_TRY(out_check("html", o->html, 1));
+    CTR_TRY(out_spares("html", o->html, set->args, 1));
+    CTR_TRY(out_spares("html", o->html, &o->model, 1));
     interrupt_catch();
-    result.what = set.args[0];
-    CTR_TRY(read_all(&d, set.args[0]));
+    CTR_TRY(read_all(&d, set->args[0]));
     CTR_TRY(find(&d, &result));
     CTR_TRY(show(&d, &result));
     rc = d.data ? embed_skipped(d.data) : 0;
 out:
-    term_progress_end();
     close_all(&d);
-    opt_finish(&set);
-    interrupt_obey();
     return rc;
 }
 
@@ -290,5 +282,6 @@ const struct cmd cmd_dedup = {
              "their nearest others; docs/DEDUP.md tells how, and when to give --threshold.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -271,17 +271,14 @@ static int no_device(const struct ctr_device_list *list)
         "`clcontrast doctor` says more");
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct options o;
-    struct opt_set set = {0};
+    const struct options *o = options;
     struct ctr_device_list *list = NULL;
     struct ctr_str out = {0};
-    int rc;
-    CTR_TRY(cmd_options(&set, &cmd_devices, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_devices, argc, argv));
-    CTR_TRY(ctr_devices_list(&list, o.probe));
-    if (o.json)
+    int rc = 0;
+    CTR_TRY(ctr_devices_list(&list, o->probe));
+    if (o->json)
         print_json(&out, list);
     else
         print_table(&out, list);
@@ -294,7 +291,6 @@ static int run(int argc, char **argv)
 out:
     ctr_str_free(&out);
     ctr_devices_free(&list);
-    opt_finish(&set);
     return rc;
 }
 
@@ -308,5 +304,6 @@ const struct cmd cmd_devices = {
         "the first column, cpu, gpu, or a part of the name select a device: --device 0.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

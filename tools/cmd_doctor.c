@@ -114,22 +114,17 @@ static void print_json(struct ctr_str *out, const struct doctor *d)
     ctr_str_addf(out, "]}\n");
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct options o;
-    struct opt_set set = {0};
-    struct doctor d = {.root = ""};
+    const struct options *o = options;
+    struct doctor d = {.root = o->root && strcmp(o->root, "/") != 0 ? o->root : ""};
     struct ctr_str out = {0};
-    int rc;
-    CTR_TRY(cmd_options(&set, &cmd_doctor, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_doctor, argc, argv));
-    if (o.root && strcmp(o.root, "/") != 0)
-        d.root = o.root;
+    int rc = 0;
     doctor_find_distro(&d);
     doctor_drivers(&d);
     doctor_devices(&d);
     doctor_system(&d);
-    if (o.json)
+    if (o->json)
         print_json(&out, &d);
     else
         print_text(&out, &d);
@@ -142,7 +137,6 @@ static int run(int argc, char **argv)
 out:
     ctr_str_free(&out);
     doctor_finish(&d);
-    opt_finish(&set);
     return rc;
 }
 
@@ -166,5 +160,6 @@ const struct cmd cmd_doctor = {
         "this distribution. Nothing is changed. Exit code 0: a device works; 4: none does.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -44,10 +44,8 @@ static const struct opt rows[] = {
     ROW(FLAG, normalize, .name = "normalize", .help = "bring each vector to length one"),
     OPT_OVERWRITE(struct options),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct options, "256"),
+    OPT_THREADS(struct options),
     ROW(FLAG, json, .name = "json", .help = "one JSON object about what was written"),
     {.name = NULL},
 };
@@ -170,21 +168,16 @@ out:
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
-    int rc = 0, format;
-    CTR_TRY(cmd_options(&set, &cmd_embed, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_embed, argc, argv));
-    CTR_TRY(check_out(&format, &o));
-    CTR_TRY(out_spares("out", o.out, set.args, 1));
+    const struct options *o = options;
+    int format, rc = check_out(&format, o);
+    if (rc == 0)
+        rc = out_spares("out", o->out, set->args, 1);
+    if (rc != 0)
+        return rc;
     interrupt_catch();
-    rc = embed(set.args[0], &o, format);
-    interrupt_obey();
-out:
-    opt_finish(&set);
-    return rc;
+    return embed(set->args[0], o, format);
 }
 
 static const struct cmd_example examples[] = {
@@ -213,5 +206,6 @@ const struct cmd cmd_embed = {
         "3. docs/SEARCH.md describes the files.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -46,10 +46,8 @@ static const struct opt rows[] = {
     ROW(STR, confusion, .name = "confusion", .metavar = "FILE",
         .help = "PNG of which classes are taken for which, by the last protocol of the trained "
                 "encoder"),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct eval_options, "256"),
+    OPT_THREADS(struct eval_options),
     ROW(FLAG, baselines, .name = "baselines", .init = "1",
         .help = "leave out the untrained encoder and raw pixels"),
     ROW(FLAG, json, .name = "json", .help = "one JSON object instead of the table"),
@@ -200,39 +198,35 @@ out:
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct eval_options o = {0};
+    const struct eval_options *o = options;
     struct ctr_evaluation *e = NULL;
+    struct ctr_evaluate_params params = {.data = o->data,
+                                         .device = o->device,
+                                         .limit = o->limit,
+                                         .batch = o->batch,
+                                         .threads = o->threads,
+                                         .confusion = o->confusion,
+                                         .no_baselines = !o->baselines};
     size_t n_skipped = 0;
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_eval, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_eval, argc, argv));
-    struct ctr_evaluate_params params = {.data = o.data,
-                                         .device = o.device,
-                                         .limit = o.limit,
-                                         .batch = o.batch,
-                                         .threads = o.threads,
-                                         .confusion = o.confusion,
-                                         .no_baselines = !o.baselines};
-    CTR_TRY(parse(&params.score, &o));
-    if (o.confusion && set.n_args > 1)
-        CTR_TRY(
-            ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu", set.n_args));
-    CTR_TRY(out_check("confusion", o.confusion, 1));
-    CTR_TRY(out_spares("confusion", o.confusion, set.args, set.n_args));
-    if (!(e = ctr_alloc(set.n_args, sizeof *e)))
+    CTR_TRY(parse(&params.score, o));
+    if (o->confusion && set->n_args > 1)
+        CTR_TRY(ctr_fail(CTR_E_USAGE, "--confusion is the picture of one run, not of %zu",
+                         set->n_args));
+    CTR_TRY(out_check("confusion", o->confusion, 1));
+    CTR_TRY(out_spares("confusion", o->confusion, set->args, set->n_args));
+    if (!(e = ctr_alloc(set->n_args, sizeof *e)))
         CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(evaluate(e, set.args, set.n_args, &params, o.json));
-    for (size_t i = 0; i < set.n_args; i++)
+    CTR_TRY(evaluate(e, set->args, set->n_args, &params, o->json));
+    for (size_t i = 0; i < set->n_args; i++)
         n_skipped += e[i].n_skipped;
     if (n_skipped)
         rc = ctr_fail(CTR_E_PARTIAL, "%zu file%s skipped", n_skipped,
                       n_skipped == 1 ? " was" : "s were");
 out:
     free(e);
-    opt_finish(&set);
     return rc;
 }
 
@@ -263,5 +257,6 @@ const struct cmd cmd_eval = {
         "as one. docs/EVALUATION.md defines each protocol.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct eval_options),
     .run = run,
 };

@@ -63,34 +63,28 @@ static void report(const struct ctr_exported *e, const struct ctr_export_params 
               term_bytes(size, e->bytes));
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct export_options o = {0};
+    const struct export_options *o = options;
     struct ctr_weights weights = {0};
     struct ctr_exported exported;
+    struct ctr_export_params params = {.path = o->out,
+                                       .format = (enum ctr_export_format)o->format,
+                                       .heads = o->heads,
+                                       .unit = o->unit,
+                                       .image_size = (size_t)o->image_size};
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_export, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_export, argc, argv));
-    CTR_TRY(out_given(o.out, "-o model.onnx"));
-    struct ctr_export_params params = {.path = o.out,
-                                       .format = (enum ctr_export_format)o.format,
-                                       .heads = o.heads,
-                                       .unit = o.unit,
-                                       .image_size = (size_t)o.image_size};
-    if (o.format < 0)
-        CTR_TRY(format_of(&params.format, o.out));
-    CTR_TRY(out_check("out", o.out, o.overwrite));
-    CTR_TRY(out_spares("out", o.out, set.args, 1));
+    CTR_TRY(out_given(o->out, "-o model.onnx"));
+    if (o->format < 0)
+        CTR_TRY(format_of(&params.format, o->out));
+    CTR_TRY(out_check("out", o->out, o->overwrite));
+    CTR_TRY(out_spares("out", o->out, set->args, 1));
     interrupt_catch(); /* what is begun is written: it takes a moment */
-    CTR_TRY(ctr_weights_open(&weights, set.args[0]));
+    CTR_TRY(ctr_weights_open(&weights, set->args[0]));
     CTR_TRY(ctr_export(&exported, &weights, &params));
-    report(&exported, &params, &weights, o.json);
+    report(&exported, &params, &weights, o->json);
 out:
     ctr_weights_close(&weights);
-    opt_finish(&set);
-    if (rc == 0)
-        interrupt_obey();
     return rc;
 }
 
@@ -122,5 +116,6 @@ const struct cmd cmd_export = {
              "device is needed. docs/EXPORT.md shows how each format is read.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct export_options),
     .run = run,
 };

@@ -46,26 +46,17 @@ static int print_page(void)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct options o;
-    struct opt_set set = {0};
-    char full[] = "--help", page[] = CMD_MAN, *args[] = {full, NULL};
-    int rc;
-    CTR_TRY(cmd_options(&set, &cmd_help, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_help, argc, argv));
-    args[0] = o.man ? page : full;
-    if (set.n_args) {
-        rc = cmd_find(set.args[0])->run(1, args);
-    } else if (o.man) {
-        rc = print_page();
-    } else {
-        help_usage(stdout);
-        print_exits();
-    }
-out:
-    opt_finish(&set);
-    return rc;
+    const struct options *o = options;
+    char full[] = "--help", page[] = CMD_MAN, *args[] = {o->man ? page : full, NULL};
+    if (set->n_args)
+        return cmd_run(cmd_find(set->args[0]), 1, args);
+    if (o->man)
+        return print_page();
+    help_usage(stdout);
+    print_exits();
+    return 0;
 }
 
 static const struct cmd_example examples[] = {
@@ -84,5 +75,6 @@ const struct cmd cmd_help = {
     .arg_names = &cmd_names,
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -73,30 +73,24 @@ static void report(const struct ctr_imported *m, const char *path, int json)
     ctr_str_free(&name);
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct import_options o = {0};
+    const struct import_options *o = options;
+    const struct ctr_import_params params = {.from = set->args[0],
+                                             .path = o->out,
+                                             .encoder = o->encoder,
+                                             .stem = (enum ctr_stem)o->stem,
+                                             .image_size = (size_t)o->image_size,
+                                             .normalize = o->normalize};
     struct ctr_imported imported;
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_import, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_import, argc, argv));
-    CTR_TRY(out_given(o.out, "-o model.safetensors"));
-    CTR_TRY(out_check("out", o.out, o.overwrite));
-    CTR_TRY(out_spares("out", o.out, set.args, 1));
-    const struct ctr_import_params params = {.from = set.args[0],
-                                             .path = o.out,
-                                             .encoder = o.encoder,
-                                             .stem = (enum ctr_stem)o.stem,
-                                             .image_size = (size_t)o.image_size,
-                                             .normalize = o.normalize};
+    CTR_TRY(out_given(o->out, "-o model.safetensors"));
+    CTR_TRY(out_check("out", o->out, o->overwrite));
+    CTR_TRY(out_spares("out", o->out, set->args, 1));
     interrupt_catch(); /* what is begun is written: it takes a moment */
     CTR_TRY(ctr_import(&imported, &params));
-    report(&imported, o.out, o.json);
+    report(&imported, o->out, o->json);
 out:
-    opt_finish(&set);
-    if (rc == 0)
-        interrupt_obey();
     return rc;
 }
 
@@ -129,5 +123,6 @@ const struct cmd cmd_import = {
              "tells where torchvision's weights come from.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct import_options),
     .run = run,
 };

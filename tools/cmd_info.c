@@ -232,25 +232,16 @@ static int tell_and_print(const char *path, const struct info_options *o)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct info_options o = {0};
     int rc = 0, failed = 0;
-    CTR_TRY(cmd_options(&set, &cmd_info, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_info, argc, argv));
-    for (size_t i = 0; i < set.n_args; i++) {
-        int bad = tell_and_print(set.args[i], &o);
-        if (bad && i + 1 < set.n_args)
+    for (size_t i = 0; i < set->n_args; i++) {
+        rc = tell_and_print(set->args[i], options);
+        if (rc && i + 1 < set->n_args)
             term_error(); /* of the last one the program tells */
-        failed = bad ? bad : failed;
-        rc = bad;
+        failed = rc ? rc : failed;
     }
-    if (rc == 0 && failed)
-        rc = ctr_fail(failed, "not all of these could be told");
-out:
-    opt_finish(&set);
-    return rc;
+    return rc == 0 && failed ? ctr_fail(failed, "not all of these could be told") : rc;
 }
 
 static const struct cmd_example examples[] = {
@@ -277,5 +268,6 @@ const struct cmd cmd_info = {
         "damaged or unknown file is 8 for models, 7 for other data, 10 where it cannot be read.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct info_options),
     .run = run,
 };

@@ -51,10 +51,8 @@ static const struct opt rows[] = {
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "when a model is given: embed a fixed random choice of so many images"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct options, "256"),
+    OPT_THREADS(struct options),
     ROW(FLAG, json, .name = "json", .help = "one JSON object about what was made"),
     {.name = NULL},
 };
@@ -191,20 +189,14 @@ out:
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
-    int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_map, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_map, argc, argv));
-    CTR_TRY(check_out(&o.out, set.args[0]));
+    struct options *o = options;
+    int rc = check_out(&o->out, set->args[0]);
+    if (rc != 0)
+        return rc;
     interrupt_catch();
-    rc = map(set.args[0], &o);
-    interrupt_obey();
-out:
-    opt_finish(&set);
-    return rc;
+    return map(set->args[0], o);
 }
 
 static const struct cmd_example examples[] = {
@@ -232,5 +224,6 @@ const struct cmd cmd_map = {
              "docs/MAP.md tells what the maps mean.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "data/pack.h"
 #include "interrupt.h"
+#include "names.h"
 #include "out.h"
 #include "term.h"
 
@@ -30,8 +31,7 @@ static const struct opt rows[] = {
         .help = "that all images have or are brought to: 1 is grey, 3 are RGB"),
     ROW(CHOICE, bits, .name = "bits", .metavar = "N", .choices = "auto|8|16", .init = "auto",
         .help = "of each value; auto is 16 where all images have them, else 8"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_THREADS(struct options),
     OPT_OVERWRITE(struct options),
     ROW(FLAG, json, .name = "json",
         .help = "one JSON object: what was packed, and what was skipped"),
@@ -156,21 +156,16 @@ static int pack(const char *data, const struct options *o)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
+    const struct options *o = options;
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_pack, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_pack, argc, argv));
-    CTR_TRY(out_given(o.out, "-o photos.ctrd"));
-    CTR_TRY(out_check("out", o.out, o.overwrite));
-    CTR_TRY(out_spares("out", o.out, set.args, 1));
+    CTR_TRY(out_given(o->out, "-o photos.ctrd"));
+    CTR_TRY(out_check("out", o->out, o->overwrite));
+    CTR_TRY(out_spares("out", o->out, set->args, 1));
     interrupt_catch();
-    CTR_TRY(pack(set.args[0], &o));
-    interrupt_obey();
+    rc = pack(set->args[0], o);
 out:
-    opt_finish(&set);
     return rc;
 }
 
@@ -201,5 +196,6 @@ const struct cmd cmd_pack = {
              "same command goes on from there. docs/PACKED.md tells the layout.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

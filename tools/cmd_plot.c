@@ -33,25 +33,21 @@ static int put(const struct ctr_str *svg, const char *path)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
     static const char *const usual[] = {"loss", "positive_top1", "pairs_right"};
-    struct options o = {0};
-    struct opt_set set = {0};
+    const struct options *o = options;
+    const struct plot_wish wish = {.key = o->metric.n ? o->metric.items : usual,
+                                   .n = o->metric.n ? o->metric.n : sizeof usual / sizeof *usual,
+                                   .all = o->metric.n > 0};
     struct ctr_str svg = {0};
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_plot, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_plot, argc, argv));
-    const struct plot_wish wish = {.key = o.metric.n ? o.metric.items : usual,
-                                   .n = o.metric.n ? o.metric.n : sizeof usual / sizeof *usual,
-                                   .all = o.metric.n > 0};
-    CTR_TRY(out_check("out", o.out, 1));
-    CTR_TRY(out_spares("out", o.out, set.args, set.n_args));
-    CTR_TRY(plot_svg(&svg, set.args, set.n_args, &wish));
-    CTR_TRY(put(&svg, o.out));
+    CTR_TRY(out_check("out", o->out, 1));
+    CTR_TRY(out_spares("out", o->out, set->args, set->n_args));
+    CTR_TRY(plot_svg(&svg, set->args, set->n_args, &wish));
+    CTR_TRY(put(&svg, o->out));
 out:
     ctr_str_free(&svg);
-    opt_finish(&set);
     return rc;
 }
 
@@ -74,5 +70,6 @@ const struct cmd cmd_plot = {
         "--validation`).",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -31,26 +31,22 @@ static void print_json(struct ctr_str *out, const struct opt_set *set)
     ctr_str_addf(out, "]}\n");
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct options o;
-    struct opt_set set = {0};
+    const struct options *o = options;
     struct ctr_str text = {0};
     int rc = 0, width = term_width(1) > 100 ? 100 : term_width(1);
-    CTR_TRY(cmd_options(&set, &cmd_recipes, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_recipes, argc, argv));
-    if (o.json)
-        print_json(&text, &set);
-    else if (set.n_args == 0)
+    if (o->json)
+        print_json(&text, set);
+    else if (set->n_args == 0)
         recipe_list(&text, width);
-    for (size_t i = 0; !o.json && i < set.n_args; i++)
-        recipe_show(&text, set.args[i], width);
+    for (size_t i = 0; !o->json && i < set->n_args; i++)
+        recipe_show(&text, set->args[i], width);
     if (text.failed || !text.s)
-        CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
-    fputs(text.s, stdout);
-out:
+        rc = ctr_fail(CTR_E_FAIL, "out of memory");
+    else
+        fputs(text.s, stdout);
     ctr_str_free(&text);
-    opt_finish(&set);
     return rc;
 }
 
@@ -81,5 +77,6 @@ const struct cmd cmd_recipes = {
         "mean.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -42,10 +42,8 @@ static const struct opt rows[] = {
     ROW(FLAG, scores, .name = "scores", .init = "1",
         .help = "leave out the scores, which take longest"),
     OPT_DEVICE(struct report_options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct report_options, "256"),
+    OPT_THREADS(struct report_options),
     ROW(FLAG, json, .name = "json",
         .help = "one JSON object about what was written, and what was left out"),
     {.name = NULL},
@@ -184,14 +182,14 @@ static int open_run(struct report *r)
 {
     static const struct opt gone[] = {{.name = "plan"}, {.name = NULL}}; /* before --dry-run */
     char *path = ctr_path_join(r->run, "config.toml");
-    int rc = path && (r->config = ctr_alloc(1, sizeof *r->config)) ? 0 : CTR_E_FAIL;
+    int rc = path ? 0 : CTR_E_FAIL;
     if (rc == 0 && access(path, F_OK) != 0)
         rc = ctr_hint(ctr_fail(CTR_E_MODEL, "'%s' is no run: there is no '%s'", r->run, path),
                       "RUN is the directory that `clcontrast train --out` named");
     if (rc == 0)
-        rc = train_tables(r->config, &cmd_train, 0, NULL, path);
+        rc = train_tables(&r->config, &r->config_set, &cmd_train, 0, NULL, path);
     if (rc == 0)
-        rc = config_read(&r->config->set, &r->config->arena, path, gone);
+        rc = config_read(&r->config_set, &r->config.arena, path, gone);
     free(path);
     return rc;
 }
@@ -236,28 +234,23 @@ static int report(const char *run, const struct report_options *o)
 out:
     term_progress_end();
     given_close(&r.given);
-    if (r.config)
-        train_finish(r.config);
+    opt_finish(&r.config_set);
+    train_finish(&r.config);
     ctr_str_free(&progress.left_out);
     ctr_str_free(&r.s);
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct report_options o = {0};
+    const struct report_options *o = options;
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_report, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_report, argc, argv));
-    CTR_TRY(out_given(o.out, "-o report.html"));
-    CTR_TRY(out_check("out", o.out, 1));
-    CTR_TRY(out_spares("out", o.out, set.args, 1));
+    CTR_TRY(out_given(o->out, "-o report.html"));
+    CTR_TRY(out_check("out", o->out, 1));
+    CTR_TRY(out_spares("out", o->out, set->args, 1));
     interrupt_catch();
-    rc = report(set.args[0], &o);
-    interrupt_obey();
+    rc = report(set->args[0], o);
 out:
-    opt_finish(&set);
     return rc;
 }
 
@@ -286,5 +279,6 @@ const struct cmd cmd_report = {
              "the page says why.",
     .examples = examples,
     .options = rows,
+    .bytes = sizeof(struct report_options),
     .run = run,
 };

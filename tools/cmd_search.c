@@ -47,10 +47,8 @@ static const struct opt option_rows[] = {
     ROW(U64, limit, .name = "limit", .metavar = "N", .init = "0", .shown = "all", .max = 4e9,
         .help = "when INDEX is a model: a fixed random choice of so many images"),
     OPT_DEVICE(struct options),
-    ROW(U64, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = "256", .min = 1,
-        .max = 65536, .help = "images that go through the encoder at a time"),
-    ROW(U64, threads, .name = "threads", .metavar = "N", .init = "0", .shown = "all processors",
-        .max = 256, .help = "that decode images"),
+    OPT_BATCH(struct options, "256"),
+    OPT_THREADS(struct options),
     {.name = NULL},
 };
 
@@ -277,29 +275,24 @@ static void close_all(struct search *s)
     free(s->hits);
 }
 
-static int run(int argc, char **argv)
+static int run(void *options, const struct opt_set *set)
 {
-    struct opt_set set = {0};
-    struct options o = {0};
-    struct search s = {.o = &o};
+    const struct options *o = options;
+    struct search s = {.o = o,
+                       .given.o = {o->device, o->data, o->split, o->limit, o->batch, o->threads}};
     int rc = 0;
-    CTR_TRY(cmd_options(&set, &cmd_search, &o));
-    CTR_TRY(cmd_parse(&set, &cmd_search, argc, argv));
-    CTR_TRY(out_check("html", o.html, 1));
-    CTR_TRY(out_spares("html", o.html, set.args, set.n_args));
+    CTR_TRY(out_check("html", o->html, 1));
+    CTR_TRY(out_spares("html", o->html, set->args, set->n_args));
     interrupt_catch();
-    s.given.o = (struct given_options){o.device, o.data, o.split, o.limit, o.batch, o.threads};
     CTR_TRY(given_dev(&s.given));
-    CTR_TRY(given_open(&s.given, set.args[0]));
+    CTR_TRY(given_open(&s.given, set->args[0]));
     s.index = s.given.vectors;
-    CTR_TRY(list_queries(&s, set.args + 1, set.n_args - 1));
+    CTR_TRY(list_queries(&s, set->args + 1, set->n_args - 1));
     CTR_TRY(fill_queries(&s));
     CTR_TRY(answer(&s));
     rc = s.given.data ? embed_skipped(s.given.data) : 0;
 out:
     close_all(&s);
-    opt_finish(&set);
-    interrupt_obey();
     return rc;
 }
 
@@ -327,5 +320,6 @@ const struct cmd cmd_search = {
              ".npy file, each row of which is a query; or an image's name as the index has it.",
     .examples = examples,
     .options = option_rows,
+    .bytes = sizeof(struct options),
     .run = run,
 };

@@ -289,12 +289,12 @@ static int check_resume(struct train_command *c)
     static const char *const may_change[] = {
         "device", "threads", "profile", "sync",      "stream", "kernel",       "quirk", "resume",
         "keep",   "dry-run", "json",    "recompute", "tune",   "print-config", NULL};
-    for (unsigned g = 0; g < c->set.n_groups; g++)
-        for (const struct opt *row = c->set.groups[g].rows; row->name; row++) {
+    for (unsigned g = 0; g < c->set->n_groups; g++)
+        for (const struct opt *row = c->set->groups[g].rows; row->name; row++) {
             const char *const *ok = may_change;
             while (*ok && strcmp(*ok, row->name) != 0)
                 ok++;
-            if (!*ok && opt_source(&c->set, row->name) == OPT_COMMAND_LINE)
+            if (!*ok && opt_source(c->set, row->name) == OPT_COMMAND_LINE)
                 return ctr_hint(
                     ctr_fail(CTR_E_USAGE, "--%s cannot change when a run is resumed", row->name),
                     "leave it out, or start a new run");
@@ -303,13 +303,17 @@ static int check_resume(struct train_command *c)
 }
 
 /* A run's own configuration, what the command line may change of it, and its place. */
-static int settle_resumed(struct train_command *c, const char *config)
+static int settle_resumed(struct train_command *c)
 {
     static const struct opt gone[] = {{.name = "plan"}, {.name = NULL}}; /* before --dry-run */
+    char *config = NULL;
     int rc = check_resume(c);
     if (rc != 0)
         return rc;
-    rc = config_read(&c->set, &c->arena, config, gone);
+    if (!(config = ctr_path_join(c->o.resume, "config.toml")))
+        return CTR_E_FAIL;
+    rc = config_read(c->set, &c->arena, config, gone);
+    free(config);
     c->o.s.out = c->o.resume;
     return rc ? ctr_hint(ctr_fail_in(CTR_E_MODEL, "cannot resume '%s'", c->o.resume),
                          "RUN is the directory that --out named")
@@ -327,7 +331,7 @@ static int print_config(const struct train_command *c)
     const char *from[OPT_SOURCES] = {
         [OPT_RECIPE] = recipe.s, [OPT_CONFIG] = file.s, [OPT_COMMAND_LINE] = "command line"};
     if (!failed)
-        config_show(&text, &c->set, from);
+        config_show(&text, c->set, from);
     failed |= text.failed;
     if (!failed)
         fputs(text.s, stdout);
@@ -346,39 +350,38 @@ static int keep_config(struct train_command *c)
     if (c->o.print_config)
         rc = print_config(c);
     else
-        config_write(&c->config, &c->set);
+        config_write(&c->config, c->set);
     c->o.s.out = out;
     return rc == 0 && c->config.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : rc;
 }
 
-static int run(int argc, char **argv)
+static int tables(struct opt_set *set, void *options, int argc, char **argv)
 {
-    int rc = 0;
-    struct train_command *c = ctr_alloc(1, sizeof *c);
-    char *config = NULL;
     const char *resume = opt_peek(argc, argv, "resume");
-    if (!c)
+    char *config = resume ? ctr_path_join(resume, "config.toml") : NULL;
+    if (resume && !config)
         return CTR_E_FAIL;
-    if (resume && !(config = ctr_path_join(resume, "config.toml")))
-        CTR_TRY(CTR_E_FAIL);
-    CTR_TRY(
-        train_tables(c, &cmd_train, argc, argv, config ? config : opt_peek(argc, argv, "config")));
-    CTR_TRY(cmd_parse(&c->set, &cmd_train, argc, argv));
+    int rc = train_tables(options, set, &cmd_train, argc, argv,
+                          config ? config : opt_peek(argc, argv, "config"));
+    free(config);
+    return rc;
+}
+
+static int run(void *options, const struct opt_set *set)
+{
+    struct train_command *c = options;
+    int rc = 0;
     if (c->o.json && c->o.profile)
         CTR_TRY(ctr_fail(CTR_E_USAGE, "--profile prints a table, which is no JSON"));
-    CTR_TRY(c->o.resume ? settle_resumed(c, config) : train_settle(c, NULL));
+    CTR_TRY(c->o.resume ? settle_resumed(c) : train_settle(c, NULL));
     CTR_TRY(keep_config(c));
     if (c->o.print_config)
-        goto out;
+        return 0;
     if (!c->o.s.out)
         default_out(c);
     interrupt_catch();
     rc = run_training(c);
-    if (rc == 0 || rc == CTR_E_PARTIAL)
-        interrupt_obey();
 out:
-    free(config);
-    train_finish(c);
     return rc;
 }
 
@@ -410,5 +413,8 @@ const struct cmd cmd_train = {
     .lists = &names_methods,
     .examples = examples,
     .options = run_rows,
+    .tables = tables,
+    .finish = train_finish,
+    .bytes = sizeof(struct train_command),
     .run = run,
 };

@@ -22,8 +22,10 @@ static const struct opt tune_rows[] = {
         .max = 1e6, .help = "time to search; what is found until then is kept"),
     ROW(FLAG, full, .name = "full", .flag_only = 1,
         .help = "search everything, also what is known, however long it takes"),
-    ROW(FLAG, list, .name = "list", .flag_only = 1, .help = "print what is kept for the device, and stop"),
-    ROW(FLAG, clear, .name = "clear", .flag_only = 1, .help = "forget what is kept, for all devices, and stop"),
+    ROW(FLAG, list, .name = "list", .flag_only = 1,
+        .help = "print what is kept for the device, and stop"),
+    ROW(FLAG, clear, .name = "clear", .flag_only = 1,
+        .help = "forget what is kept, for all devices, and stop"),
     ROW(FLAG, json, .name = "json", .flag_only = 1, .help = "print one JSON object"),
     {.name = NULL},
 };
@@ -138,8 +140,9 @@ static int list(const struct train_options *o)
     const struct ctr_tuned_entry *e;
     ctr_dev *dev = NULL;
     ctr_tuned *tuned = NULL;
-    CTR_TRY(ctr_dev_open(&dev, o->s.device,
-                         &(struct ctr_dev_params){.quirks = o->s.quirk, .tf32 = CTR_SETTING_PLACE(&o->s, math)}));
+    CTR_TRY(ctr_dev_open(
+        &dev, o->s.device,
+        &(struct ctr_dev_params){.quirks = o->s.quirk, .tf32 = CTR_SETTING_PLACE(&o->s, math)}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     for (size_t i = 0; (e = ctr_tuned_entry(tuned, i)) != NULL; i++)
         row(&out, e, 0, 0);
@@ -187,7 +190,8 @@ static int tune(struct train_command *c)
     if (rc != 0)
         goto out;
     CTR_TRY(ctr_dev_open(&dev, c->o.s.device,
-                         &(struct ctr_dev_params){.quirks = c->o.s.quirk, .tf32 = CTR_SETTING_PLACE(&c->o.s, math)}));
+                         &(struct ctr_dev_params){.quirks = c->o.s.quirk,
+                                                  .tf32 = CTR_SETTING_PLACE(&c->o.s, math)}));
     CTR_TRY(ctr_tuned_open(&tuned, dev));
     CTR_TRY(print(&out, ctr_dev_caps(dev), tuned));
     say(&report);
@@ -198,29 +202,24 @@ out:
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int tables(struct opt_set *set, void *options, int argc, char **argv)
 {
-    int rc = 0;
-    struct train_command *c = ctr_alloc(1, sizeof *c);
-    if (!c)
-        return CTR_E_FAIL;
-    CTR_TRY(train_tables(c, &cmd_tune, argc, argv, opt_peek(argc, argv, "config")));
-    CTR_TRY(cmd_parse(&c->set, &cmd_tune, argc, argv));
-    if (c->o.clear) {
-        CTR_TRY(clear());
-    } else if (c->o.list) {
-        CTR_TRY(list(&c->o));
-    } else {
-        CTR_TRY(train_settle(c, cmd_train.options));
-        c->o.s.epochs = 1;
-        interrupt_catch();
-        rc = tune(c);
-    }
-out:
-    train_finish(c);
-    if (rc == 0)
-        interrupt_obey();
-    return rc;
+    return train_tables(options, set, &cmd_tune, argc, argv, opt_peek(argc, argv, "config"));
+}
+
+static int run(void *options, const struct opt_set *set)
+{
+    struct train_command *c = options;
+    if (c->o.clear)
+        return clear();
+    if (c->o.list)
+        return list(&c->o);
+    int rc = train_settle(c, cmd_train.options);
+    if (rc != 0)
+        return rc;
+    c->o.s.epochs = 1;
+    interrupt_catch();
+    return tune(c);
 }
 
 static const struct cmd_example examples[] = {
@@ -241,5 +240,8 @@ const struct cmd cmd_tune = {
              "again.",
     .examples = examples,
     .options = tune_rows,
+    .tables = tables,
+    .finish = train_finish,
+    .bytes = sizeof(struct train_command),
     .run = run,
 };

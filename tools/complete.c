@@ -149,5 +149,5 @@ int complete(int argc, char **argv)
         return complete_name(argv[0]);
     const struct cmd *cmd = argc > 1 ? cmd_find(argv[0]) : NULL;
     argv[0] = request;
-    return cmd ? cmd->run(argc, argv) : 0;
+    return cmd ? cmd_run(cmd, argc, argv) : 0;
 }

@@ -9,10 +9,16 @@ extern const struct opt_names names_encoders, names_methods, names_optimizers, n
 /* Some of what may be written there. */
 extern const struct opt_names names_devices, names_lines;
 
-/* --device, for any command's table. */
+/* --device, --batch and --threads, for any command's table. */
 #define OPT_DEVICE(type)                                                                           \
     OPT_ROW(STR, type, device, .name = "device", .metavar = "D", .names = &names_devices,          \
             .shown = "first GPU, else first device",                                               \
             .help = "number from `clcontrast devices`, cpu, gpu, or part of a name")
+#define OPT_BATCH(type, usual)                                                                     \
+    OPT_ROW(U64, type, batch, .name = "batch", .letter = 'b', .metavar = "N", .init = usual,       \
+            .min = 1, .max = 65536, .help = "images that go through the encoder at a time")
+#define OPT_THREADS(type)                                                                          \
+    OPT_ROW(U64, type, threads, .name = "threads", .metavar = "N", .init = "0",                    \
+            .shown = "all processors", .max = 256, .help = "that decode images")
 
 #endif

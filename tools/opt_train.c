@@ -113,9 +113,11 @@ static const struct opt network_rows[] = {
             .names = &names_optimizers, .help = "what makes steps of gradients"),
     SETTING(learning_rate, .name = "learning-rate", .metavar = "X",
             .shown = "the encoder's, times batch / 256", .help = "at its highest"),
-    SETTING(encoder_rate, .name = "encoder-rate", .metavar = "X",
-            .help = "times the learning rate, for the encoder: below 1 what --init gave it moves less than "
-                    "new heads do, 0 holds it in inference mode"),
+    SETTING(
+        encoder_rate, .name = "encoder-rate", .metavar = "X",
+        .help =
+            "times the learning rate, for the encoder: below 1 what --init gave it moves less than "
+            "new heads do, 0 holds it in inference mode"),
     SETTING(weight_decay, .name = "weight-decay", .metavar = "X", .shown = "the encoder's",
             .help = "pull towards zero; biases and norms are spared"),
     SETTING(warmup_epochs, .name = "warmup-epochs", .metavar = "N",
@@ -198,8 +200,8 @@ out:
     return rc;
 }
 
-int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
-                 const char *config)
+int train_tables(struct train_command *c, struct opt_set *set, const struct cmd *cmd, int argc,
+                 char **argv, const char *config)
 {
     int rc = 0;
     struct train_options chosen;
@@ -209,15 +211,16 @@ int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char 
     const struct ctr_method *m = ctr_method_find(chosen.s.method);
     const struct ctr_optim *o =
         ctr_optim_find(chosen.s.optimizer ? chosen.s.optimizer : e->optimizer);
-    c->set.elsewhere = elsewhere;
-    CTR_TRY(opt_add(&c->set, "Images and device", input_rows, &c->o));
-    CTR_TRY(cmd_options(&c->set, cmd, &c->o));
-    CTR_TRY(opt_add(&c->set, "Network and method", network_rows, &c->o));
-    CTR_TRY(opt_add(&c->set, "Augmentation", augment_rows, &c->augment));
+    c->set = set;
+    set->elsewhere = elsewhere;
+    CTR_TRY(opt_add(set, "Images and device", input_rows, &c->o));
+    CTR_TRY(cmd_options(set, cmd, &c->o));
+    CTR_TRY(opt_add(set, "Network and method", network_rows, &c->o));
+    CTR_TRY(opt_add(set, "Augmentation", augment_rows, &c->augment));
     describe(&c->method, m->options);
-    CTR_TRY(opt_add(&c->set, "Method", c->method.rows, c->method.value));
+    CTR_TRY(opt_add(set, "Method", c->method.rows, c->method.value));
     describe(&c->optim, o->options);
-    CTR_TRY(opt_add(&c->set, "Optimizer", c->optim.rows, c->optim.value));
+    CTR_TRY(opt_add(set, "Optimizer", c->optim.rows, c->optim.value));
 out:
     return rc;
 }
@@ -271,14 +274,14 @@ const char *train_recipe(const struct train_command *c)
 
 int train_settle(struct train_command *c, const struct opt *others)
 {
-    int rc = c->o.config ? config_read(&c->set, &c->arena, c->o.config, others) : 0;
+    int rc = c->o.config ? config_read(c->set, &c->arena, c->o.config, others) : 0;
     if (rc == 0)
         rc = absolute(&c->o.s.data, c);
     if (rc == 0)
         rc = absolute(&c->o.s.init, c);
     if (rc == 0)
         rc = settle_start(c);
-    return rc ? rc : recipe_apply(&c->set, train_recipe(c));
+    return rc ? rc : recipe_apply(c->set, train_recipe(c));
 }
 
 enum ctr_dtype opt_storage(int precision)
@@ -319,7 +322,7 @@ int train_params(struct ctr_train_params *p, struct train_command *c)
     int rc = ctr_train_params_take(p, s);
     if (rc != 0)
         return rc;
-    if (!opt_find(&c->set, "tune")) /* a command without takes what is stored */
+    if (!opt_find(c->set, "tune")) /* a command without takes what is stored */
         p->tune = CTR_TUNE_STORED;
     if (c->o.dry_run)
         p->out = NULL;
@@ -330,10 +333,9 @@ int train_params(struct ctr_train_params *p, struct train_command *c)
     return 0;
 }
 
-void train_finish(struct train_command *c)
+void train_finish(void *options)
 {
-    opt_finish(&c->set);
+    struct train_command *c = options;
     ctr_str_free(&c->config);
     ctr_arena_free(&c->arena);
-    free(c);
 }

@@ -65,17 +65,17 @@ struct train_command {
     struct train_options o;
     struct augment_options augment;
     struct described method, optim;
-    struct opt_set set;
+    struct opt_set *set; /* borrowed */
     struct ctr_arena arena;
     struct ctr_str config;
     char out[64];
 };
 
-/* Adds the tables: images and device, the command's own, network, then those of the method and
- * optimiser chosen: by the command line, else by the configuration file `config` (NULL: none), else
- * by the recipe. */
-int train_tables(struct train_command *c, const struct cmd *cmd, int argc, char **argv,
-                 const char *config);
+/* Adds the tables to the set, which c keeps: images and device, the command's own, network, then
+ * those of the method and optimiser chosen: by the command line, else by the configuration file
+ * `config` (NULL: none), else by the recipe. */
+int train_tables(struct train_command *c, struct opt_set *set, const struct cmd *cmd, int argc,
+                 char **argv, const char *config);
 /* After parsing: gives what is still open the values of --config, then of the recipe, and makes the
  * data's path absolute. others: see config_read. */
 int train_settle(struct train_command *c, const struct opt *others);
@@ -90,6 +90,7 @@ const char *train_recipe(const struct train_command *c);
 const char *train_pixels(char text[48], const struct ctr_data_info *images);
 /* Borrows from c. */
 int train_params(struct ctr_train_params *p, struct train_command *c);
-void train_finish(struct train_command *c);
+/* For cmd.finish: frees what a struct train_command holds. */
+void train_finish(void *options);
 
 #endif

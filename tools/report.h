@@ -1,5 +1,5 @@
-/* report.h -- what a run was, what it made of the images and what that is worth, as one page: the parts of
- * cmd_report.c. */
+/* report.h -- what a run was, what it made of the images and what that is worth, as one page: the
+ * parts of cmd_report.c. */
 #ifndef CTR_TOOLS_REPORT_H
 #define CTR_TOOLS_REPORT_H
 
@@ -16,7 +16,8 @@ struct report_options {
 struct report {
     const struct report_options *o;
     const char *run;             /* directory */
-    struct train_command *config; /* of the run */
+    struct train_command config; /* of the run, */
+    struct opt_set config_set;   /* as its options */
     struct given given;          /* its model; the vectors of its images, once they are there */
     struct ctr_str s;            /* the page */
 };

@@ -19,7 +19,8 @@ enum { VIEW_ROWS = 6, VIEWS = 7, LOCAL_VIEWS = 3, QUERIES = 8, NEIGHBOURS = 8 };
 
 /* ---- views ---- */
 
-static void add_line(struct ctr_str *s, const struct ctr_augment_params *augment, size_t size, uint64_t channels)
+static void add_line(struct ctr_str *s, const struct ctr_augment_params *augment, size_t size,
+                     uint64_t channels)
 {
     struct ctr_str line = {0};
     struct ctr_augment_params settled = ctr_augment_settled(augment, size, channels ? channels : 3);
@@ -35,7 +36,7 @@ int report_views(struct report *r)
     int rc = 0;
     struct ctr_augment_params augment, local;
     struct views picture = {0};
-    const struct ctr_train_settings *c = &r->config->o.s;
+    const struct ctr_train_settings *c = &r->config.o.s;
     const uint64_t n_local = c->local_views < LOCAL_VIEWS ? c->local_views : LOCAL_VIEWS;
     struct views_params how = {.path = r->o->data ? r->o->data : c->data,
                                .split = "train",
@@ -48,19 +49,21 @@ int report_views(struct report *r)
                                .max_bad = 1,
                                .views = {VIEWS - n_local, c->view_size, &augment},
                                .local = {n_local, c->local_size, &local}};
-    CTR_TRY(augment_params(&augment, &r->config->augment));
+    CTR_TRY(augment_params(&augment, &r->config.augment));
     CTR_TRY(ctr_augment_parse(&local, c->local_augment));
     local.cubic = augment.cubic;
     term_progress("drawing views");
     CTR_TRY(views_draw(&picture, &how));
     ctr_str_addf(&r->s, "<img class=\"wide\" alt=\"Images and random views of them\" ");
     CTR_TRY(ctr_html_png(&r->s, picture.rgb, picture.width, picture.height));
-    ctr_str_addf(&r->s, ">\n<p class=\"note\">The images on the left, %zux%zu pixels, random views of them beside, ",
+    ctr_str_addf(&r->s,
+                 ">\n<p class=\"note\">The images on the left, %zux%zu pixels, random views of "
+                 "them beside, ",
                  picture.size, picture.size);
     add_line(&r->s, &augment, picture.view_size, c->channels);
     if (n_local) {
-        ctr_str_addf(&r->s, "; then %s of the %llu local views, ", n_local < c->local_views ? "some" : "all",
-                     (unsigned long long)c->local_views);
+        ctr_str_addf(&r->s, "; then %s of the %llu local views, ",
+                     n_local < c->local_views ? "some" : "all", (unsigned long long)c->local_views);
         add_line(&r->s, &local, picture.local_size, c->channels);
     }
     ctr_str_addf(&r->s, ".</p>\n");

@@ -207,8 +207,8 @@ int report_settings(struct report *r)
     struct ctr_str *s = &r->s;
     ctr_str_addf(s, "<details open><summary>config.toml; <code>clcontrast train --config</code> "
                     "takes it</summary>\n<div class=\"columns\">\n");
-    for (unsigned g = 0; g < r->config->set.n_groups; g++) {
-        const struct opt_group *group = &r->config->set.groups[g];
+    for (unsigned g = 0; g < r->config.set->n_groups; g++) {
+        const struct opt_group *group = &r->config.set->groups[g];
         ctr_str_addf(s, "<section><h3>");
         ctr_html_text(s, strcmp(group->title, "Options") == 0 ? "Run" : group->title);
         ctr_str_addf(s, "</h3>\n<table class=\"facts\">\n");

@@ -11,10 +11,11 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "cli"))
+from folders import Made  # noqa: E402
 EXAMPLES = sorted(glob.glob(os.path.join(ROOT, "examples", "*.c")))
 OUTSIDE = os.path.join(ROOT, "tests", "check", "outside.c")
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]
@@ -37,10 +38,10 @@ def config(text):
     return dict(re.findall(r'^([a-z0-9-]+) = ("(?:[^"\\]|\\.)*"|\S+)', text, re.M))
 
 
-class Library(unittest.TestCase):
+class Library(Made, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
+        super().setUpClass()
         cls.stage = cls.at("stage")
         done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.stage],
                               capture_output=True, text=True)
@@ -58,14 +59,6 @@ class Library(unittest.TestCase):
                 cls.image("images/%s/%02d.ppm" % (name, i), name, i)
         # the run that the tests look at
         cls.trained = cls.run_("train", cls.at("images"), cls.at("run"), "2")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.folder.name, *names)
 
     @classmethod
     def image(cls, name, kind, i):

@@ -6,25 +6,18 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 
 from cli import PROGRAM, run
+from folders import Folder
 
 STEP = ("--limit", "256", "--batch", "64", "--epochs", "1", "--recipe", "simclr")
 TWO = ("--op", "crop=crop(0.3)", "--op", "tint=jitter gray")
 
 
-class Ablate(unittest.TestCase):
+class Ablate(Folder):
     whole = None
-
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
 
     def ablate(self, *args, code=0, out="map.png"):
         done = run("ablate", *STEP, "-o", self.path(out), *args)
@@ -107,7 +100,7 @@ class Ablate(unittest.TestCase):
             self.assertIn(b"the same command goes on", err)
             self.assertEqual(out, b"")
             self.assertLess(len(self.rows()), 4)
-        self.assertEqual(sorted(os.listdir(self.folder.name)), ["map.png", "map.tsv"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["map.png", "map.tsv"])
         self.assertEqual(self.ablate(*TWO).out, printed)
         self.assertEqual(self.text(), table)
 
@@ -142,7 +135,7 @@ class Ablate(unittest.TestCase):
             done = self.ablate(*args, code=2)
             for word in words:
                 self.assertIn(word, done.err)
-            self.assertEqual(os.listdir(self.folder.name), [])
+            self.assertEqual(os.listdir(self.folder), [])
 
     def test_where_nothing_can_be_written(self):
         done = self.ablate(*TWO, out="nowhere/map.png", code=10)
@@ -165,12 +158,12 @@ class Ablate(unittest.TestCase):
         self.assertEqual(done.returncode, 7, done.err)
         self.assertIn("has no labels", done.err)
         self.assertIn("sub-folder per class", done.err)
-        self.assertEqual(os.listdir(self.folder.name), ["photos"])
+        self.assertEqual(os.listdir(self.folder), ["photos"])
 
     def test_a_method_of_one_view(self):
         done = self.ablate(*TWO, "--method", "supervised", code=2)
         self.assertIn("untrained: the method supervised takes 1 view of an image, not 2", done.err)
-        self.assertEqual(os.listdir(self.folder.name), [])
+        self.assertEqual(os.listdir(self.folder), [])
 
     def test_a_run_that_diverges(self):
         """It has no numbers, and the others go on."""

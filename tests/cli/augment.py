@@ -3,11 +3,11 @@
 import json
 import os
 import struct
-import tempfile
 import unittest
 import zlib
 
 from cli import run
+from folders import Folder
 
 
 def png(path):
@@ -38,14 +38,7 @@ def png(path):
     return width, height, rows
 
 
-class Augment(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
+class Augment(Folder):
     def image(self, size=16):
         with open(self.path("in.ppm"), "wb") as file:
             file.write(b"P6 %d %d 255\n" % (size, size))
@@ -152,7 +145,7 @@ class Augment(unittest.TestCase):
                   "flip | gray"], 2, "2 pipelines, but 1 view"),
                 (["shapes", "-o", "x.png", "--views", "0"], 2, "--views"),
                 ([self.image(), "shapes", "-o", "x.png"], 2, "shapes")):
-            done = run("augment", *args, cwd=self.folder.name)
+            done = run("augment", *args, cwd=self.folder)
             self.assertEqual(done.returncode, code, done.err)
             self.assertIn(text, done.err)
             self.assertFalse(os.path.exists(self.path("x.png")))

@@ -3,11 +3,11 @@
 import json
 import os
 import struct
-import tempfile
 import unittest
 import zlib
 
 from cli import run
+from folders import Folder
 
 SIDE = 16
 COLOUR = {1: 0, 2: 4, 3: 2, 4: 6} # of PNG, by the number of channels
@@ -49,14 +49,7 @@ def tiff(path, channels, bits, value):
         file.write(b"".join(planes))
 
 
-class Channels(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
-
+class Channels(Folder):
     def images(self, channels, bits, name="data", write=png):
         """Two classes, which the left half of the last channel tells apart, if 16 bits can, by less than
         1/255."""

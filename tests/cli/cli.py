@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+from folders import Folder
+
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 
 
@@ -245,15 +247,7 @@ OUTPUTS = ((["ablate"], "--out", ".png"), (["augment", "none"], "--out", ".png")
            (["report", "none"], "--out", ".html"), (["search", "none", "none"], "--html", ".html"))
 
 
-class Outputs(unittest.TestCase):
-    def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(self.temporary.cleanup)
-        self.folder = self.temporary.name
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Outputs(Folder):
     def touch(self, name):
         with open(self.path(name), "w") as file:
             file.write("old")

@@ -5,10 +5,10 @@ import math
 import os
 import random
 import struct
-import tempfile
 import unittest
 
 from cli import run
+from folders import Folder
 
 
 def waves(seed, size=32, cut=0, light=1.0):
@@ -24,14 +24,7 @@ def waves(seed, size=32, cut=0, light=1.0):
     return b"P6 %d %d 255\n" % (size - cut, size - cut) + bytes(pixels)
 
 
-class Dedup(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
+class Dedup(Folder):
     def put(self, name, data):
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), "wb") as file:

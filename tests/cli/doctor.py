@@ -5,10 +5,10 @@ import os
 import resource
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 from cli import BAD_DRIVER, MUST, POCL, PROGRAM, run
+from folders import Folder
 
 SYSTEMS = {
     "debian": ('ID=debian\n', "apt install"),
@@ -21,15 +21,13 @@ SYSTEMS = {
 }
 
 
-class Doctor(unittest.TestCase):
+class Doctor(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        super().setUp()
         os.chmod(self.folder, 0o755)
 
     def write(self, name, text=""):
-        path = os.path.join(self.folder, name)
+        path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:
             file.write(text)

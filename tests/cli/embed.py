@@ -151,10 +151,10 @@ class Embed(Shared):
                 (["embed", "-o", out], 2, "needs MODEL"),
                 (["embed", run_, "-o", self.path("emb.txt")], 2, "neither with .npy nor .csv"),
                 (["embed", run_, "-o", self.path("there.npy")], 2, "--overwrite"),
-                (["embed", run_, "-o", self.folder.name, "--format", "npy"], 2, "is a directory"),
+                (["embed", run_, "-o", self.folder, "--format", "npy"], 2, "is a directory"),
                 (["embed", run_, "-o", self.path("no", "where.npy")], 10, "no/where.npy"),
                 (["embed", self.path("nothing"), "-o", out], 8, "nothing"),
-                (["embed", self.folder.name, "-o", out], 8, "checkpoint"),
+                (["embed", self.folder, "-o", out], 8, "checkpoint"),
                 (["embed", pickle, "-o", out], 8, "pickle"),
                 (["embed", self.path("there.npy"), "-o", out], 8, "`clcontrast info`"),
                 (["embed", run_, "--data", self.path("nothing"), "-o", out], 7, "nothing"),
@@ -165,7 +165,7 @@ class Embed(Shared):
             done = run(*args)
             self.assertEqual(done.returncode, code, (args, done.err))
             self.assertIn(words, done.err)
-        self.assertEqual(sorted(os.listdir(self.folder.name)), ["model.pt", "there.npy"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["model.pt", "there.npy"])
         with open(self.path("there.npy"), "rb") as file:
             self.assertEqual(file.read(), b"precious")
 

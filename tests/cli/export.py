@@ -110,7 +110,7 @@ class Exports(Models):
                                  ((model, "-o", self.path("x.c"), "--heads"), 2, "heads"),
                                  ((model, "-o", self.path("x.npz"), "--normalize"), 2, "npz")):
             self.assertIn(word, self.export(*args, code=code).err)
-        self.assertEqual(os.listdir(self.folder.name), [])
+        self.assertEqual(os.listdir(self.folder), [])
         with open(self.path("there.c"), "w") as file:
             file.write("mine")
         self.assertIn("--overwrite", self.export(model, "-o", self.path("there.c"), code=2).err)
@@ -127,7 +127,7 @@ class Exports(Models):
             done = run("export", self.at("run"), "-o", out, "--overwrite", preexec_fn=limit)
             self.assertEqual(done.returncode, 10, done.err)
             self.assertIn("error: cannot write '%s': File too large" % out, done.err)
-            self.assertEqual(os.listdir(self.folder.name), ["m." + ending])
+            self.assertEqual(os.listdir(self.folder), ["m." + ending])
             self.assertEqual(os.path.getsize(out), 4)
             os.remove(out)
 

@@ -7,7 +7,7 @@ import struct
 import unittest
 
 from cli import run
-from models import SIDE, Models, optional, read_npy, read_safetensors
+from models import SIDE, Models, optional, read_safetensors
 from networks import BLOCKS, draw, save, shapes
 
 

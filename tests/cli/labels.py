@@ -84,7 +84,7 @@ class Labels(Runs):
                                  self.path("a"), code=2).err)
         self.train("--validation", "1", code=2)
         self.train("--limit", "192", "--batch", "128", "--validation", "0.7", "--out", self.path("a"), code=2)
-        self.assertEqual(os.listdir(self.folder.name), [])
+        self.assertEqual(os.listdir(self.folder), [])
 
     def test_validation_tells_of_bad_images(self):
         photos = self.folder_of_images("red", "green")

@@ -7,21 +7,14 @@ import re
 import signal
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 
 from cli import PROGRAM, run
+from folders import Folder
 
 
-class Pack(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
+class Pack(Folder):
     def images(self, bad=0):
         """Two classes of eight 16 x 16 images in each split, and some that are none."""
         for split in ("train", "test"):
@@ -120,7 +113,7 @@ class Pack(unittest.TestCase):
                 (["train", "--data", self.path("bad.ctrd"), "--out", self.path("run")], 7, "no packed set"),
                 (["train", "--data", "packed:" + data, "--out", self.path("run")], 7, "not a regular file"),
                 (["augment", self.path("bad.ctrd"), "-o", self.path("x.png")], 7, "no packed set")):
-            done = run(*args, cwd=self.folder.name)
+            done = run(*args, cwd=self.folder)
             if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
                 continue
             self.assertEqual((done.returncode, done.out), (code, ""), done.err)

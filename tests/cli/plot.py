@@ -4,23 +4,16 @@ cannot be drawn is refused."""
 import json
 import os
 import re
-import tempfile
 import unittest
 import xml.etree.ElementTree as tree
 
 from cli import run
+from folders import Folder
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-class Plot(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
-
+class Plot(Folder):
     def make(self, name, lines):
         os.makedirs(self.path(name))
         with open(self.path(name, "metrics.jsonl"), "w") as file:

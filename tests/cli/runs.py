@@ -3,23 +3,15 @@ import json
 import os
 import random
 import subprocess
-import tempfile
 import time
-import unittest
 
 from cli import PROGRAM, run
+from folders import Folder, Made
 
 SMALL = ["--limit", "192", "--batch", "32", "--steps", "10", "--epochs", "2", "--log-steps", "1"]
 
 
-class Runs(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
-
+class Runs(Folder):
     def train(self, *args, code=0):
         done = run("train", *args)
         if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
@@ -71,16 +63,5 @@ class Runs(unittest.TestCase):
         return self.path("photos")
 
 
-class Shared(Runs):
+class Shared(Made, Runs):
     """Tests beside a folder that setUpClass has filled once for all of them; each has its own, too."""
-    @classmethod
-    def setUpClass(cls):
-        cls.made = tempfile.TemporaryDirectory()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.made.cleanup()
-
-    @classmethod
-    def at(cls, *names):
-        return os.path.join(cls.made.name, *names)

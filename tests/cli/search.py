@@ -122,7 +122,7 @@ class Vectors(Search):
                 ([x], 2, "nothing to search with"),
                 ([], 2, "INDEX"),
                 ([x, self.path("no.jpg")], 7, "neither a file nor a name"),
-                ([x, self.folder.name], 2, "is a directory"),
+                ([x, self.folder], 2, "is a directory"),
                 ([x, "--row", "50"], 2, "0 to 49"),
                 ([x, "--row", "-1"], 2, "no row"),
                 ([x, "--row", "1", "-k", "0"], 2, "neighbours"),

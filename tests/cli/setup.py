@@ -4,24 +4,17 @@ comes of a file as of flags, nothing is written without need, and what is wrong 
 import json
 import os
 import re
-import tempfile
 import unittest
 
 from cli import run
+from folders import Folder
 
 SMALL = ["--limit", "64", "--batch", "16", "--epochs", "1", "--log-steps", "1"]
 OTHER = [*SMALL, "--method", "moco", "--queue", "64", "--temperature", "0.3", "--optimizer", "lars",
          "--learning-rate", "0.1", "--augment", "crop(0.3,1) flip | crop gray(.5)", "--no-head-bn"]
 
 
-class Setup(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
-
+class Setup(Folder):
     def call(self, *args, code=0, **more):
         done = run(*args, **more)
         if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
@@ -177,10 +170,10 @@ class Setup(unittest.TestCase):
 
     def test_a_dry_run_tells_all_and_writes_nothing(self):
         images = self.images()
-        before = sorted(os.walk(self.folder.name))
+        before = sorted(os.walk(self.folder))
         done = self.call("train", "--dry-run", "--data", "photos", "--batch", "8", "--epochs", "3",
                          "--augment", "crop flip(0.25)", "--method", "moco", "--queue", "16",
-                         cwd=self.folder.name, code=3)
+                         cwd=self.folder, code=3)
         for words in (r"device +\S", r"images +%s: 50 of 16x16, 2 classes of 20 to 30" % images,
                       r"skipped +1\n", r"views +2 of 16x16: crop\(.*flip\(0.25\)", r"moco with cnn, by adamw",
                       r"steps +18: 3 epochs, 6 steps of 8", r"sum +\d+\.\d MiB", r"following network",
@@ -188,7 +181,7 @@ class Setup(unittest.TestCase):
             self.assertRegex(done.out, words)
         self.assertIn("1 file was skipped", done.err)
         self.assertIn("bad.jpg", done.err)
-        self.assertEqual(sorted(os.walk(self.folder.name)), before)
+        self.assertEqual(sorted(os.walk(self.folder)), before)
 
     def test_a_dry_run_as_json(self):
         done = run("train", *SMALL, "--dry-run", "--json", "--out", self.path("run"))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`clcontrast train` and `eval`: train.py PROGRAM [TEST ...]. Interrupted and uninterrupted runs give
+"""`clcontrast train`: train.py PROGRAM [TEST ...]. Interrupted and uninterrupted runs give
 the same bytes, nothing is lost when a process is killed, and what cannot work is refused.
 
 CTR_TEST_KILLS is how many times a run is killed at a random moment (default 5)."""
@@ -99,72 +99,6 @@ class Train(Runs):
         process.wait()
         left = [f for f in os.listdir(self.path("random", "checkpoints")) if ".tmp" in f]
         self.assertLessEqual(len(left), 1)
-
-    def test_eval(self):
-        self.train("--limit", "400", "--batch", "64", "--epochs", "1", "--out", self.path("run"))
-        done = run("eval", self.path("run"), "--limit", "300", "--json")
-        self.assertEqual(done.returncode, 0, done.err)
-        result = json.loads(done.out)
-        self.assertEqual((result["encoder"], result["step"], result["features"]), ("cnn", 6, 64))
-        for which in "trained", "untrained", "pixels":
-            for score in "knn10", "knn200", "linear":
-                self.assertTrue(0 <= result[which][score] <= 1)
-        self.assertEqual(run("eval", self.path("nothing")).returncode, 8)
-
-    def test_eval_protocols(self):
-        self.train("--limit", "400", "--batch", "64", "--epochs", "1", "--out", self.path("run"))
-        args = [self.path("run"), "--limit", "300", "--no-baselines"]
-        picture = self.path("confusion.png")
-        some = [*args, "--knn", "1,5@0.2,200", "--probe", "ridge,lbfgs", "--labels", "10%", "--draws", "3"]
-        done = run("eval", *some, "--confusion", picture, "--json")
-        self.assertEqual(done.returncode, 0, done.err)
-        result = json.loads(done.out)
-        scores = result["trained"]["scores"]
-        self.assertEqual([(s["protocol"], s.get("k")) for s in scores],
-                         [("knn", 1), ("knn", 5), ("knn", 200), ("ridge", None), ("lbfgs", None)])
-        self.assertEqual((result["trained"]["labelled"], result["draws"]), (30, 3))
-        self.assertTrue(all(0 < s["accuracy"] <= 1 and 0 < s["deviation"] < 0.5 for s in scores), scores)
-        self.assertNotIn("untrained", result)
-        with open(picture, "rb") as file:
-            self.assertEqual(file.read(4), b"\x89PNG")
-        self.assertEqual(run("eval", *some, "--json").out, done.out)
-        text = run("eval", *some).out
-        for words in "kNN k=5 T=0.2: the 5 training images", "linear probe, ridge: least squares", "of 30 training":
-            self.assertIn(words, text)
-        for wrong, words in ((["--knn", "0"], "'0' is not a number of neighbours"),
-                             (["--knn", "10,,20"], "'' is not"), (["--knn", "5@x"], "'5@x'"),
-                             (["--probe", "rigde"], "did you mean 'ridge'"),
-                             (["--labels", "0%"], "'0%'"), (["--labels", "-3"], "'-3'"),
-                             (["--knn", "none", "--no-probe"], "leaves anything")):
-            done = run("eval", self.path("run"), *wrong)
-            self.assertEqual(done.returncode, 2, done.err)
-            self.assertIn(words, done.err)
-
-    def test_eval_of_several_runs(self):
-        few = ["--limit", "192", "--batch", "32", "--steps", "3"]
-        for seed in "1", "2":
-            self.train(*few, "--seed", seed, "--out", self.path(seed))
-        self.train(*few, "--width", "0.5", "--out", self.path("narrow"))
-        args = ["--limit", "200", "--probe", "none", "--no-baselines", "--knn", "auto,5"]
-        result = json.loads(run("eval", self.path("1"), self.path("2"), *args, "--json").out)
-        alone = json.loads(run("eval", self.path("2"), *args, "--json").out)
-        runs = [one["trained"]["scores"] for one in result["runs"]]
-        self.assertEqual(runs[1], alone["trained"]["scores"])
-        for which, mean in enumerate(result["mean"]["trained"]["scores"]):
-            a, b = runs[0][which]["accuracy"], runs[1][which]["accuracy"]
-            self.assertAlmostEqual(mean["accuracy"], (a + b) / 2)
-            self.assertAlmostEqual(mean["deviation"], abs(a - b) / 2 ** 0.5, places=6)
-        self.assertEqual([s["chosen"] for s in runs[0]], [True, False])
-        self.assertNotEqual(runs[0], runs[1])
-        text = run("eval", self.path("1"), self.path("2"), *args).out
-        for words in "mean and standard deviation of 2 runs", "kNN, chosen", "six weightings":
-            self.assertIn(words, text)
-        self.assertIn("same seed", run("eval", self.path("1"), self.path("1"), *args).err)
-        for more, words in (([self.path("narrow")], "differ in encoder or images"),
-                            ([self.path("2"), "--confusion", self.path("x.png")], "picture of one run")):
-            done = run("eval", self.path("1"), *more, *args)
-            self.assertEqual(done.returncode, 2, done.err)
-            self.assertIn(words, done.err)
 
     def test_width(self):
         narrow = ["--encoder", "resnet18", "--width", "0.125", "--image-size", "16", "--limit", "64"]
@@ -351,7 +285,7 @@ class Train(Runs):
                 (["--learning-rate", "nan", "--out", self.path("g")], 2, "learning-rate")]:
             done = self.train(*args, code=code)
             self.assertIn(words, done.err)
-        self.assertEqual(sorted(os.listdir(self.folder.name)), ["full"])  # nothing left behind
+        self.assertEqual(sorted(os.listdir(self.folder)), ["full"])  # nothing left behind
 
     def test_resume_keeps_its_configuration(self):
         self.train("--limit", "192", "--batch", "32", "--steps", "3", "--out", self.path("run"))
@@ -381,7 +315,7 @@ class Train(Runs):
         self.folder_of_images("red", "green", "blue")
         os.mkfifo(self.path("photos", "blue", "pipe.png"))
         few = ["--batch", "32", "--steps", "4", "--epochs", "1"]
-        done = run("train", *few, "--data", "folder:photos", "--out", "run", cwd=self.folder.name)
+        done = run("train", *few, "--data", "folder:photos", "--out", "run", cwd=self.folder)
         self.assertEqual(done.returncode, 3, done.err)
         self.assertIn("2 files were skipped: see run/skipped.tsv", done.err)
         with open(self.path("run", "skipped.tsv")) as file:
@@ -400,13 +334,6 @@ class Train(Runs):
         self.assertIn("began with 180 usable images; there are 181", done.err)
         done = run("train", *few, "--data", self.path("photos"), "--stream", "--out", self.path("s"))
         self.assertEqual(done.returncode, 3, done.err)
-
-    def test_unlabelled_images_cannot_be_scored(self):
-        self.train(*SMALL, "--out", self.path("run"))
-        done = run("eval", self.path("run"), "--data", os.path.join(self.folder_of_images("one"), "one"))
-        self.assertEqual(done.returncode, 7)
-        self.assertIn("no labels", done.err)
-        self.assertIn("sub-folder per class", done.err)
 
     def test_verdicts(self):
         """Settings that a person can get wrong, and what is said of them; nothing of a sound run."""

@@ -6,24 +6,20 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 
 from cli import PROGRAM, run
+from folders import Folder
 
 STEP = ("--limit", "64", "--batch", "8")
 GENERAL = "conv2d=general,conv2d_bwd_dx=general,conv2d_bwd_dw=general"
 
 
-class Tune(unittest.TestCase):
+class Tune(Folder):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
+        super().setUp()
         self.cache = {"XDG_CACHE_HOME": self.path("cache")}
-
-    def path(self, *names):
-        return os.path.join(self.folder.name, *names)
 
     def call(self, *args, code=0):
         done = run(*args, env=self.cache)

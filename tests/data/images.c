@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "data/batch.h"
 #include "data/images.h"
+#include "../device.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,21 +14,6 @@
 #include <string.h>
 
 enum { N = 16, LIMIT = 100, PIXELS = 32 * 32 * 3 };
-
-static ctr_dev *dev;
-
-static int open_device(void **state)
-{
-    (void)state;
-    return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    ctr_dev_destroy(&dev);
-    return 0;
-}
 
 static void reach_the_graph(void **state)
 {

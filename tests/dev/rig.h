@@ -33,6 +33,12 @@ static inline ctr_dev *rig_open(const struct ctr_dev_params *params)
     return dev;
 }
 
+static inline void open_null(ctr_dev **dev)
+{
+    assert_ok(ctr_dev_open(dev, "null", NULL));
+    assert_string_equal(ctr_dev_caps(*dev)->name, "null");
+}
+
 /* Kernel files of this test's own: cl/NAME holds `text` until rig_kernels_end. */
 static inline void rig_kernels(struct tempdir *t, const char *name, const char *text)
 {

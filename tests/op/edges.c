@@ -10,8 +10,7 @@
 
 #include "op/op.h"
 #include "op/rows.h"
-
-static ctr_dev *dev;
+#include "../device.h"
 
 struct rig {
     ctr_store *store;
@@ -211,17 +210,6 @@ static void many_rows_fit_the_grid(void **state)
     }
     ctr_graph_destroy(&g);
     ctr_dev_destroy(&gpu);
-}
-
-static int open_device(void **state)
-{
-    return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
-}
-
-static int close_device(void **state)
-{
-    ctr_dev_destroy(&dev);
-    return 0;
 }
 
 int main(void)

@@ -11,10 +11,9 @@
 
 #include "op/op.h"
 #include "storage.h"
+#include "../device.h"
 
 enum { PATTERNS = 65536, EXTRA = 12, WIDE = 4 * PATTERNS + EXTRA + 3 }; /* no multiple of a vector */
-
-static ctr_dev *dev;
 
 struct rig {
     ctr_graph *g;
@@ -128,17 +127,6 @@ static void says_what_it_does_not_take(void **state)
     assert_null(ctr_cast(g, x, CTR_F16));
     assert_non_null(strstr(ctr_error_text(), "'labels' is int32"));
     ctr_graph_destroy(&g);
-}
-
-static int open_device(void **state)
-{
-    return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
-}
-
-static int close_device(void **state)
-{
-    ctr_dev_destroy(&dev);
-    return 0;
 }
 
 int main(void)

@@ -10,10 +10,9 @@
 
 #include "base/rng.h"
 #include "optim/optim.h"
+#include "../device.h"
 
 enum { COUNT = 4097, STATE = 3 };
-
-static ctr_dev *dev;
 
 struct rig {
     ctr_store *store;
@@ -144,17 +143,6 @@ static void the_scale_ends_at_one(void **state)
     ok(ctr_store_read(w, r.store, 0, CTR_STORE_VALUES));
     assert_true(isnan(w[COUNT - 2]) && isfinite(w[0]));
     close_rig(&r);
-}
-
-static int open_device(void **state)
-{
-    return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
-}
-
-static int close_device(void **state)
-{
-    ctr_dev_destroy(&dev);
-    return 0;
 }
 
 int main(void)

@@ -12,11 +12,11 @@
 #include "optim/optim.h"
 
 #include "optim_fixture.h"
+#include "../device.h"
 
 enum { N_PARAMS = 3, STEPS = 5, STRIDE = 13 };
 #define WEIGHT_DECAY 0.05
 
-static ctr_dev *dev;
 static const double rates[STEPS] = {0.1, 0.2, 0.15, 0.1, 0.05};
 static const size_t small[N_PARAMS] = {300, 20, 33}, large[N_PARAMS] = {300000, 20, 4097};
 
@@ -293,17 +293,6 @@ static void names_and_defaults(void **state)
         for (const struct ctr_option *x = (*o)->options; x->name; x++)
             assert_true(x->min <= x->init && x->init <= x->max && x->metavar && x->help);
     }
-}
-
-static int open_device(void **state)
-{
-    return ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), NULL);
-}
-
-static int close_device(void **state)
-{
-    ctr_dev_destroy(&dev);
-    return 0;
 }
 
 int main(void)

@@ -10,10 +10,8 @@ from cli import run
 from folders import Folder
 
 
-def png(path):
-    """Width, height and RGB rows of a PNG file."""
-    with open(path, "rb") as file:
-        data = file.read()
+def png(data):
+    """Width, height and RGB rows of a PNG file's bytes."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     at, packed = 8, b""
     while at < len(data):
@@ -46,12 +44,17 @@ class Augment(Folder):
                              for y in range(size) for x in range(size) for c in range(3)))
         return self.path("in.ppm")
 
-    def grid(self, *args):
+    def picture(self, *args):
+        """The bytes of the file that is written."""
         done = run("augment", *args, "-o", self.path("out.png"))
         if done.returncode == 4 and os.environ.get("CTR_REQUIRE_DEVICE") != "1":
             self.skipTest("no device")
         self.assertEqual((done.returncode, done.out), (0, ""), done.err)
-        return png(self.path("out.png"))
+        with open(self.path("out.png"), "rb") as file:
+            return file.read()
+
+    def grid(self, *args):
+        return png(self.picture(*args))
 
     def test_the_first_column_is_the_image(self):
         with open(self.image(), "rb") as file:
@@ -73,10 +76,10 @@ class Augment(Folder):
         self.assertEqual(seen, {True, False})
 
     def test_seed_and_epoch_decide(self):
-        usual = self.grid("shapes", "--rows", "2", "--views", "2")
-        self.assertEqual(usual, self.grid("shapes", "--rows", "2", "--views", "2"))
+        usual = self.picture("shapes", "--rows", "2", "--views", "2")
+        self.assertEqual(usual, self.picture("shapes", "--rows", "2", "--views", "2"))
         for other in ("--seed", "--epoch"):
-            self.assertNotEqual(usual, self.grid("shapes", "--rows", "2", "--views", "2", other, "7"))
+            self.assertNotEqual(usual, self.picture("shapes", "--rows", "2", "--views", "2", other, "7"))
 
     def test_gray(self):
         _, _, rows = self.grid(self.image(), "--views", "2", "--zoom", "1", "--augment", "small gray(1)")
@@ -96,15 +99,15 @@ class Augment(Folder):
         self.assertEqual((listed.returncode, listed.err), (0, ""))
         lines = [line for line in listed.out.split("Names")[0].split("\n") if line and line[0] != " "]
         self.assertGreaterEqual(len(lines), 19)
-        usual = self.grid(self.image(), "--views", "16", "--augment", "none")
+        usual = self.picture(self.image(), "--views", "16", "--augment", "none")
         for line in lines:
-            self.assertNotEqual(self.grid(self.image(), "--views", "16", "--augment", line), usual, line)
+            self.assertNotEqual(self.picture(self.image(), "--views", "16", "--augment", line), usual, line)
 
     def test_many_transformations_at_once(self):
         line = "patch(2,.5) crop rotate90 jitter affine blur flip noise sobel(.2) autocontrast equalize cutout"
         for size in ("16", "100", "256"):
             args = (self.image(), "--views", "4", "--image-size", size, "--augment", line)
-            self.assertEqual(self.grid(*args), self.grid(*args))
+            self.assertEqual(self.picture(*args), self.picture(*args))
 
     def test_the_list_is_in_the_docs(self):
         root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")

@@ -533,7 +533,8 @@ static void plain_equals_reference(void **state)
             compare_plain(shapes[i], layout);
 }
 
-int main(void)
+/* In: a pattern of names of tests, or nothing for all. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_torchvision),          cmocka_unit_test(equals_reference),
@@ -542,6 +543,8 @@ int main(void)
         cmocka_unit_test(patches_are_parts_of_the_image),
         cmocka_unit_test(plain_equals_reference),      cmocka_unit_test(any_channels_equal_reference),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     need_device();
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     ctr_dev_destroy(&dev);

@@ -14,9 +14,10 @@ build=${BUILD:-build-test}
 logs=$PWD/$build/oclgrind
 rm -rf "$logs"
 mkdir -p "$logs"
-export OCL_ICD_VENDORS="$icd" CTR_TEST_MAX="${CTR_TEST_MAX:-300}" CACHE="$build/cache-oclgrind"
-# An interpreter gives the same bits each time: once is enough, and no large images.
-export CTR_TEST_ONCE=1 CTR_TEST_TINY=1
+# An interpreter gives the same bits each time: once is enough, in a variant's own sizes, and no large images.
+export CTR_TEST_MAX="${CTR_TEST_MAX:-300}" CTR_TEST_ONCE=1 CTR_TEST_TINY=1
+export CTR_TEST_CONFIGS="${CTR_TEST_CONFIGS:-own}"
+export OCL_ICD_VENDORS="$icd" CTR_REQUIRE_DEVICE=1 XDG_CACHE_HOME="$PWD/$build/cache-oclgrind"
 # Optimised code has `freeze` instructions, which Oclgrind 21.10 takes for uninitialised values.
 # It adds up the local memory of all kernels of a file: give it more than the tiles' device would have.
 export OCLGRIND_LOCAL_MEM_SIZE=131072
@@ -24,12 +25,15 @@ export OCLGRIND_BUILD_OPTIONS=-cl-opt-disable
 export OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 OCLGRIND_CHECK_API=1
 status=0
 
-# A test with settings of its environment. Each process would overwrite one common log.
-check() { # name test [VARIABLE=VALUE...]
+# A test program; what it prints and Oclgrind's log go to files of this name.
+check() { # name [VARIABLE=VALUE...] program [argument...]
     name=$1
-    test=$2
-    shift 2
-    env OCLGRIND_LOG="$logs/$name.log" "$@" sh tools/test.sh "$test" || status=1
+    shift
+    env OCLGRIND_LOG="$logs/$name.log" "$@" >"$logs/$name.out" 2>&1 || {
+        cat "$logs/$name.out" >&2
+        status=1
+    }
+    echo "$name: $(tail -n 1 "$logs/$name.out")"
 }
 
 # One case of conv2d by one variant, in local memory that takes every block.
@@ -38,20 +42,14 @@ block() { # name case choice [VARIABLE=VALUE...]
     case=$2
     choice=$3
     shift 3
-    check "conv2d-$name" op-conv2d CTR_TEST_MAX=100000 CTR_TEST_CASE="$case" CTR_TEST_FORCE="$choice" \
-        CTR_TEST_PRECISION=fp32 OCLGRIND_LOCAL_MEM_SIZE=1048576 "$@"
+    check "conv2d-$name" CTR_TEST_MAX=100000 CTR_TEST_CASE="$case" CTR_TEST_FORCE="$choice" \
+        CTR_TEST_PRECISION=fp32 OCLGRIND_LOCAL_MEM_SIZE=1048576 "$@" "$tests/test-op" conv2d
 }
 
 everything() {
+    tests=$build/tests
     [ -f "$build/build.ninja" ] || meson setup "$build" -Dwerror=true >&2
-    for test in $(meson test -C "$build" --list 2>/dev/null | grep '^op-' |
-        grep -vE '^op-(losses|edges|gpu.*|mma|conv2d_refused)$'); do
-        check "$test" "$test"
-        check "$test-gpu" "$test" CTR_QUIRK=+family_gpu CTR_TEST_CONFIGS=own
-    done
-    for test in op-conv2d op-dense op-similarity; do
-        check "$test-mma" "$test" CTR_QUIRK=+family_gpu,+mma_emulated CTR_TEST_MATH=tf32 CTR_TEST_CONFIGS=own
-    done
+    ninja -C "$build" >&2
     # Winograd on CPUs: blocks of 8, 16 and 32 tiles; gates and pooling; several blocks of filters.
     block winograd "winograd 2x5x7x32 " conv2d=winograd CTR_TEST_PRECISION=
     block winograd-relu "winograd relu" conv2d=winograd
@@ -62,15 +60,25 @@ everything() {
     block filters "filters at once" conv2d_bwd_dw=direct
     # Partial sums of weights that work-items share, which takes several compute units.
     block shares "filters at once" conv2d_bwd_dw=general CTR_QUIRK=+family_gpu OCLGRIND_COMPUTE_UNITS=4
-    check top_k-lists op-top_k CTR_TEST_MAX=4500
-    check top_k-lists-gpu op-top_k CTR_TEST_MAX=4500 CTR_QUIRK=+family_gpu
-    check augment data-augment
-    check augment_draw data-augment_draw
+    block winograd-gpu "winograd one tile" conv2d=winograd_gpu CTR_QUIRK=+family_gpu
+    check top_k-lists CTR_TEST_MAX=4500 "$tests/test-op" top_k
+    check top_k-lists-gpu CTR_TEST_MAX=4500 CTR_QUIRK=+family_gpu "$tests/test-op" top_k
+    for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^op-//p' |
+        grep -vE '^(losses|edges|gpu.*|mma|conv2d_refused|in_place|storage)$'); do
+        check "$op" "$tests/test-op" "$op"
+        check "$op-gpu" CTR_QUIRK=+family_gpu "$tests/test-op" "$op"
+    done
+    for op in conv2d dense similarity; do
+        check "$op-mma" CTR_QUIRK=+family_gpu,+mma_emulated CTR_TEST_MATH=tf32 "$tests/test-op" "$op"
+    done
+    for unit in op-in_place optim-optim optim-loss_scale data-augment_draw data-augment; do
+        check "$unit" "$tests/test-$unit"
+    done
 }
 
 if [ $# -gt 0 ]; then
     for test in "$@"; do
-        check "$test" "$test"
+        OCLGRIND_LOG="$logs/$test.log" CACHE="$build/cache-oclgrind" sh tools/test.sh "$test" || status=1
     done
 else
     everything

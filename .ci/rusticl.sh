@@ -1,5 +1,7 @@
 #!/bin/sh
-# rusticl.sh -- every test on Mesa's OpenCL over llvmpipe (package mesa-opencl-icd), a second driver.
+# rusticl.sh -- Mesa's OpenCL over llvmpipe (package mesa-opencl-icd), a second driver. `rusticl.sh
+# [TEST...]`: those tests, or else the cases of all ops that its compiler does in some minutes each, for CPUs
+# and for GPUs, in each variant's own sizes. CTR_TEST_MAX is the largest case in input elements.
 set -eu
 cd "$(dirname "$0")/.."
 icd=/etc/OpenCL/vendors/rusticl.icd
@@ -8,4 +10,19 @@ if [ ! -f "$icd" ]; then
     exit 77
 fi
 export OCL_ICD_VENDORS="$icd" RUSTICL_ENABLE=llvmpipe
-exec sh tools/test.sh "$@"
+[ $# -eq 0 ] || exec sh tools/test.sh "$@"
+
+build=${BUILD:-build-test}
+[ -f "$build/build.ninja" ] || meson setup "$build" -Dwerror=true >&2
+ninja -C "$build" >&2
+export CTR_REQUIRE_DEVICE=1 XDG_CACHE_HOME="$PWD/$build/cache-rusticl"
+export CTR_TEST_MAX="${CTR_TEST_MAX:-5000}" CTR_TEST_CONFIGS=own CTR_TEST_PRECISION=fp32
+status=0
+for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^op-//p' |
+    grep -vE '^(losses|edges|gpu.*|mma|conv2d_refused|in_place|storage)$'); do
+    for quirk in "" +family_gpu; do
+        echo "$op $quirk"
+        CTR_QUIRK="$quirk" "$build/tests/test-op" "$op" || status=1
+    done
+done
+exit $status

@@ -21,9 +21,16 @@
 #define STEP  (DGRAD ? STRIDE : 1)
 #define CHUNK 8 /* in channels of an item of the weight gradient */
 
-/* The in channels that out channels from o on, 16 or up to O, meet: [FIRST_IN, END_IN). */
-#define FIRST_IN(o)  ((o) / OG * IG)
-#define END_IN(o, O) ((min((o) + 15, (O) - 1) / OG + 1) * IG)
+/* The in channels that out channels from o on, 16 or up to O, meet: [first_in, end_in). */
+inline int first_in(int o)
+{
+    return o / OG * IG;
+}
+
+inline int end_in(int o, int O)
+{
+    return (min(o + 15, O - 1) / OG + 1) * IG;
+}
 
 /* w[K][channels of a group][taps], K being out channels or, with DGRAD, in channels. An item is one in
  * channel of 16 out channels. */
@@ -35,7 +42,7 @@ kernel void conv2d_grouped_pack(global float *P, global const float *w, int O, i
         return;
     for (int tap = 0; tap < taps; tap++)
         for (int l = 0; l < 16; l++) {
-            const int o = block * 16 + l, c = FIRST_IN(block * 16) + j;
+            const int o = block * 16 + l, c = first_in(block * 16) + j;
             const size_t row = DGRAD ? (size_t)c * OG + o % OG : (size_t)o * IG + c % IG;
             P[(((size_t)block * taps + tap) * WINDOW + j) * 16 + l] =
                 o < O && o / OG == c / IG ? w[row * taps + tap] : 0;
@@ -55,7 +62,7 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
     const int py = (int)get_global_id(1) / STEP, px = (int)get_global_id(1) % STEP;
     const int PH = (OH - py + STEP - 1) / STEP, PW = (OW - px + STEP - 1) / STEP;
     const int total = N * PH * PW, q0 = get_global_id(0) / blocks * PIX;
-    const int c_end = END_IN(o0, OC) - FIRST_IN(o0);
+    const int c_end = end_in(o0, OC) - first_in(o0);
     int row[PIX], col[PIX];
     global const act_t *image[PIX];
     float16 a[PIX];
@@ -66,7 +73,7 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
         const int q = min(q0 + i, total - 1), n = q / (PH * PW), r = q - n * PH * PW;
         row[i] = DGRAD ? r / PW : r / PW * STRIDE - pad;
         col[i] = DGRAD ? r % PW : r % PW * STRIDE - pad;
-        image[i] = in + (size_t)n * H * W * C + FIRST_IN(o0);
+        image[i] = in + (size_t)n * H * W * C + first_in(o0);
         a[i] = use_bias ? load_lanes(bias + o0, OC - o0) : (float16)(0);
     }
     global const act_t *zeros = (global const act_t *)(P + (size_t)blocks * KH * KW * WINDOW * 16);
@@ -107,7 +114,7 @@ kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
     const int taps = KH * KW, chunks = (WINDOW + CHUNK - 1) / CHUNK, blocks = (OC + 15) / 16;
     const int tap = get_global_id(0) % taps, item = get_global_id(0) / taps;
     const int o0 = item / chunks % blocks * 16, split = item / chunks / blocks;
-    const int c0 = FIRST_IN(o0) + item % chunks * CHUNK, c_end = END_IN(o0, OC);
+    const int c0 = first_in(o0) + item % chunks * CHUNK, c_end = end_in(o0, OC);
     const int n_end = min(N, (split + 1) * per), left = OC - o0;
     const int top = tap / KW - pad, start = tap % KW - pad;
     /* outputs whose tap lies inside the image: 0 <= oy S + top < H, same for x */
@@ -141,7 +148,7 @@ kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
         float t[16];
         vstore16(a[j], 0, t);
         for (int l = 0; l < 16 && l < left; l++) {
-            const int i = c0 + j - FIRST_IN(o0 + l);
+            const int i = c0 + j - first_in(o0 + l);
             if (i >= 0 && i < IG)
                 to[(size_t)i * OC + l] = t[l];
         }

@@ -105,6 +105,7 @@ const struct opcase opcases_conv2d[] = {
     CASE("winograd", 2, 5, 7, 32, 32, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd relu", 3, 9, 6, 32, 64, 3, 3, 1, 0, 1, 1, 0),
     CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0, 0),
+    CASE("winograd one tile", 1, 4, 4, 64, 64, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd blocks", 1, 4, 4, 32, 128, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd tiles", 2, 8, 11, 68, 76, 3, 3, 1, 1, 1, 1, 0),

@@ -1,19 +1,32 @@
 /* gemm.cl -- C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C (+ bias[N]) (then max(., 0)), for CPUs.
  * One work-item computes register tiles of MR rows x 2 VW columns; local size 1. A is read in place
  * with strides a_row and a_k (so a transpose costs nothing), B in panels of 2 VW columns: in place
- * where its rows are contiguous and N a multiple of the panel, else packed (zeros behind N). */
+ * where its rows are contiguous and N a multiple of the panel, else packed (zeros behind N): by a launch
+ * before or, with OWN=1, by each work-item for itself, to local memory. */
 #include "lib/prelude.clh"
 #include "lib/rows.clh"
 #include "lib/gemm.clh"
 #include "lib/transpose.clh"
 
-/* VW columns of a panel (N of them exist) for k in [k0, k1) of a B stored [N, K], rows b_n apart.
- * Whole tiles are read a line at a time: rows a power of two apart share few places in a cache. */
-ALWAYS_INLINE void pack_transposed(global float *p, global const float *b, size_t b_n, int N, uint k0,
-                                   uint k1)
+#ifndef OWN
+#define OWN 0
+#endif
+#if OWN
+#define P_SPACE           local
+#define load_panel(p)     load_local(p)
+#define store_panel(v, p) store_local(v, p)
+#else
+#define P_SPACE           global
+#define load_panel(p)     load_whole(p)
+#define store_panel(v, p) store_whole(v, p)
+#endif
+
+/* VW columns of a panel (N of them exist) for K rows of a B stored [N, K], b_n apart. Whole tiles are
+ * read a line at a time: rows a power of two apart share few places in a cache. */
+ALWAYS_INLINE void pack_transposed(P_SPACE float *p, global const float *b, size_t b_n, int N, uint K)
 {
-    uint k = k0;
-    for (; N >= VW && k + VW <= k1; k += VW) {
+    uint k = 0;
+    for (; N >= VW && k + VW <= K; k += VW) {
         vfloat r[VW];
         #pragma unroll
         for (uint j = 0; j < VW; j++)
@@ -21,44 +34,58 @@ ALWAYS_INLINE void pack_transposed(global float *p, global const float *b, size_
         transpose(r);
         #pragma unroll
         for (uint j = 0; j < VW; j++)
-            store_whole(r[j], p + (size_t)(k + j) * PANEL);
+            store_panel(r[j], p + (size_t)(k + j) * PANEL);
     }
-    for (; k < k1; k++)
+    for (; k < K; k++)
         for (int j = 0; j < VW; j++)
             p[(size_t)k * PANEL + j] = j < N ? b[j * b_n + k] : 0;
 }
 
+/* p[K][PANEL] from K rows of B[K,N], or columns of B[N,K] when `transposed`, rows ldb apart; N columns
+ * of the panel exist. */
+ALWAYS_INLINE void pack(P_SPACE float *p, global const float *b, size_t ldb, int transposed, int N,
+                        uint K)
+{
+    if (transposed) {
+        pack_transposed(p, b, ldb, N, K);
+        pack_transposed(p + VW, b + VW * ldb, ldb, N - VW, K);
+        return;
+    }
+    for (uint k = 0; k < K; k++, b += ldb, p += PANEL) {
+        store_panel(load_part(b, N), p);
+        store_panel(load_part(b + VW, N - VW), p + VW);
+    }
+}
+
+#if !OWN
 /* P[panel][K][PANEL] from B[K,N], or from B[N,K] when `transposed`; its rows are ldb apart.
  * Grid (panels, ceil(K / per)). */
 kernel ONE_ITEM void gemm_pack(global float *P, global const float *B, const ulong ldb,
                           const int transposed, const uint N, const uint K, const uint per)
 {
-    const uint n = get_group_id(0) * PANEL, k0 = get_group_id(1) * per, k1 = min(K, k0 + per);
-    global float *p = P + (size_t)n * K;
-    const int left = (int)N - (int)n;
-    if (transposed) {
-        pack_transposed(p, B + n * ldb, ldb, left, k0, k1);
-        pack_transposed(p + VW, B + (n + VW) * ldb, ldb, left - VW, k0, k1);
-        return;
-    }
-    for (uint k = k0; k < k1; k++) {
-        global const float *b = B + k * ldb + n;
-        store_whole(load_part(b, left), p + (size_t)k * PANEL);
-        store_whole(load_part(b + VW, left - VW), p + (size_t)k * PANEL + VW);
-    }
+    const uint n = get_group_id(0) * PANEL, k = get_group_id(1) * per;
+    pack(P + (size_t)n * K + (size_t)k * PANEL, B + (transposed ? n * ldb + k : k * ldb + n), ldb,
+         transposed, (int)N - (int)n, min(K - k, per));
 }
+#endif
 
 /* Grid (ceil(M / (MR tiles)), panels, splits): split s sums k in [s k_per, (s + 1) k_per) into
- * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. */
+ * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. own[k_per][PANEL]: with OWN=1, when b_k is
+ * the distance of rows in B and b_panel that of its panels. */
 kernel ONE_ITEM void gemm_tiles(global float *C, global const float *A, global const float *B,
-                           global const float *bias, const float alpha, const float beta,
-                           const int use_bias, const int use_relu, const uint M, const uint N,
-                           const uint K, const ulong a_row, const ulong a_k, const ulong b_panel,
-                           const ulong b_k, const ulong c_at, const ulong ldc, const ulong c_split,
-                           const uint k_per, const uint tiles)
+                           global const float *bias, local float *own, const int transposed,
+                           const float alpha, const float beta, const int use_bias,
+                           const int use_relu, const uint M, const uint N, const uint K,
+                           const ulong a_row, const ulong a_k, const ulong b_panel, const ulong b_k,
+                           const ulong c_at, const ulong ldc, const ulong c_split, const uint k_per,
+                           const uint tiles)
 {
     const uint n0 = get_group_id(1) * PANEL, k0 = get_group_id(2) * k_per;
     const uint steps = min(K - k0, k_per);
+#if OWN
+    pack(own, B + get_group_id(1) * b_panel + (transposed ? k0 : k0 * b_k), b_k, transposed,
+         (int)N - (int)n0, steps);
+#endif
     for (uint t = 0; t < tiles; t++) {
         const uint m0 = (get_group_id(0) * tiles + t) * MR;
         if (m0 >= M)
@@ -70,9 +97,14 @@ kernel ONE_ITEM void gemm_tiles(global float *C, global const float *A, global c
             off[i] = min(m0 + i, M - 1) * (size_t)a_row;
             a[i] = b[i] = 0;
         }
-        global const float *ap = A + k0 * a_k, *bp = B + get_group_id(1) * b_panel + k0 * b_k;
-        for (uint k = 0; k < steps; k++, ap += a_k, bp += b_k) {
-            vfloat b0 = load_whole(bp), b1 = load_whole(bp + VW);
+        global const float *ap = A + k0 * a_k;
+#if OWN
+        local const float *bp = own;
+#else
+        global const float *bp = B + get_group_id(1) * b_panel + k0 * b_k;
+#endif
+        for (uint k = 0; k < steps; k++, ap += a_k, bp += OWN ? PANEL : b_k) {
+            vfloat b0 = load_panel(bp), b1 = load_panel(bp + VW);
             #pragma unroll
             for (uint i = 0; i < MR; i++) {
                 vfloat v = ap[off[i]];

@@ -18,15 +18,6 @@
 #define STRIDED 0
 #endif
 
-#if CTR_CPU && defined(__clang__)
-#define at_local(p) (*(local vfloat_anywhere *)(p))
-#define load_local(p)     at_local(p)
-#define store_local(v, p) (at_local(p) = (v))
-#else
-#define load_local(p)     vload(0, p)
-#define store_local(v, p) vstore(v, 0, p)
-#endif
-
 /* Image size, number of pixels that count, their distance. */
 struct pixels {
     uint H, W, P, Q, stride;

@@ -122,6 +122,14 @@ static int fwd_lower(ctr_graph *g, ctr_node *node, enum how how)
 
 enum { B_DY, B_X, B_W, B_Y, B_N_IN }; /* y only with relu */
 
+/* Few rows are summed at once on CPUs, 16 outputs a work-item: a second launch takes longer. */
+static struct ctr_row_split db_split(const ctr_graph *g, const struct attr *a)
+{
+    if (ctr_graph_caps(g)->family == CTR_FAMILY_CPU && a->N <= 512)
+        return (struct ctr_row_split){.chunks = 1, .per = (uint32_t)a->N};
+    return ctr_row_split(g, a->N, a->O);
+}
+
 static int bwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
 {
     struct attr *a = node->attr;
@@ -139,8 +147,7 @@ static int bwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
     if (a->relu)
         a->g = ctr_node_scratch(g, node, a->N * a->O * sizeof(float));
     if (a->relu || a->db)
-        a->parts =
-            ctr_node_scratch(g, node, ctr_row_split(g, a->N, a->O).chunks * a->O * sizeof(float));
+        a->parts = ctr_node_scratch(g, node, db_split(g, a).chunks * a->O * sizeof(float));
 out:
     return rc;
 }
@@ -149,19 +156,23 @@ out:
 static int emit_db(ctr_graph *g, const ctr_node *node, const struct attr *a)
 {
     const ctr_tensor *dy = node->in[B_DY];
-    struct ctr_row_split split = ctr_row_split(g, a->N, a->O);
+    struct ctr_row_split split = db_split(g, a);
+    int only = split.chunks == 1 && a->db; /* one part is the total */
+    ctr_buf *sums = only ? node->out[a->db - 1]->buf : a->parts->buf;
     struct ctr_launch_spec spec = {
         .file = "op/dense.cl",
         .kernel = "dense_bwd_db",
-        .args = {CTR_BUF(a->parts->buf), CTR_BUF(a->relu ? a->g->buf : a->parts->buf),
-                 CTR_BUF(dy->buf), CTR_BUF(a->relu ? node->in[B_Y]->buf : dy->buf),
-                 CTR_I32(a->relu), CTR_U32(split.per), CTR_U32(a->N), CTR_U32(a->O)},
+        .args = {CTR_BUF(sums), CTR_BUF(a->relu ? a->g->buf : sums), CTR_BUF(dy->buf),
+                 CTR_BUF(a->relu ? node->in[B_Y]->buf : dy->buf), CTR_I32(a->relu),
+                 CTR_U32(split.per), CTR_U32(a->N), CTR_U32(a->O)},
         .n_args = 8,
         .flops = (double)dy->count,
         .bytes = (a->relu ? 3.0 : 1.0) * (double)dy->bytes};
     ctr_grid_row_sums(g, &spec, split, a->O);
+    if (ctr_graph_caps(g)->family == CTR_FAMILY_CPU && split.chunks == 1)
+        spec.global[0] = (a->O + 15) / 16;
     int rc = ctr_emit(g, &spec);
-    if (rc != 0 || !a->db)
+    if (rc != 0 || !a->db || only)
         return rc;
     struct ctr_launch_spec total = {.file = "op/dense.cl",
                                     .kernel = "dense_bwd_db_total",

@@ -5,7 +5,7 @@
 #include "op/rows.h"
 
 enum { VEC = 16, MR = 8, PANEL = 32 }; /* as in the kernel files on CPUs */
-enum { LEAST_LOCAL = 28 << 10, STREAM_BYTES = 8 << 20 };
+enum { OWN_TILES = 16, LEAST_LOCAL = 28 << 10, STREAM_BYTES = 8 << 20 };
 
 /* How a product is cut, a function of its shape and of the device alone. */
 struct cut {
@@ -13,6 +13,7 @@ struct cut {
     size_t m_items, n_items, splits; /* the grid */
     size_t k_per;                    /* depth of a split */
     size_t tiles;                    /* gemm_tiles: tiles of a work-item, one above the other */
+    int own;                         /* gemm_tiles: each work-item packs its panel of B itself */
     size_t rows, cols, kc;           /* gemm_blocked: block of a work-item, depth at a time */
     size_t pack_floats, part_floats;
 };
@@ -32,7 +33,20 @@ static size_t items(const struct cut *c)
     return c->m_items * c->n_items * c->splits;
 }
 
-static void cut_tiles(struct cut *c, const struct ctr_gemm *p, size_t want)
+static size_t own_bytes(const struct cut *c)
+{
+    return c->k_per * PANEL * sizeof(float);
+}
+
+/* A work-item packs its panel itself where one other at most does the same, and beside enough tiles
+ * for that to be little: a launch of its own costs some 20 us and an uneven end. */
+static int packs_itself(const struct cut *c, size_t m_tiles, size_t most, size_t local_bytes)
+{
+    size_t tiles = c->tiles < OWN_TILES ? OWN_TILES : c->tiles;
+    return tiles <= most && ceil_div(m_tiles, tiles) <= 2 && 8 * own_bytes(c) <= local_bytes;
+}
+
+static void cut_tiles(struct cut *c, const struct ctr_gemm *p, size_t want, size_t local_bytes)
 {
     size_t m_tiles = ceil_div(p->M, MR);
     c->n_items = ceil_div(p->N, PANEL);
@@ -43,12 +57,15 @@ static void cut_tiles(struct cut *c, const struct ctr_gemm *p, size_t want)
     }
     /* a work-item does at least 2 MFLOP, some 10 us, as long as there are items enough for all */
     size_t flops = 2 * MR * PANEL * c->k_per, per_panel = ceil_div(want, c->n_items * c->splits);
-    c->tiles = ceil_div((size_t)2 << 20, flops);
-    if (ceil_div(m_tiles, c->tiles) < per_panel)
-        c->tiles = m_tiles / per_panel > 0 ? m_tiles / per_panel : 1;
+    size_t most = m_tiles / per_panel > 0 ? m_tiles / per_panel : 1;
+    c->tiles = min(ceil_div((size_t)2 << 20, flops), most);
+    int must = p->transpose_b || p->N % PANEL;
+    c->own = (must || (p->M >= 128 && p->K >= 64)) && packs_itself(c, m_tiles, most, local_bytes);
+    if (c->own && c->tiles < OWN_TILES)
+        c->tiles = OWN_TILES;
     c->m_items = ceil_div(m_tiles, c->tiles);
-    int pack = p->transpose_b || p->N % PANEL || (p->M >= 256 && p->K >= 128);
-    c->pack_floats = pack ? c->n_items * PANEL * p->K : 0;
+    if (!c->own && (must || (p->M >= 256 && p->K >= 128)))
+        c->pack_floats = c->n_items * PANEL * p->K;
 }
 
 /* ---- blocks ---- */
@@ -157,7 +174,7 @@ static struct cut cut(const ctr_graph *g, const struct ctr_gemm_tiles *t)
     if (c.blocked)
         cut_blocks(&c, t, want, caps->local_bytes);
     else
-        cut_tiles(&c, p, want);
+        cut_tiles(&c, p, want, caps->local_bytes);
     c.part_floats = c.splits > 1 ? c.splits * p->M * p->N : 0;
     return c;
 }
@@ -215,23 +232,29 @@ static int emit_tiles(ctr_graph *g, const struct ctr_gemm_tiles *t, const struct
     struct ctr_launch_spec spec = product(t, c);
     spec.file = "op/gemm.cl";
     spec.kernel = "gemm_tiles";
-    spec.n_args = 20;
-    spec.args[4] = CTR_F32(split ? 1.0f : p->alpha);
-    spec.args[5] = CTR_F32(split ? 0.0f : p->beta);
-    spec.args[6] = CTR_I32(!split && t->bias);
-    spec.args[7] = CTR_I32(!split && t->relu);
-    spec.args[8] = CTR_U32(p->M);
-    spec.args[9] = CTR_U32(p->N);
-    spec.args[10] = CTR_U32(p->K);
-    spec.args[11] = CTR_U64(p->transpose_a ? 1 : p->lda);
-    spec.args[12] = CTR_U64(p->transpose_a ? p->lda : 1);
-    spec.args[13] = CTR_U64(packed ? PANEL * p->K : PANEL);
-    spec.args[14] = CTR_U64(packed ? PANEL : p->ldb);
-    spec.args[15] = CTR_U64(split ? c->pack_floats : 0);
-    spec.args[16] = CTR_U64(split ? p->N : p->ldc);
-    spec.args[17] = CTR_U64(p->M * p->N);
-    spec.args[18] = CTR_U32(c->k_per);
-    spec.args[19] = CTR_U32(c->tiles);
+    if (c->own)
+        spec.options = "-DOWN=1";
+    spec.n_args = 22;
+    spec.args[4] = CTR_LOCAL(c->own ? own_bytes(c) : VEC);
+    spec.args[5] = CTR_I32(p->transpose_b);
+    spec.args[6] = CTR_F32(split ? 1.0f : p->alpha);
+    spec.args[7] = CTR_F32(split ? 0.0f : p->beta);
+    spec.args[8] = CTR_I32(!split && t->bias);
+    spec.args[9] = CTR_I32(!split && t->relu);
+    spec.args[10] = CTR_U32(p->M);
+    spec.args[11] = CTR_U32(p->N);
+    spec.args[12] = CTR_U32(p->K);
+    spec.args[13] = CTR_U64(p->transpose_a ? 1 : p->lda);
+    spec.args[14] = CTR_U64(p->transpose_a ? p->lda : 1);
+    spec.args[15] = CTR_U64(packed             ? PANEL * p->K
+                            : p->transpose_b ? PANEL * p->ldb
+                                             : PANEL);
+    spec.args[16] = CTR_U64(packed ? PANEL : p->ldb);
+    spec.args[17] = CTR_U64(split ? c->pack_floats : 0);
+    spec.args[18] = CTR_U64(split ? p->N : p->ldc);
+    spec.args[19] = CTR_U64(p->M * p->N);
+    spec.args[20] = CTR_U32(c->k_per);
+    spec.args[21] = CTR_U32(c->tiles);
     return ctr_emit(g, &spec);
 }
 

@@ -47,6 +47,9 @@ const struct opcase opcases_dense[] = {
     CASE(8, 5000, 10, 0, 1),  /* long sums over few outputs: split */
     CASE(3000, 40, 10, 1, 1), /* the same for dw */
     CASE(128, 512, 128, 1, 1),
+    CASE(256, 5, 225, 1, 1), /* wide enough for work-items that pack their own panels: y, */
+    CASE(128, 481, 3, 0, 1), /* dx */
+    CASE(3, 481, 130, 1, 0), /* and dw */
     {.name = "dense, x of rank 4",
      .n_in = 3,
      .build = build,

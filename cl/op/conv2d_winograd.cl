@@ -6,8 +6,8 @@
  * for a block of tiles: transformed inputs and products stay in local memory, its private scratch.
  * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row,
  * column). The host defines T (tiles of a block, a multiple of 8), KC (in channels at a time, 32 or
- * 64) and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) for the weight
- * gradient; GATE: which gradients count (conv_pool.clh). */
+ * 64) and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) and SOLE (1: there
+ * is but one part) for the weight gradient; GATE: which gradients count (conv_pool.clh). */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
@@ -28,6 +28,12 @@ typedef float16 wino_t;
 #endif
 #ifndef POOL
 #define POOL 0
+#endif
+#ifndef SOLE
+#define SOLE 0
+#endif
+#if SOLE
+#include "lib/transpose.clh"
 #endif
 #define PACK 4 /* in channels of a packed block, as in src/op/conv2d_winograd.c */
 /* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall
@@ -322,9 +328,17 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
         }
 }
 
+#if SOLE
+#define DW_SPACE          local
+#define store_dw(v, i, p) store16_local(v, i, p)
+#else
+#define DW_SPACE          global
+#define store_dw(v, i, p) store16(v, i, p)
+#endif
+
 /* dw (taps `tap` floats apart) = Gt d G of 16 channels; d[36], each D_POINT floats from the last.
  */
-inline void filter_tile(global float *dw, size_t tap, local const float *m)
+inline void filter_tile(DW_SPACE float *dw, size_t tap, local const float *m)
 {
     float16 t[6][3], d[6], o[3];
 #pragma unroll
@@ -339,20 +353,42 @@ inline void filter_tile(global float *dw, size_t tap, local const float *m)
         MUL_GT(o, t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i])
 #pragma unroll
         for (int j = 0; j < 3; j++)
-            store16(o[j], 0, dw + (i * 3 + j) * tap);
+            store_dw(o[j], 0, dw + (i * 3 + j) * tap);
     }
 }
 
-/* part[S][9][I][O] and, behind them, part_b[S][O] = sums of dy: tiles [split * per, (split + 1) *
- * per) with per a multiple of T. OH and OW are the sizes before pooling. Work size (S, I / CI, O /
- * CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold [T][CI], [T][CO], [CI][CO]. */
+#if SOLE
+/* 16 rows of dw, `row` floats apart: 16 in channels x 9 taps of 16 out channels, turned by way of
+ * t[16 * 9][16]. */
+inline void filter_rows(global float *dw, size_t row, local float *t, local const float *m)
+{
+    for (int i = 0; i < 16; i++)
+        filter_tile(t + i * 9 * 16, 16, m + i * CO);
+    for (int j = 0; j < 9; j++) {
+        float16 r[16];
+#pragma unroll
+        for (int k = 0; k < 16; k++)
+            r[k] = vload16(j * 16 + k, t);
+        transpose(r);
+#pragma unroll
+        for (int o = 0; o < 16; o++)
+            stream16(r[o], dw + o * row + j * 16);
+    }
+}
+#endif
+
+/* part[S][9][I][O] or, with SOLE=1 where S is 1, dw[O][I][9] itself; when use_sums, dy_sums[S][O] from
+ * `sums_at` on. Tiles [split * per, (split + 1) * per) with per a multiple of T. OH and OW are the sizes
+ * before pooling. Work size (S, I / CI, O / CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold
+ * [T][CI], [T][CO], [CI][CO]. */
 kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act_t *x,
                                         global const act_t *dy, global const gate_t *gate,
+                                        global float *dy_sums, ulong sums_at, int use_sums,
                                         local float *V, local float *E, local float *D, int N,
                                         int H, int W, int I, int OH, int OW, int O, int pad, int th,
                                         int tw, int per)
 {
-    int split = get_group_id(0), S = get_num_groups(0), end = min(N * th * tw, (split + 1) * per);
+    int split = get_group_id(0), end = min(N * th * tw, (split + 1) * per);
     int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, x_at[2][36], dy_at[2][16];
     float16 sums[CO / 16];
     for (int o = 0; o < CO / 16; o++)
@@ -383,11 +419,17 @@ kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act
         for (int p = 0; p < 36; p++)
             multiply_dw(D + p * D_POINT, V + p * X_POINT, E + p * E_POINT);
     }
+#if SOLE
+    for (int o = 0; o < CO; o += 16)
+        for (int i = 0; i < CI; i += 16)
+            filter_rows(part + ((size_t)(o0 + o) * I + i0 + i) * 9, (size_t)I * 9, V, D + i * CO + o);
+#else
     for (int i = 0; i < CI; i++)
         for (int o = 0; o < CO; o += 16)
             filter_tile(part + ((size_t)split * 9 * I + i0 + i) * O + o0 + o, (size_t)I * O,
                         D + i * CO + o);
-    if (i0 == 0)
+#endif
+    if (use_sums && i0 == 0)
         for (int o = 0; o < CO / 16; o++)
-            store16(sums[o], o, part + (size_t)S * 9 * I * O + (size_t)split * O + o0);
+            store16(sums[o], o, dy_sums + sums_at + (size_t)split * O + o0);
 }

@@ -337,7 +337,38 @@ int conv2d_winograd_dw_prepare(ctr_graph *g, ctr_node *node)
     const struct conv2d *c = conv2d_of(node);
     struct weights p = weights_plan(ctr_graph_caps(g), c);
     size_t bytes = p.splits * (node->out[0]->bytes + (size_t)c->K * sizeof(float));
-    return ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
+    return p.splits == 1 || ctr_node_scratch(g, node, bytes) ? 0 : CTR_E_FAIL;
+}
+
+/* The sums over tiles, in parts or, if there is but one, to where they belong. */
+static int emit_weights(ctr_graph *g, ctr_node *node, const struct weights *p, ctr_tensor *part,
+                        ctr_tensor *sums, size_t sums_at)
+{
+    const struct conv2d *c = conv2d_of(node);
+    ctr_tensor *x = node->in[0], *dy = node->in[1], *gate = node->in[2];
+    int rows = conv2d_rows(c), columns = conv2d_columns(c);
+    struct ctr_launch_spec spec = {
+        .file = "op/conv2d_winograd.cl",
+        .kernel = "conv2d_winograd_bwd_dw",
+        .options = conv2d_options(node, "-DT=%d -DCI=%d -DCO=%d -DGATE=%d -DSOLE=%d", (int)p->T,
+                                  (int)p->CI, (int)p->CO, conv2d_gate(c), p->splits == 1),
+        .global = {p->splits, (size_t)c->C / p->CI, (size_t)c->K / p->CO},
+        .local = {1, 1, 1},
+        .flops = conv2d_flops(c),
+        .work = (double)tiles((size_t)c->N, (size_t)rows, (size_t)columns) *
+                    tile_work(c, c->C, c->K, GRAD_OPS) +
+                (double)p->splits * DW_OPS * c->C * c->K,
+        .bytes = (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0) + part->bytes)};
+    conv2d_bufs(&spec, 5, (ctr_tensor *[]){part, x, dy, gate ? gate : dy, sums ? sums : part});
+    spec.args[spec.n_args++] = CTR_U64(sums_at);
+    spec.args[spec.n_args++] = CTR_I32(sums != NULL);
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p->T * p->CI));
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p->T * p->CO));
+    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p->CI * p->CO));
+    conv2d_ints(&spec, 11,
+                (int[]){c->N, c->H, c->W, c->C, rows, columns, c->K, c->pad, (rows + 3) / 4,
+                        (columns + 3) / 4, (int)p->per});
+    return ctr_emit(g, &spec);
 }
 
 int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
@@ -345,32 +376,15 @@ int conv2d_winograd_dw_lower(ctr_graph *g, ctr_node *node)
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
     struct weights p = weights_plan(ctr_graph_caps(g), c);
-    ctr_tensor *x = node->in[0], *dy = node->in[1], *gate = node->in[2], *dw = node->out[0];
+    ctr_tensor *dw = node->out[0], *db = c->bias ? node->out[1] : NULL;
+    if (p.splits == 1)
+        return emit_weights(g, node, &p, dw, db, 0);
     ctr_tensor *part = conv2d_scratch(node, 0);
-    struct ctr_launch_spec spec = {
-        .file = "op/conv2d_winograd.cl",
-        .kernel = "conv2d_winograd_bwd_dw",
-        .options = conv2d_options(node, "-DT=%d -DCI=%d -DCO=%d -DGATE=%d", (int)p.T, (int)p.CI,
-                                  (int)p.CO, conv2d_gate(c)),
-        .global = {p.splits, (size_t)c->C / p.CI, (size_t)c->K / p.CO},
-        .local = {1, 1, 1},
-        .flops = conv2d_flops(c),
-        .work = (double)tiles((size_t)c->N, (size_t)conv2d_rows(c), (size_t)conv2d_columns(c)) *
-                    tile_work(c, c->C, c->K, GRAD_OPS) +
-                (double)p.splits * DW_OPS * c->C * c->K,
-        .bytes = (double)(x->bytes + dy->bytes + (gate ? gate->bytes : 0) + part->bytes)};
-    conv2d_bufs(&spec, 4, (ctr_tensor *[]){part, x, dy, gate ? gate : dy});
-    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CI));
-    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.T * p.CO));
-    spec.args[spec.n_args++] = CTR_LOCAL(point_bytes(p.CI * p.CO));
-    int rows = conv2d_rows(c), columns = conv2d_columns(c);
-    conv2d_ints(&spec, 11,
-                (int[]){c->N, c->H, c->W, c->C, rows, columns, c->K, c->pad, (rows + 3) / 4,
-                        (columns + 3) / 4, (int)p.per});
-    CTR_TRY(ctr_emit(g, &spec));
+    size_t behind = p.splits * dw->count;
+    CTR_TRY(emit_weights(g, node, &p, part, db ? part : NULL, behind));
     CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, p.splits));
-    if (c->bias)
-        CTR_TRY(conv2d_emit_db_sum(g, c, node->out[1], part, p.splits * dw->count, p.splits));
+    if (db)
+        CTR_TRY(conv2d_emit_db_sum(g, c, db, part, behind, p.splits));
 out:
     return rc;
 }

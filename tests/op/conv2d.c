@@ -107,6 +107,7 @@ const struct opcase opcases_conv2d[] = {
     CASE("winograd wide border", 2, 6, 6, 64, 32, 3, 3, 1, 2, 1, 0, 0),
     CASE("winograd one tile", 1, 4, 4, 64, 64, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd blocks", 1, 4, 4, 32, 128, 3, 3, 1, 1, 0, 0, 0),
+    CASE("winograd many tiles", 9, 5, 13, 32, 32, 3, 3, 1, 1, 1, 1, 0),
     CASE("winograd deep", 1, 8, 8, 128, 96, 3, 3, 1, 1, 0, 0, 0),
     CASE("winograd tiles", 2, 8, 11, 68, 76, 3, 3, 1, 1, 1, 1, 0),
     CASE("winograd tiles wide border", 1, 12, 12, 80, 80, 3, 3, 1, 2, 1, 0, 0),

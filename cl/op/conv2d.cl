@@ -27,22 +27,11 @@ kernel void conv2d_pack(global float *P, global const float *w, int I, int O, in
         P[(size_t)(blocks / 2) * taps * I * 32 + i] = 0;
 }
 
-/* The same as fp16 or bf16, for matrix units. An item is one in channel of one out channel; nobody
- * reads behind the end. */
-kernel void conv2d_pack_act(global act_t *P, global const float *w, int I, int O, int taps, int so,
-                            int si)
-{
-    const int i = get_global_id(0) / 32 % I, l = get_global_id(0) % 32;
-    const int block = get_global_id(0) / 32 / I, o = block * 32 + l;
-    if (block >= (O + 31) / 32)
-        return;
-    for (int tap = 0; tap < taps; tap++)
-        put_act(o < O ? w[(size_t)o * so + (size_t)i * si + tap] : 0,
-                P + (((size_t)block * taps + tap) * I + i) * 32 + l);
-}
-
 #ifndef SUM_LANES
 #define SUM_LANES 1
+#endif
+#ifndef EVEN_O /* whether out channels are a multiple of VW */
+#define EVEN_O 0
 #endif
 #define SUM_ITEMS (64 / SUM_LANES) /* of a group, by the values they have, when lanes share them */
 
@@ -55,8 +44,8 @@ inline vfloat dw_sum(global const float *part, int lane, int S, int taps, int I,
     float t[VW];
     vfloat sum = 0;
     for (int s = lane; s < S; s += SUM_LANES, p += SUM_LANES * plane) {
-        if (O - o >= VW) {
-            sum += vload(0, p);
+        if (EVEN_O || O - o >= VW) {
+            sum += EVEN_O ? load_vector(p) : vload(0, p);
             continue;
         }
         for (int l = 0; l < VW; l++)

@@ -42,7 +42,7 @@ static float want_mma(const float *x, float a, int i, int deep)
     int m = i / MMA_COLUMNS, n = i % MMA_COLUMNS;
     float sum = a;
     for (int k = 0; k < deep; k++)
-        sum += x[(m * 7 + k * 5) % PROBE_N] * x[(n * 11 + k * 3) % PROBE_N];
+        sum += 2.0f * x[(m * 7 + k * 5) % PROBE_N] * x[(n * 11 + k * 3) % PROBE_N];
     return sum;
 }
 

@@ -51,31 +51,19 @@ size_t conv2d_packed_bytes(const struct conv2d *c, int transposed)
     return (conv2d_ceil(out, 32) * 32 * (size_t)(c->R * c->S) + 1) * in * sizeof(float);
 }
 
-static int emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
-                     int transposed, const char *kernel, size_t block_items)
+int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
+                     int transposed)
 {
     int taps = c->R * c->S, in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
-                                   .kernel = kernel,
+                                   .kernel = "conv2d_pack",
                                    .bytes = (double)w->bytes + (double)packed->bytes};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){packed, w});
     conv2d_ints(
         &spec, 5,
         (int[]){in, out, taps, transposed ? taps : c->C * taps, transposed ? c->C * taps : taps});
-    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * block_items * (size_t)in, 64);
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * 2 * (size_t)in, 64);
     return ctr_emit(g, &spec);
-}
-
-int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
-                     int transposed)
-{
-    return emit_pack(g, c, packed, w, transposed, "conv2d_pack", 2);
-}
-
-int conv2d_emit_pack_act(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
-                         int transposed)
-{
-    return emit_pack(g, c, packed, w, transposed, "conv2d_pack_act", 32);
 }
 
 /* On GPUs work-items share the parts of a sum where these are many: few weights make few sums. */
@@ -89,12 +77,14 @@ int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr
                                    .bytes = (double)dw->bytes * (double)(splits + 1)};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){dw, part});
     conv2d_ints(&spec, 4, (int[]){(int)splits, c->R * c->S, c->C / c->groups, c->K});
+    static const char *const sum_options[2][2] = {{NULL, "-DEVEN_O=1"},
+                                                  {"-DSUM_LANES=8", "-DSUM_LANES=8 -DEVEN_O=1"}};
     size_t vw = caps->family == CTR_FAMILY_CPU ? 16 : 4, lanes = 1; /* VW of the kernels */
     size_t row = (size_t)(c->C / c->groups * c->R * c->S);
-    if (caps->family == CTR_FAMILY_GPU && caps->max_group >= 64 && splits >= SUM_LANES) {
-        spec.options = "-DSUM_LANES=8";
+    if (caps->family == CTR_FAMILY_GPU && caps->max_group >= 64 && splits >= SUM_LANES)
         lanes = SUM_LANES;
-    }
+    if (caps->family == CTR_FAMILY_GPU)
+        spec.options = sum_options[lanes > 1][c->K % 4 == 0];
     ctr_grid_items(g, &spec, conv2d_ceil((size_t)c->K, vw) * conv2d_ceil(row, vw) * lanes, 64);
     return ctr_emit(g, &spec);
 }

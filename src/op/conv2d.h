@@ -81,9 +81,6 @@ void conv2d_ints(struct ctr_launch_spec *spec, size_t n, const int *v);
 size_t conv2d_packed_bytes(const struct conv2d *c, int transposed);
 int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
                      int transposed);
-/* The same, rounded to what the node's activations are stored as. */
-int conv2d_emit_pack_act(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
-                         int transposed);
 /* dw from partial sums part[splits][taps][C/groups][K]; db from part[splits][K], `at` floats into `part`.
  */
 int conv2d_emit_dw_sum(ctr_graph *g, const struct conv2d *c, ctr_tensor *dw, ctr_tensor *part,

@@ -31,7 +31,7 @@ struct ctr_gemm_gpu {
     struct ctr_gemm gemm;     /* beta 0; temp: the bytes below, or NULL when they are 0 */
     ctr_buf *bias;            /* [N], added to each row; NULL for none */
     int relu;                 /* then max(., 0) */
-    int mma;                  /* by matrix units (ctr_tile_mma_usable), in tf32 */
+    int mma; /* by matrix units (ctr_tile_mma_usable), in tf32, where all rows are multiples of 4 */
     struct ctr_config config; /* the node's: a tile (tile.h), or zeros */
     /* So many products of this shape, 0 for one, each matrix so many values behind the last one; without
      * bias and ReLU. */

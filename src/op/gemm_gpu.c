@@ -100,7 +100,7 @@ int ctr_emit_gemm_gpu(ctr_graph *g, const struct ctr_gemm_gpu *p)
     ctr_buf *out = split ? m->temp : m->C;
     char options[96];
     snprintf(options, sizeof options, "-DTA=%d -DTB=%d -DEVEN=%d " CTR_TILE_OPTIONS, m->transpose_a,
-             m->transpose_b, even(p), CTR_TILE_VALUES(c.tile, p->mma));
+             m->transpose_b, even(p), CTR_TILE_VALUES(c.tile, p->mma && even(p)));
     struct ctr_launch_spec spec = {.file = "op/gemm_gpu.cl",
                                    .kernel = "gemm_gpu",
                                    .options = options,

@@ -14,12 +14,15 @@ static const struct ctr_tile tiles[] = {
 };
 #define N_TILES (sizeof tiles / sizeof *tiles)
 
-/* Of two pieces of both operands, padded: as matrix units want them, which is a little more than
- * plain tiles take. */
+/* Of two pieces of both operands, 16 deep, padded by four rows and columns (cl/lib/tile_fma.clh).
+ */
 static size_t local_bytes(const struct ctr_tile *t)
 {
-    return 2 * (16 + 4) * (size_t)(t->bm + t->bn) * sizeof(float);
+    return 2 * 16 * (size_t)(t->bm + 4 + t->bn + 4) * sizeof(float);
 }
+
+/* Of three pieces of the largest tile, 64 bytes deep (cl/lib/tile_mma.clh). */
+#define MMA_LOCAL_BYTES (3 * 64 * (128 + 128))
 
 static int fits(const struct ctr_tile *t, const struct ctr_caps *caps)
 {
@@ -35,7 +38,8 @@ int ctr_tile_mma_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     static const unsigned unit[] = {
         [CTR_F32] = CTR_MMA_TF32, [CTR_F16] = CTR_MMA_F16, [CTR_BF16] = CTR_MMA_BF16};
-    return ctr_tile_usable(caps) && (caps->mma & unit[ctr_node_storage(node)]) != 0;
+    return ctr_tile_usable(caps) && caps->local_bytes >= MMA_LOCAL_BYTES &&
+           (caps->mma & unit[ctr_node_storage(node)]) != 0;
 }
 
 /* Results computed beside those wanted, as a factor. */

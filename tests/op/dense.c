@@ -46,6 +46,7 @@ const struct opcase opcases_dense[] = {
     CASE(9, 64, 65, 0, 1),
     CASE(8, 5000, 10, 0, 1),  /* long sums over few outputs: split */
     CASE(3000, 40, 10, 1, 1), /* the same for dw */
+    CASE(37, 76, 44, 1, 1), /* several tiles and pieces of matrix units, none full */
     CASE(128, 512, 128, 1, 1),
     CASE(256, 5, 225, 1, 1), /* wide enough for work-items that pack their own panels: y, */
     CASE(128, 481, 3, 0, 1), /* dx */

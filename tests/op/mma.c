@@ -14,7 +14,7 @@
 #include "op/op.h"
 #include "storage.h"
 
-enum { N = 37, I = 75, O = 41 }; /* several tiles and pieces, none full */
+enum { N = 37, I = 76, O = 44 }; /* several tiles and pieces, none full */
 
 static float x[N * I], w[O * I], y[N * O];
 static double exact[N * O], rounded[N * O];

@@ -56,7 +56,9 @@ static void gram_bwd(double *const *dx, const double *dy, const double *const *x
     }
 
 const struct opcase opcases_similarity[] = {
-    CASE(1, 1, 1, 1),        CASE(2, 31, 5, 10),     CASE(33, 32, 31, 0.5),
-    CASE(65, 63, 130, 1),    GRAM(1, 1, 1, 1),       GRAM(31, 33, 5, 0.5),
-    GRAM(256, 65, 130, 0.1), GRAM_OF_ONE(63, 32, 2), {0},
+    CASE(1, 1, 1, 1),       CASE(2, 31, 5, 10),
+    CASE(33, 32, 31, 0.5),  CASE(36, 44, 76, 0.5),
+    CASE(65, 63, 130, 1),   GRAM(1, 1, 1, 1),
+    GRAM(31, 33, 5, 0.5),   GRAM(256, 65, 130, 0.1),
+    GRAM_OF_ONE(63, 32, 2), {0},
 };

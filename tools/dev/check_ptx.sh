@@ -20,12 +20,12 @@ command -v "$nvdisasm" >/dev/null || echo "no nvdisasm: matrix units are not loo
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT || exit 1
 failed=0
 
-# Of each kernel but second-stage sums at least `want` instructions called `name`.
+# Of each kernel but those that pack and sum at least `want` instructions called `name`.
 check_units() { # name want what
     command -v "$nvdisasm" >/dev/null || return 0
     "$nvdisasm" "$dir/a.cubin" >"$dir/sass" || return 1
     awk -v name="$1" -v want="$2" -v what="$3" '
-        /^\.text\./ { kernel = substr($1, 7); if (kernel !~ /_sum:$/) count[kernel] += 0 }
+        /^\.text\./ { kernel = substr($1, 7); if (kernel !~ /_(sum|pack):$/) count[kernel] += 0 }
         /^ *\/\*[0-9a-f]+\*\// && index($0, name " ") { count[kernel]++ }
         END { for (k in count) { printf "%s %s %d %s\n", what, k, count[k], name
                   kernels++; bad += count[k] < want }
@@ -68,15 +68,20 @@ for t in '128 128 8 8' '128 64 8 8' '64 128 8 8' '64 64 8 4' '32 64 4 4' '32 32 
     # shellcheck disable=SC2086 # words
     for options in '-DEVEN_C=1 -DEVEN_O=1' '-DEVEN_C=1 -DEVEN_O=1 -DDGRAD=1 -DSTRIDE=2' -DEVEN_C=0; do
         check cl/op/conv2d_tile.cl '' 0 $tile $options
-        check cl/op/conv2d_tile.cl HMMA.1688.F32.TF32 $products $tile $options -DMMA=1
-        check cl/op/conv2d_tile.cl HMMA.16816.F32 $products $tile $options -DMMA=1 -DACT=1
-        check cl/op/conv2d_tile.cl HMMA.16816.F32.BF16 $products $tile $options -DMMA=1 -DACT=2
     done
     # shellcheck disable=SC2086 # words
-    for options in '-DEVEN=1 -DTB=1' -DEVEN=1 '-DEVEN=1 -DTA=1' -DEVEN=0; do
+    for options in -DEVEN_O=1 '-DEVEN_O=1 -DDGRAD=1 -DSTRIDE=2'; do
+        check cl/op/conv2d_mma.cl HMMA.1688.F32.TF32 $products $tile $options
+        check cl/op/conv2d_mma.cl HMMA.16816.F32 $products $tile $options -DACT=1
+        check cl/op/conv2d_mma.cl HMMA.16816.F32.BF16 $products $tile $options -DACT=2
+    done
+    # shellcheck disable=SC2086 # words
+    for options in '-DEVEN=1 -DTB=1' -DEVEN=1 '-DEVEN=1 -DTA=1'; do
         check cl/op/gemm_gpu.cl '' 0 $tile $options
         check cl/op/gemm_gpu.cl HMMA.1688.F32.TF32 $products $tile $options -DMMA=1
     done
+    # shellcheck disable=SC2086 # words
+    check cl/op/gemm_gpu.cl '' 0 $tile -DEVEN=0
 done
 check cl/op/conv2d_winograd_gpu.cl '' 0
 check cl/op/conv2d_winograd_gpu.cl '' 0 -DACT=1

@@ -5,7 +5,7 @@
 
 kernel void builtin_fill(global float *y, const float value, const ulong n, const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, vstore((vfloat)(value), 0, y + i), y[i] = value)
+    CTR_CHUNK_LOOP(i, n, chunk, store_vector((vfloat)(value), y + i), y[i] = value)
 }
 
 kernel void builtin_copy(global act_t *y, global const act_t *a, const ulong n, const uint chunk)
@@ -27,6 +27,7 @@ kernel void builtin_accumulate(global float *y, global const float *a, global co
 {
     const int first = turn[0] == 0;
     CTR_CHUNK_LOOP(i, n, chunk,
-                   vstore(first ? vload(0, a + i) : vload(0, y + i) + vload(0, a + i), 0, y + i),
+                   store_vector(first ? load_vector(a + i) : load_vector(y + i) + load_vector(a + i),
+                                y + i),
                    y[i] = first ? a[i] : y[i] + a[i])
 }

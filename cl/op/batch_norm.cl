@@ -8,6 +8,7 @@
 #include "lib/rows.clh"
 
 #define SUM_GROUP 256 /* work-items of a group in the first stage on GPUs (rows.c) */
+#define AT_ONCE   4   /* rows whose values are on their way to a work-item there */
 
 /* Counts na and nb (nb > 0), means and squares of a and b: a becomes the union. */
 #define MERGE(na, mean_a, m2_a, nb, mean_b, m2_b)                                                  \
@@ -57,15 +58,24 @@ kernel void batch_norm_fwd_sums(global float *part, global const act_t *x, const
     const uint lanes = get_local_size(0), c = get_global_id(0) * VW;
     const uint me = get_local_id(1) * lanes + get_local_id(0);
     size_t first = get_group_id(1) * (size_t)per, end = min((ulong)(first + per), (ulong)rows);
+    const size_t mine = first + get_local_id(1), step = get_local_size(1);
     vfloat mean = 0, m2 = 0, about = 0;
     float n = 0;
-    for (size_t r = first + get_local_id(1); r < end && c < C; r += get_local_size(1)) {
-        vfloat v = load_act_part(x + r * C + c, C - c);
-        if (n == 0)
-            about = v; /* sums about the first value: no cancellation */
-        mean += v - about;
-        m2 = fma(v - about, v - about, m2);
-        n += 1;
+    if (mine < end && c < C)
+        about = load_act_part(x + mine * C + c, C - c); /* sums about it: no cancellation */
+    for (size_t r = mine; r < end && c < C; r += AT_ONCE * step) {
+        vfloat v[AT_ONCE];
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++)
+            v[k] = load_act_part(x + min(r + k * step, end - 1) * C + c, C - c);
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++) { /* without branches, which loads would wait for */
+            const int there = r + k * step < end;
+            const vfloat d = there ? v[k] - about : (vfloat)(0);
+            mean += d;
+            m2 = fma(d, d, m2);
+            n += there;
+        }
     }
     mean /= max(n, 1.0f);
     m2 -= mean * mean * n;
@@ -140,6 +150,10 @@ ALWAYS_INLINE vfloat normalise(vfloat x, vfloat mean, vfloat scale, vfloat beta)
     return fma(x - mean, scale, beta);
 }
 
+/* Rows of an element-wise work-item that are on their way together; on CPUs the next one is fetched
+ * ahead by itself. */
+#define ROWS (CTR_CPU ? 1 : 2)
+
 /* residual is read only with add_residual. stream: rows.clh, as the grid. */
 kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global const float *saved,
                                  global const float *gamma, global const float *beta,
@@ -147,23 +161,33 @@ kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global 
                                  const int use_relu, const int stream, const uint per,
                                  const uint rows, const uint C)
 {
-    CTR_ROW_LOOP(r, rows, per)
+    CTR_ROWS_LOOP(r, rows, per, ROWS)
     CTR_LANE_LOOP(c, C)
     {
         const int n = C - c;
         vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-        vfloat v = normalise(load_act_part(x + r * C + c, n), load_part(saved + c, n), scale,
-                             load_part(beta + c, n));
-        if (add_residual)
-            v += load_act_part(residual + r * C + c, n);
-        stream_act_part(y + r * C + c, use_relu ? relu(v) : v, n, stream);
+        vfloat mean = load_part(saved + c, n), shift = load_part(beta + c, n), v[ROWS], add[ROWS];
+#pragma unroll
+        for (int k = 0; k < ROWS; k++) {
+            const size_t at = CTR_ROW(r, k) * C + c;
+            v[k] = load_act_part(x + at, n);
+            add[k] = add_residual ? load_act_part(residual + at, n) : (vfloat)(0);
+        }
+#pragma unroll
+        for (int k = 0; k < ROWS; k++) {
+            v[k] = normalise(v[k], mean, scale, shift);
+            if (add_residual)
+                v[k] += add[k];
+            if (CTR_ROW_THERE(r, k))
+                stream_act_part(y + (r + k) * C + c, use_relu ? relu(v[k]) : v[k], n, stream);
+        }
     }
 }
 
 /* ---- backward: g = dy where the ReLU is open ---- */
 
-/* The host defines MASK, how the mask is found: no ReLU; from x (its normalised value again); from y
- * (with a residual); from y, and g is also written: it is the residual's gradient, and saves the
+/* The host defines MASK, how the mask is found: no ReLU; from x (its normalised value again); from
+ * y (with a residual); from y, and g is also written: it is the residual's gradient, and saves the
  * second pass the mask. */
 #define MASK_NONE 0
 #define MASK_X    1
@@ -174,7 +198,7 @@ kernel void batch_norm_fwd_apply(global act_t *y, global const act_t *x, global 
 #endif
 
 ALWAYS_INLINE vfloat masked(vfloat dy, vfloat x, vfloat mean, vfloat scale, vfloat beta,
-                     global const act_t *y, int n)
+                            global const act_t *y, int n)
 {
     if (MASK == MASK_X)
         return relu_mask(dy, normalise(x, mean, scale, beta));
@@ -197,8 +221,8 @@ batch_norm_bwd_sums(global float *part, global act_t *g_out, global const act_t 
             const size_t at = r * C + c;
             vfloat mean = load_part(saved + c, n), v = load_act_part(x + at, n), sum = 0, dot = 0;
             vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-            vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
-                              n);
+            vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n),
+                              y + at, n);
             if (MASK == MASK_KEEP)
                 stream_act_part(g_out + at, g, n, stream);
             if (r > first) {
@@ -227,14 +251,25 @@ kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global 
         scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
         b = load_part(beta + c, n);
     }
-    for (size_t r = first + get_local_id(1); r < end && n > 0; r += get_local_size(1)) {
-        size_t at = r * C + c;
-        vfloat v = load_act_part(x + at, n);
-        vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, b, y + at, n);
-        if (MASK == MASK_KEEP)
-            stream_act_part(g_out + at, g, n, stream);
-        sum += g;
-        dot = fma(g, v - mean, dot);
+    const size_t step = get_local_size(1);
+    for (size_t r = first + get_local_id(1); r < end && n > 0; r += AT_ONCE * step) {
+        vfloat v[AT_ONCE], g[AT_ONCE];
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++) {
+            const size_t at = min(r + k * step, end - 1) * C + c;
+            v[k] = load_act_part(x + at, n);
+            g[k] = masked(load_act_part(dy + at, n), v[k], mean, scale, b, y + at, n);
+        }
+#pragma unroll
+        for (int k = 0; k < AT_ONCE; k++) {
+            const vfloat d = r + k * step < end ? g[k] : (vfloat)(0);
+            sum += d;
+            dot = fma(d, v[k] - mean, dot);
+        }
+#pragma unroll
+        for (int k = 0; MASK == MASK_KEEP && k < AT_ONCE; k++)
+            if (r + k * step < end)
+                stream_act_part(g_out + (r + k * step) * C + c, g[k], n, stream);
     }
     sums[me] = sum;
     dots[me] = dot;
@@ -253,8 +288,8 @@ kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global 
 }
 #endif
 
-/* Totals in order: dgamma, dbeta and the coefficients of dx, whose last two are 0 when the statistics
- * were constants (share = 0; in training 1 / rows). Grid: ctr_grid_row_totals. */
+/* Totals in order: dgamma, dbeta and the coefficients of dx, whose last two are 0 when the
+ * statistics were constants (share = 0; in training 1 / rows). Grid: ctr_grid_row_totals. */
 kernel void batch_norm_bwd_totals(global float *dgamma, global float *dbeta, global float *coef,
                                   global const float *part, global const float *saved,
                                   global const float *gamma, const float share, const uint chunks,
@@ -300,16 +335,24 @@ kernel void batch_norm_bwd_dx(global act_t *dx, global const act_t *dy, global c
                               global const float *beta, const int stream, const uint per,
                               const uint rows, const uint C)
 {
-    CTR_ROW_LOOP(r, rows, per)
+    CTR_ROWS_LOOP(r, rows, per, ROWS)
     CTR_LANE_LOOP(c, C)
     {
         const int n = C - c;
-        size_t at = r * C + c;
-        vfloat mean = load_part(saved + c, n), v = load_act_part(x + at, n);
+        vfloat mean = load_part(saved + c, n), shift = load_part(beta + c, n), v[ROWS], g[ROWS];
         vfloat scale = load_part(saved + C + c, n) * load_part(gamma + c, n);
-        vfloat g = masked(load_act_part(dy + at, n), v, mean, scale, load_part(beta + c, n), y + at,
-                          n);
-        vfloat d = fma(load_part(coef + C + c, n), v - mean, load_part(coef + 2 * C + c, n));
-        stream_act_part(dx + at, fma(load_part(coef + c, n), g, d), n, stream);
+        vfloat to_g = load_part(coef + c, n), to_x = load_part(coef + C + c, n);
+        vfloat rest = load_part(coef + 2 * C + c, n);
+#pragma unroll
+        for (int k = 0; k < ROWS; k++) {
+            const size_t at = CTR_ROW(r, k) * C + c;
+            v[k] = load_act_part(x + at, n);
+            g[k] = masked(load_act_part(dy + at, n), v[k], mean, scale, shift, y + at, n);
+        }
+#pragma unroll
+        for (int k = 0; k < ROWS; k++)
+            if (CTR_ROW_THERE(r, k))
+                stream_act_part(dx + (r + k) * C + c, fma(to_g, g[k], fma(to_x, v[k] - mean, rest)),
+                                n, stream);
     }
 }

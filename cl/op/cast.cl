@@ -4,10 +4,10 @@
 
 kernel void cast_narrow(global act_t *y, global const float *x, const ulong n, const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, store_act(vload(0, x + i), y + i), put_act(x[i], y + i))
+    CTR_CHUNK_LOOP(i, n, chunk, store_act_vector(load_vector(x + i), y + i), put_act(x[i], y + i))
 }
 
 kernel void cast_widen(global float *y, global const act_t *x, const ulong n, const uint chunk)
 {
-    CTR_CHUNK_LOOP(i, n, chunk, vstore(load_act(x + i), 0, y + i), y[i] = get_act(x + i))
+    CTR_CHUNK_LOOP(i, n, chunk, store_vector(load_act_vector(x + i), y + i), y[i] = get_act(x + i))
 }

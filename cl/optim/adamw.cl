@@ -17,14 +17,14 @@ kernel void adamw_update(global float *w, global float *m, global float *v, glob
     const float debias = -expm1(t * ln_beta1), root = 1.0f / sqrt(-expm1(t * ln_beta2));
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
-        vfloat g = vload(0, dw + i) * factor, x = vload(0, w + i);
-        vfloat first = fma(vload(0, m + i), (vfloat)(beta1), g * rest1);
-        vfloat second = fma(vload(0, v + i), (vfloat)(beta2), g * g * rest2);
+        vfloat g = load_vector(dw + i) * factor, x = load_vector(w + i);
+        vfloat first = fma(load_vector(m + i), (vfloat)(beta1), g * rest1);
+        vfloat second = fma(load_vector(v + i), (vfloat)(beta2), g * g * rest2);
         const float rate = block_rate(blocks, i, lr, own_rate), step = rate / debias;
         const float decay = rate * block_decay(blocks, i, weight_decay);
-        vstore(first, 0, m + i);
-        vstore(second, 0, v + i);
+        store_vector(first, m + i);
+        store_vector(second, v + i);
         x = fma(x, (vfloat)(-decay), x);
-        vstore(x - step * first / fma(sqrt(second), (vfloat)(root), (vfloat)(eps)), 0, w + i);
+        store_vector(x - step * first / fma(sqrt(second), (vfloat)(root), (vfloat)(eps)), w + i);
     }
 }

@@ -8,7 +8,7 @@ kernel void ema_update(global float *shadow, global const float *values, global 
 {
     const float share = min(1.0f, (float)(step[3] - 1) * inv_steps);
     const float r = rate * 0.5f * (1.0f + cospi(share));
-    CTR_CHUNK_LOOP(i, n, chunk, const vfloat s = vload(0, shadow + i);
-                   vstore(s + r * (vload(0, values + i) - s), 0, shadow + i),
+    CTR_CHUNK_LOOP(i, n, chunk, const vfloat s = load_vector(shadow + i);
+                   store_vector(s + r * (load_vector(values + i) - s), shadow + i),
                    shadow[i] += r * (values[i] - shadow[i]))
 }

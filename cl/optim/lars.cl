@@ -42,7 +42,7 @@ kernel void lars_squares(global float *squares, global const float *w, global co
         float part_w[VW], part_g[VW];
         vfloat sum_w = 0, sum_g = 0;
         for (uint i = get_local_id(0) * VW; i < CTR_STORE_BLOCK; i += LANES * VW) {
-            vfloat v = vload(0, w + at + i), g = vload(0, dw + at + i) * factor;
+            vfloat v = load_vector(w + at + i), g = load_vector(dw + at + i) * factor;
             sum_w = fma(v, v, sum_w);
             sum_g = fma(g, g, sum_g);
         }
@@ -112,13 +112,13 @@ kernel void lars_update(global float *w, global float *m, global const float *dw
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
         const float lr = block_rate(blocks, i, scalars[0], own_rate);
-        vfloat v = vload(0, w + i);
+        vfloat v = load_vector(w + i);
         vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)),
-                       vload(0, dw + i) * factor);
+                       load_vector(dw + i) * factor);
         const float rate = rates[i / CTR_STORE_BLOCK];
         g *= clip ? min(rate, lr) : lr * rate;
-        vfloat next = fma(vload(0, m + i), (vfloat)(momentum), g);
-        vstore(next, 0, m + i);
-        vstore(v - (nesterov ? fma(next, (vfloat)(momentum), g) : next), 0, w + i);
+        vfloat next = fma(load_vector(m + i), (vfloat)(momentum), g);
+        store_vector(next, m + i);
+        store_vector(v - (nesterov ? fma(next, (vfloat)(momentum), g) : next), w + i);
     }
 }

@@ -29,7 +29,7 @@ kernel void loss_scale_look(global uint *flags, global const float *g, const ulo
     size_t i = get_global_id(0) * (size_t)(CTR_CPU ? per : VW);
     const size_t end = CTR_CPU ? min(i + (size_t)per, (size_t)n) : n;
     for (; i < end; i += CTR_CPU ? VW : get_global_size(0) * VW) {
-        const vint bits = CTR_CAT(as_int, VW)(vload(0, g + i)) & 0x7f800000;
+        const vint bits = CTR_CAT(as_int, VW)(load_vector(g + i)) & 0x7f800000;
         bad |= bits == 0x7f800000;
     }
     flags[get_global_id(0)] = any(bad);

@@ -14,11 +14,11 @@ kernel void sgd_update(global float *w, global float *m, global const float *dw,
         return;
     const size_t end = min((get_global_id(0) + 1) * (ulong)chunk, n);
     for (size_t i = get_global_id(0) * (size_t)chunk; i < end; i += VW) {
-        vfloat v = vload(0, w + i), old = vload(0, m + i);
-        vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)), vload(0, dw + i) * factor);
+        vfloat v = load_vector(w + i), old = load_vector(m + i);
+        vfloat g = fma(v, (vfloat)(block_decay(blocks, i, weight_decay)), load_vector(dw + i) * factor);
         vfloat next = fma(old, (vfloat)(momentum), g);
         vfloat step = nesterov ? fma(next, (vfloat)(momentum), g) : next;
-        vstore(next, 0, m + i);
-        vstore(fma(step, (vfloat)(-block_rate(blocks, i, lr, own_rate)), v), 0, w + i);
+        store_vector(next, m + i);
+        store_vector(fma(step, (vfloat)(-block_rate(blocks, i, lr, own_rate)), v), w + i);
     }
 }

@@ -34,6 +34,6 @@ struct ablation {
 int ablate_draw(const struct ablation *a);
 /* The same to standard output, in letters or as a JSON object. */
 void ablate_print(const struct ablation *a);
-void ablate_print_json(const struct ablation *a);
+int ablate_print_json(const struct ablation *a);
 
 #endif

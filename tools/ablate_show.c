@@ -7,6 +7,7 @@
 #include "eval/eval.h"
 #include "io/heatmap.h"
 #include "io/json.h"
+#include "term.h"
 
 struct values {
     double cell[ABLATE_OPS *
@@ -89,7 +90,7 @@ void ablate_print(const struct ablation *a)
     printf("\n");
 }
 
-void ablate_print_json(const struct ablation *a)
+int ablate_print_json(const struct ablation *a)
 {
     struct ctr_str s = {0};
     ctr_str_addf(&s, "{\"schema\":1,\"out\":");
@@ -107,7 +108,5 @@ void ablate_print_json(const struct ablation *a)
         ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
     }
     ctr_str_addf(&s, "]}\n");
-    if (!s.failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
+    return term_print(&s);
 }

@@ -112,11 +112,8 @@ static int print_help(const struct opt_set *set, const struct cmd *cmd, int full
     opt_help(&out, set, width);
     if (full)
         ctr_str_addf(&out, "\nExit codes: see `clcontrast help`.\n");
-    int rc = out.failed ? ctr_fail(CTR_E_FAIL, "out of host memory for the help") : CMD_DONE;
-    if (out.s && rc == CMD_DONE)
-        fputs(out.s, stdout);
-    ctr_str_free(&out);
-    return rc;
+    int rc = term_print(&out);
+    return rc ? rc : CMD_DONE;
 }
 
 static int check_args(const struct opt_set *set, const struct cmd *cmd)
@@ -143,11 +140,8 @@ static int answer(const struct opt_set *set, const struct cmd *cmd, int argc, ch
         complete_command(&out, set, cmd, argc - 1, argv + 1);
     else
         return 0;
-    int rc = out.failed ? ctr_fail(CTR_E_FAIL, "out of memory") : CMD_DONE;
-    if (out.s && rc == CMD_DONE)
-        fputs(out.s, stdout);
-    ctr_str_free(&out);
-    return rc;
+    int rc = term_print(&out);
+    return rc ? rc : CMD_DONE;
 }
 
 static int parse(struct opt_set *set, const struct cmd *cmd, int argc, char **argv)

@@ -309,9 +309,9 @@ static int ablate(struct ablation *a)
                   a->table.path);
         return 0;
     }
-    if (a->c->o.json)
-        ablate_print_json(a);
-    else
+    if (a->c->o.json && (rc = ablate_print_json(a)) != 0)
+        return rc;
+    if (!a->c->o.json)
         ablate_print(a);
     term_note("wrote %s and %s", a->c->o.s.out, a->table.path);
     return a->n_skipped == 0 ? 0

@@ -96,11 +96,7 @@ static int list(void)
         ctr_str_addf(&s, "\n%s\n    %s%s", p->name, p->line, *p->line ? "\n    " : "");
         opt_wrap(&s, p->help, 4, 4, 80);
     }
-    int rc = s.failed ? CTR_E_FAIL : 0;
-    if (rc == 0)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
-    return rc;
+    return term_print(&s);
 }
 
 static void json_transform(struct ctr_str *s, const struct ctr_transform *t)
@@ -142,11 +138,7 @@ static int list_json(void)
         ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
     }
     ctr_str_addf(&s, "]}\n");
-    int rc = s.failed ? CTR_E_FAIL : 0;
-    if (rc == 0)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
-    return rc;
+    return term_print(&s);
 }
 
 static int show(const char *path, const struct options *o)

@@ -258,29 +258,20 @@ static int measure(struct bench *b)
     CTR_TRY(check_kernels(b));
     if (b->o.json) {
         bench_json(&json, &r);
-        if (json.failed)
-            CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
-        fwrite(json.s, 1, json.n, stdout);
+        CTR_TRY(term_print(&json));
     }
     if (b->o.svg)
         CTR_TRY(write_svg(&r, b->o.svg));
 out:
-    ctr_str_free(&json);
     return rc;
 }
 
 static int list_names(const struct bench *b)
 {
     struct ctr_str json = {0};
-    int rc = 0;
     if (b->o.json) {
         bench_json(&json, &(struct bench_result){.rows = b->rows, .n = b->n});
-        if (json.failed)
-            rc = ctr_fail(CTR_E_FAIL, "out of memory");
-        else
-            fwrite(json.s, 1, json.n, stdout);
-        ctr_str_free(&json);
-        return rc;
+        return term_print(&json);
     }
     for (size_t i = 0; i < b->n; i++)
         puts(b->rows[i].name);

@@ -295,10 +295,8 @@ static int tell(const struct classify *c)
         json(&s, c);
     for (size_t i = 0; !c->o->json && i < c->n; i++)
         print_image(&s, c, i);
-    if (rc == 0 && s.failed)
-        rc = ctr_fail(CTR_E_FAIL, "out of host memory for the answers");
-    if (rc == 0 && s.s)
-        fputs(s.s, stdout);
+    if (rc == 0)
+        rc = term_print(&s);
     if (rc == 0 && !c->o->json)
         note(c);
     if (rc == 0 && c->o->out)

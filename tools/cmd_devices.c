@@ -276,20 +276,16 @@ static int run(void *options, const struct opt_set *set)
     const struct options *o = options;
     struct ctr_device_list *list = NULL;
     struct ctr_str out = {0};
-    int rc = 0;
-    CTR_TRY(ctr_devices_list(&list, o->probe));
+    int rc = ctr_devices_list(&list, o->probe);
+    if (rc != 0)
+        return rc;
     if (o->json)
         print_json(&out, list);
     else
         print_table(&out, list);
-    if (out.failed)
-        CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
-    if (out.n)
-        fwrite(out.s, 1, out.n, stdout);
-    if (!any_usable(list))
+    rc = term_print(&out);
+    if (rc == 0 && !any_usable(list))
         rc = no_device(list);
-out:
-    ctr_str_free(&out);
     ctr_devices_free(&list);
     return rc;
 }

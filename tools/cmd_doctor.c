@@ -119,7 +119,6 @@ static int run(void *options, const struct opt_set *set)
     const struct options *o = options;
     struct doctor d = {.root = o->root && strcmp(o->root, "/") != 0 ? o->root : ""};
     struct ctr_str out = {0};
-    int rc = 0;
     doctor_find_distro(&d);
     doctor_drivers(&d);
     doctor_devices(&d);
@@ -128,14 +127,11 @@ static int run(void *options, const struct opt_set *set)
         print_json(&out, &d);
     else
         print_text(&out, &d);
-    if (d.failed || out.failed)
-        CTR_TRY(ctr_fail(CTR_E_FAIL, "out of memory"));
-    fputs(out.s, stdout);
-    if (d.n_usable == 0)
+    out.failed |= d.failed;
+    int rc = term_print(&out);
+    if (rc == 0 && d.n_usable == 0)
         rc = ctr_hint(ctr_fail(CTR_E_NODEVICE, "no OpenCL device here works"),
                       "what to do stands behind the arrows, faults first");
-out:
-    ctr_str_free(&out);
     doctor_finish(&d);
     return rc;
 }

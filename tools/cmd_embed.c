@@ -111,15 +111,15 @@ static int write_vectors(const struct options *o, int format, const struct ctr_e
     return rc;
 }
 
-static void tell(const struct options *o, const struct ctr_embedding *e, size_t n_skipped,
-                 const struct ctr_model_info *model, double seconds)
+static int tell(const struct options *o, const struct ctr_embedding *e, size_t n_skipped,
+                const struct ctr_model_info *model, double seconds)
 {
     struct ctr_str s = {0};
     char took[24];
     if (!o->json) {
         term_note("wrote %s: %zu vectors of %zu values, by %s (step %llu), %s", o->out, e->n, e->D,
                   model->encoder, (unsigned long long)model->step, term_duration(took, seconds));
-        return;
+        return 0;
     }
     const struct ctr_json_field fields[] = {
         ctr_json_int("schema", 1),
@@ -134,9 +134,8 @@ static void tell(const struct options *o, const struct ctr_embedding *e, size_t 
         ctr_json_num("images_per_s", seconds > 0 ? (double)e->n / seconds : NAN),
     };
     ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
-    if (!s.failed)
-        puts(s.s);
-    ctr_str_free(&s);
+    ctr_str_add(&s, "\n", 1);
+    return term_print(&s);
 }
 
 static int embed(const char *path, const struct options *o, int format)
@@ -157,7 +156,7 @@ static int embed(const char *path, const struct options *o, int format)
     double start = ctr_now();
     CTR_TRY(embed_data(&e, model, data, o->normalize));
     CTR_TRY(write_vectors(o, format, &e, data, ctr_model_info(model)));
-    tell(o, &e, ctr_data_n_skipped(data), ctr_model_info(model), ctr_now() - start);
+    CTR_TRY(tell(o, &e, ctr_data_n_skipped(data), ctr_model_info(model), ctr_now() - start));
     rc = embed_skipped(data);
 out:
     term_progress_end();

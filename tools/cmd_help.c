@@ -39,11 +39,7 @@ static int print_page(void)
 {
     struct ctr_str out = {0};
     man_program(&out);
-    int rc = out.failed ? ctr_fail(CTR_E_FAIL, "out of memory") : 0;
-    if (rc == 0)
-        fputs(out.s, stdout);
-    ctr_str_free(&out);
-    return rc;
+    return term_print(&out);
 }
 
 static int run(void *options, const struct opt_set *set)

@@ -121,18 +121,10 @@ static void show(struct ctr_str *out, const struct info *i)
 static void show_json(struct ctr_str *out, struct info *i)
 {
     struct ctr_json_field first[] = {ctr_json_str("path", i->path), ctr_json_str("kind", i->kind)};
-    ctr_json_object(out, first, 2);
-    if (!out->failed)
-        out->n--; /* the object goes on */
-    if (i->n) {
-        struct ctr_str rest = {0};
-        ctr_json_object(&rest, i->fact, i->n);
-        if (!rest.failed) {
-            rest.s[0] = ',';
-            ctr_str_add(out, rest.s, rest.n - 1);
-        }
-        ctr_str_free(&rest);
-    }
+    ctr_str_add(out, "{", 1);
+    ctr_json_members(out, first, 2);
+    ctr_str_addf(out, "%s", i->n ? "," : "");
+    ctr_json_members(out, i->fact, i->n);
     if (i->list_json.n)
         ctr_str_addf(out, ",\"list\":[%s]", i->list_json.s);
     ctr_str_add(out, "}\n", 2);
@@ -219,12 +211,9 @@ static int tell_and_print(const char *path, const struct info_options *o)
             show_json(&out, &i);
         else
             show(&out, &i);
-        if (i.failed || out.failed || i.list.failed || i.list_json.failed)
-            rc = ctr_fail(CTR_E_FAIL, "out of memory");
-        else
-            fputs(out.s, stdout);
+        out.failed |= i.failed || i.list.failed || i.list_json.failed;
+        rc = term_print(&out);
     }
-    ctr_str_free(&out);
     ctr_str_free(&i.list);
     ctr_str_free(&i.list_json);
     ctr_arena_free(&i.mem);

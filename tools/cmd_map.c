@@ -145,20 +145,15 @@ static int tell_json(const struct map *m, const struct opt_list *out, double sec
         ctr_json_num("variance", pca ? m->share[0] + m->share[1] : NAN),
         ctr_json_num("seconds", seconds),
     };
-    ctr_json_object(&s, fields, sizeof fields / sizeof *fields);
-    if (s.n)
-        s.n--; /* the brace: files are a list */
+    ctr_str_addf(&s, "{");
+    ctr_json_members(&s, fields, sizeof fields / sizeof *fields);
     ctr_str_addf(&s, ",\"out\":[");
     for (size_t i = 0; i < out->n; i++) {
         ctr_str_addf(&s, "%s", i ? "," : "");
         ctr_str_json(&s, out->items[i]);
     }
-    ctr_str_addf(&s, "]}");
-    int rc = s.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : 0;
-    if (rc == 0)
-        puts(s.s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_str_addf(&s, "]}\n");
+    return term_print(&s);
 }
 
 static int map(const char *path, const struct options *o)

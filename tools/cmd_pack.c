@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "data/pack.h"
 #include "interrupt.h"
+#include "io/json.h"
 #include "names.h"
 #include "out.h"
 #include "term.h"
@@ -77,32 +78,31 @@ static int print_json(const struct ctr_pack *pack, const struct options *o, cons
 {
     const struct ctr_data_info *info = ctr_pack_info(pack);
     struct ctr_str s = {0};
-    ctr_str_addf(&s, "{\"schema\":1,\"data\":");
-    ctr_str_json(&s, info->path);
-    ctr_str_addf(&s, ",\"out\":");
-    ctr_str_json(&s, o->out);
-    ctr_str_addf(&s,
-                 ",\"bytes\":%llu,\"images\":%zu,\"image_size\":%u,\"channels\":%u,\"bits\":%u,"
-                 "\"classes\":%u",
-                 (unsigned long long)ctr_pack_bytes(pack), info->n, info->height, info->channels,
-                 8 * info->sample_bytes, info->n_classes);
-    ctr_str_addf(&s, ",\"done_before\":%zu,\"images_per_s\":", c->first);
-    ctr_str_json_num(&s, rate(c, info->n));
+    const struct ctr_json_field fields[] = {
+        ctr_json_int("schema", 1),
+        ctr_json_str("data", info->path),
+        ctr_json_str("out", o->out),
+        ctr_json_int("bytes", (long long)ctr_pack_bytes(pack)),
+        ctr_json_int("images", (long long)info->n),
+        ctr_json_int("image_size", info->height),
+        ctr_json_int("channels", info->channels),
+        ctr_json_int("bits", 8 * info->sample_bytes),
+        ctr_json_int("classes", info->n_classes),
+        ctr_json_int("done_before", (long long)c->first),
+        ctr_json_num("images_per_s", rate(c, info->n)),
+    };
+    ctr_str_addf(&s, "{");
+    ctr_json_members(&s, fields, sizeof fields / sizeof *fields);
     ctr_str_addf(&s, ",\"skipped\":[");
     for (size_t i = 0; i < ctr_pack_n_skipped(pack); i++) {
         struct ctr_data_skip skip = ctr_pack_skip(pack, i);
-        ctr_str_addf(&s, "%s{\"path\":", i ? "," : "");
-        ctr_str_json(&s, skip.path);
-        ctr_str_addf(&s, ",\"reason\":");
-        ctr_str_json(&s, skip.reason);
-        ctr_str_addf(&s, "}");
+        const struct ctr_json_field of[] = {ctr_json_str("path", skip.path),
+                                            ctr_json_str("reason", skip.reason)};
+        ctr_str_addf(&s, "%s", i ? "," : "");
+        ctr_json_object(&s, of, 2);
     }
-    ctr_str_addf(&s, "]}");
-    int rc = s.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : 0;
-    if (rc == 0)
-        puts(s.s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_str_addf(&s, "]}\n");
+    return term_print(&s);
 }
 
 static int tell(const struct ctr_pack *pack, const struct options *o, const struct clock *c)

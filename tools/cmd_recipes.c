@@ -35,19 +35,14 @@ static int run(void *options, const struct opt_set *set)
 {
     const struct options *o = options;
     struct ctr_str text = {0};
-    int rc = 0, width = term_width(1) > 100 ? 100 : term_width(1);
+    int width = term_width(1) > 100 ? 100 : term_width(1);
     if (o->json)
         print_json(&text, set);
     else if (set->n_args == 0)
         recipe_list(&text, width);
     for (size_t i = 0; !o->json && i < set->n_args; i++)
         recipe_show(&text, set->args[i], width);
-    if (text.failed || !text.s)
-        rc = ctr_fail(CTR_E_FAIL, "out of memory");
-    else
-        fputs(text.s, stdout);
-    ctr_str_free(&text);
-    return rc;
+    return term_print(&text);
 }
 
 static const struct cmd_example examples[] = {

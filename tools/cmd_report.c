@@ -207,12 +207,9 @@ static int tell(const struct report *r, const struct progress *p, double seconds
     ctr_str_json(&s, r->o->out);
     ctr_str_addf(&s, ",\"bytes\":%zu,\"seconds\":", r->s.n);
     ctr_str_json_num(&s, seconds);
-    ctr_str_addf(&s, ",\"left_out\":[%s]}", p->left_out.s ? p->left_out.s : "");
-    int rc = s.failed || p->left_out.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : 0;
-    if (rc == 0)
-        puts(s.s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_str_addf(&s, ",\"left_out\":[%s]}\n", p->left_out.s ? p->left_out.s : "");
+    s.failed |= p->left_out.failed;
+    return term_print(&s);
 }
 
 static int report(const char *run, const struct report_options *o)

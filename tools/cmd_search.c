@@ -212,10 +212,7 @@ static int show(struct search *s, const struct search_result *r)
 {
     int rc = 0;
     term_progress_end();
-    if (s->o->json)
-        CTR_TRY(search_print_json(r));
-    else
-        search_print(r);
+    CTR_TRY(s->o->json ? search_print_json(r) : search_print(r));
     if (s->o->html)
         CTR_TRY(search_write_html(s->o->html, r));
     if (!s->o->json)

@@ -332,13 +332,10 @@ static int print_config(const struct train_command *c)
         [OPT_RECIPE] = recipe.s, [OPT_CONFIG] = file.s, [OPT_COMMAND_LINE] = "command line"};
     if (!failed)
         config_show(&text, c->set, from);
-    failed |= text.failed;
-    if (!failed)
-        fputs(text.s, stdout);
+    text.failed |= failed;
     ctr_str_free(&recipe);
     ctr_str_free(&file);
-    ctr_str_free(&text);
-    return failed ? ctr_fail(CTR_E_FAIL, "out of memory") : 0;
+    return term_print(&text);
 }
 
 /* The configuration is the run's, not where it goes: given back, it starts another one. */

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "graph/tune.h"
 #include "interrupt.h"
+#include "io/json.h"
 #include "opt_train.h"
 #include "term.h"
 
@@ -46,22 +47,19 @@ struct output {
 static void row_json(struct ctr_str *s, const struct ctr_tuned_entry *e, unsigned nodes, int fresh)
 {
     static const char *const depth[] = {"part", "quick", "full"};
-    ctr_str_addf(s, "{\"op\":");
-    ctr_str_json(s, e->op);
-    ctr_str_addf(s, ",\"shape\":");
-    ctr_str_json(s, e->shape);
-    ctr_str_addf(s, ",\"own\":");
-    ctr_str_json(s, e->own);
-    ctr_str_addf(s, ",\"chosen\":");
-    ctr_str_json(s, e->chosen);
-    ctr_str_addf(s, ",\"own_seconds\":");
-    ctr_str_json_num(s, e->own_s);
-    ctr_str_addf(s, ",\"chosen_seconds\":");
-    ctr_str_json_num(s, e->chosen_s);
-    ctr_str_addf(s, ",\"error\":");
-    ctr_str_json_num(s, e->error);
-    ctr_str_addf(s, ",\"searched\":\"%s\",\"nodes\":%u,\"fresh\":%s}", depth[e->depth], nodes,
-                 fresh ? "true" : "false");
+    const struct ctr_json_field fields[] = {
+        ctr_json_str("op", e->op),
+        ctr_json_str("shape", e->shape),
+        ctr_json_str("own", e->own),
+        ctr_json_str("chosen", e->chosen),
+        ctr_json_num("own_seconds", e->own_s),
+        ctr_json_num("chosen_seconds", e->chosen_s),
+        ctr_json_num("error", e->error),
+        ctr_json_str("searched", depth[e->depth]),
+        ctr_json_int("nodes", nodes),
+        ctr_json_bool("fresh", fresh),
+    };
+    ctr_json_object(s, fields, sizeof fields / sizeof *fields);
 }
 
 static void row(void *user, const struct ctr_tuned_entry *e, unsigned nodes, int fresh)
@@ -101,12 +99,9 @@ static int print(struct output *out, const struct ctr_caps *caps, const ctr_tune
         for (size_t i = 0; ctr_tuned_skipped(tuned, i); i++)
             ctr_str_addf(&s, "never tried again: %s\n", ctr_tuned_skipped(tuned, i));
     }
-    int failed = s.failed || out->text.failed;
-    if (!failed && s.s)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
+    s.failed |= out->text.failed;
     ctr_str_free(&out->text);
-    return failed ? CTR_E_FAIL : 0;
+    return term_print(&s);
 }
 
 static void prepare(void *user, const char *what, size_t done, size_t total)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "term.h"
+
 /* What is typed of a word, and what stands before it in the same argument: "--method=". */
 struct typed {
     const char *before, *word;
@@ -122,10 +124,7 @@ static int complete_name(const char *word)
         offer(&out, &typed, "--help", "list the commands");
         offer(&out, &typed, "--version", "print the version");
     }
-    if (out.s && !out.failed)
-        fputs(out.s, stdout);
-    ctr_str_free(&out);
-    return 0;
+    return term_print(&out);
 }
 
 /* bash takes `--name=value` apart; an option and its value may as well be two words. */

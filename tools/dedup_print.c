@@ -45,12 +45,9 @@ int dedup_print(const struct dedup_result *r)
             term_escape(&s, name_of(r, g->member[i], row));
             ctr_str_add(&s, "\n", 1);
         }
-        int failed = s.failed;
-        if (!failed)
-            fputs(s.s, stdout);
-        ctr_str_free(&s);
-        if (failed)
-            return ctr_fail(CTR_E_FAIL, "out of host memory");
+        int rc = term_print(&s);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }
@@ -89,12 +86,8 @@ int dedup_print_json(const struct dedup_result *r)
     ctr_str_addf(&s, ",\"groups\":[");
     for (size_t k = 0; k < r->groups->n; k++)
         json_group(&s, r, k);
-    ctr_str_addf(&s, "]}");
-    int rc = s.failed ? ctr_fail(CTR_E_FAIL, "out of host memory") : 0;
-    if (rc == 0)
-        puts(s.s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_str_addf(&s, "]}\n");
+    return term_print(&s);
 }
 
 /* ---- gallery ---- */

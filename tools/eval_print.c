@@ -79,9 +79,7 @@ static void sentence(const char *text)
 {
     struct ctr_str s = {0};
     opt_wrap(&s, text, 2, 0, 80);
-    if (!s.failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
+    (void)term_print(&s); /* words below the table */
 }
 
 static void knn_words(const struct ctr_knn *vote, int chosen, int of_runs)
@@ -284,9 +282,5 @@ int eval_print_json(const struct ctr_evaluation *e, const char *const *runs,
         ctr_str_addf(&s, "}");
     }
     ctr_str_addf(&s, "}\n");
-    int failed = s.failed;
-    if (!failed)
-        fputs(s.s, stdout);
-    ctr_str_free(&s);
-    return failed ? CTR_E_FAIL : 0;
+    return term_print(&s);
 }

@@ -25,10 +25,10 @@ struct search_result {
 };
 
 /* To standard output: a table for each query; one JSON object. */
-void search_print(const struct search_result *result);
+int search_print(const struct search_result *result);
 int search_print_json(const struct search_result *result);
-/* A page with the pictures of queries and hits; what has none any more gets an empty frame, told of in
- * a warning. */
+/* A page with the pictures of queries and hits; what has none any more gets an empty frame, told of
+ * in a warning. */
 int search_write_html(const char *path, const struct search_result *result);
 
 #endif

@@ -1,5 +1,6 @@
-/* search_print.c -- hits as a table, as JSON, as a gallery. In: a search's result. Out: standard output, a
- * file. Names are anything that a file system permits: each form escapes them in its own way. */
+/* search_print.c -- hits as a table, as JSON, as a gallery. In: a search's result. Out: standard
+ * output, a file. Names are anything that a file system permits: each form escapes them in its own
+ * way. */
 #include "search.h"
 
 #include <inttypes.h>
@@ -35,7 +36,8 @@ static void query_words(struct ctr_str *s, const struct search_query *q)
 
 /* ---- a table ---- */
 
-static void print_hit(struct ctr_str *s, const struct search_result *r, size_t rank, struct ctr_hit hit)
+static void print_hit(struct ctr_str *s, const struct search_result *r, size_t rank,
+                      struct ctr_hit hit)
 {
     const char *name = name_of(r, hit.row), *class = class_of(r, hit.row);
     ctr_str_addf(s, "%4zu  %10.6f  ", rank, hit.score);
@@ -50,7 +52,7 @@ static void print_hit(struct ctr_str *s, const struct search_result *r, size_t r
     ctr_str_add(s, "\n", 1);
 }
 
-void search_print(const struct search_result *r)
+int search_print(const struct search_result *r)
 {
     for (size_t q = 0; q < r->n; q++) {
         struct ctr_str s = {0}, words = {0};
@@ -61,11 +63,13 @@ void search_print(const struct search_result *r)
             print_hit(&s, r, i + 1, r->hits[q * r->k + i]);
         if (q + 1 < r->n)
             ctr_str_add(&s, "\n", 1);
-        if (!s.failed)
-            fputs(s.s, stdout);
+        s.failed |= words.failed;
         ctr_str_free(&words);
-        ctr_str_free(&s);
+        int rc = term_print(&s);
+        if (rc != 0)
+            return rc;
     }
+    return 0;
 }
 
 /* ---- JSON ---- */
@@ -119,12 +123,8 @@ int search_print_json(const struct search_result *r)
         ctr_str_addf(&s, "%s", q ? "," : "");
         json_query(&s, r, q);
     }
-    ctr_str_addf(&s, "]}");
-    int rc = s.failed ? ctr_fail(CTR_E_FAIL, "out of host memory for the answers") : 0;
-    if (rc == 0)
-        puts(s.s);
-    ctr_str_free(&s);
-    return rc;
+    ctr_str_addf(&s, "]}\n");
+    return term_print(&s);
 }
 
 /* ---- a gallery ---- */

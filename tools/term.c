@@ -64,6 +64,16 @@ void term_escape(struct ctr_str *out, const char *text)
     escape(out, text, 0);
 }
 
+int term_print(struct ctr_str *text)
+{
+    int rc =
+        text->failed ? ctr_fail(CTR_E_FAIL, "out of host memory for what is to be printed") : 0;
+    if (rc == 0 && text->n)
+        fwrite(text->s, 1, text->n, stdout);
+    ctr_str_free(text);
+    return rc;
+}
+
 const char *term_bytes(char *buf, uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -37,6 +37,10 @@ void term_progress_end(void);
  * and invalid UTF-8 become \n, \x1b, \u202e. For file names and everything else not ours. */
 void term_escape(struct ctr_str *out, const char *text);
 
+/* A result: the text to standard output, as it is; then it is freed. CTR_E_FAIL where memory ran
+ * out while it was made. */
+int term_print(struct ctr_str *text);
+
 /* "1.5 GiB"; "1h02m", "2m05s", "12.3s", "85ms". Buffers of at least 24 bytes; return buf. */
 const char *term_bytes(char *buf, uint64_t bytes);
 const char *term_duration(char *buf, double seconds);

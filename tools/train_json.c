@@ -7,15 +7,15 @@
 
 #include "interrupt.h"
 #include "io/json.h"
+#include "term.h"
 
 static void print(const struct ctr_json_field *fields, size_t n)
 {
     struct ctr_str s = {0};
     ctr_json_object(&s, fields, n);
-    if (s.s && !s.failed)
-        puts(s.s);
+    ctr_str_add(&s, "\n", 1);
+    (void)term_print(&s); /* a line less: training goes on */
     fflush(stdout);
-    ctr_str_free(&s);
 }
 
 #define PRINT(fields) print(fields, sizeof(fields) / sizeof *(fields))

@@ -19,9 +19,8 @@ static void add_value(struct ctr_str *s, const struct ctr_json_field *field)
     }
 }
 
-void ctr_json_object(struct ctr_str *s, const struct ctr_json_field *fields, size_t n)
+void ctr_json_members(struct ctr_str *s, const struct ctr_json_field *fields, size_t n)
 {
-    ctr_str_add(s, "{", 1);
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             ctr_str_add(s, ",", 1);
@@ -29,5 +28,11 @@ void ctr_json_object(struct ctr_str *s, const struct ctr_json_field *fields, siz
         ctr_str_add(s, ":", 1);
         add_value(s, &fields[i]);
     }
+}
+
+void ctr_json_object(struct ctr_str *s, const struct ctr_json_field *fields, size_t n)
+{
+    ctr_str_add(s, "{", 1);
+    ctr_json_members(s, fields, n);
     ctr_str_add(s, "}", 1);
 }

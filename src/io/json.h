@@ -36,7 +36,8 @@ static inline struct ctr_json_field ctr_json_str(const char *key, const char *va
     return (struct ctr_json_field){key, CTR_JSON_STR, 0, 0, value};
 }
 
-/* {"key":value,...} on one line. */
+/* "key":value,... without the braces, for objects that hold lists, too; and with them. */
+void ctr_json_members(struct ctr_str *s, const struct ctr_json_field *fields, size_t n);
 void ctr_json_object(struct ctr_str *s, const struct ctr_json_field *fields, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* filefaults.h -- file calls that fail on command. The functions below take the place of libc's in
+/* filefaults.h -- file calls that fail on command, and what was synced and renamed. The functions below take the place of libc's in
  * the program they are linked into. Include in one file of a test. */
 #ifndef TESTS_FILEFAULTS_H
 #define TESTS_FILEFAULTS_H
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@ static struct {
     int error;       /* errno of the failure */
     int short_write; /* the failing write first takes half of its bytes */
     const char *under; /* files whose path begins so alone; NULL: all */
+    char lasting[64];  /* since arming: s a file was synced, d a directory, r renamed */
+    unsigned n_lasting;
 } filefaults;
 
 static int filefaults_concerns(int fd, const char *path)
@@ -46,6 +49,17 @@ static int filefaults_now(int fd, const char *path)
     if (fail)
         errno = filefaults.error;
     return fail;
+}
+
+/* The call goes through, unless it fails: -1 then. */
+static int filefaults_lasting(char what, int fd, const char *path)
+{
+    if (filefaults_now(fd, path))
+        return -1;
+    if (filefaults.armed && filefaults_concerns(fd, path) &&
+        filefaults.n_lasting + 1 < sizeof filefaults.lasting)
+        filefaults.lasting[filefaults.n_lasting++] = what;
+    return 0;
 }
 
 ssize_t write(int fd, const void *data, size_t bytes)
@@ -77,7 +91,9 @@ ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
 
 int fsync(int fd)
 {
-    return filefaults_now(fd, NULL) ? -1 : (int)syscall(SYS_fsync, fd);
+    struct stat st;
+    char what = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? 'd' : 's';
+    return filefaults_lasting(what, fd, NULL) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int close(int fd)
@@ -91,7 +107,7 @@ int close(int fd)
 
 int rename(const char *from, const char *to)
 {
-    return filefaults_now(-1, to) ? -1 : (int)syscall(SYS_rename, from, to);
+    return filefaults_lasting('r', -1, to) ? -1 : (int)syscall(SYS_rename, from, to);
 }
 
 int symlink(const char *target, const char *path)

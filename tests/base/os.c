@@ -75,6 +75,19 @@ static void failing_calls(void **state)
     tempdir_remove(&t);
 }
 
+/* The bytes are on the disk before the name is, and the name before the call returns. */
+static void outlasts_a_crash(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    tempdir_make(&t);
+    filefaults_arm(0, 0, 0);
+    assert_int_equal(ctr_file_write(tempdir_path(&t, "f"), "new", 3), 0);
+    filefaults_disarm();
+    assert_string_equal(filefaults.lasting, "srd");
+    tempdir_remove(&t);
+}
+
 /* What a dead process left of the file goes; not a living one's, nor what is held, nor what looks alike. */
 static void atomic_file_clears(void **state)
 {
@@ -182,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(atomic_file),
         cmocka_unit_test(failing_calls),
+        cmocka_unit_test(outlasts_a_crash),
         cmocka_unit_test(atomic_file_clears),
         cmocka_unit_test(atomic_file_spares),
         cmocka_unit_test(directories),

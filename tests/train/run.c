@@ -197,7 +197,10 @@ static void leaves_out_what_is_not_there(void **state)
     assert_int_equal(ctr_run_create(&run, t.dir, config), 0);
     assert_int_equal(ctr_run_begin(run, 0), 0);
     assert_int_equal(ctr_run_metrics(run, fields, 1, 2), 0);
+    filefaults_arm(0, 0, 0);
     assert_int_equal(ctr_run_sync(run), 0);
+    filefaults_disarm();
+    assert_string_equal(filefaults.lasting, "ss"); /* metrics and events */
     ctr_run_close(&run);
     char *metrics = metrics_of(&t);
     assert_non_null(strstr(metrics, "\"loss\":1,\"rank\":null"));

@@ -17,7 +17,7 @@ static struct {
     long calls;      /* since arming */
     long fail_at;    /* this call fails, 1 is the first; 0: none */
     int and_after;   /* and all later ones */
-    int error;       /* errno of the failure */
+    int error;       /* errno of the failure; 0: none fails, and a write takes its first byte wrong */
     int short_write; /* the failing write first takes half of its bytes */
     const char *under; /* files whose path begins so alone; NULL: all */
     char lasting[64];  /* since arming: s a file was synced, d a directory, r renamed */
@@ -38,14 +38,19 @@ static int filefaults_concerns(int fd, const char *path)
     return strncmp(path, filefaults.under, strlen(filefaults.under)) == 0;
 }
 
-/* Of the file behind fd, or of `path`. */
-static int filefaults_now(int fd, const char *path)
+/* Whether this call, of the file behind fd or of `path`, is one of those. */
+static int filefaults_reached(int fd, const char *path)
 {
     if (!filefaults.armed || !filefaults_concerns(fd, path))
         return 0;
     long n = ++filefaults.calls;
-    int fail = filefaults.fail_at > 0 &&
-               (n == filefaults.fail_at || (filefaults.and_after && n > filefaults.fail_at));
+    return filefaults.fail_at > 0 &&
+           (n == filefaults.fail_at || (filefaults.and_after && n > filefaults.fail_at));
+}
+
+static int filefaults_now(int fd, const char *path)
+{
+    int fail = filefaults_reached(fd, path) && filefaults.error;
     if (fail)
         errno = filefaults.error;
     return fail;
@@ -64,7 +69,12 @@ static int filefaults_lasting(char what, int fd, const char *path)
 
 ssize_t write(int fd, const void *data, size_t bytes)
 {
-    if (filefaults_now(fd, NULL)) {
+    char wrong;
+    if (filefaults_reached(fd, NULL)) {
+        if (!filefaults.error && bytes) {
+            wrong = (char)(*(const char *)data ^ 1);
+            return syscall(SYS_write, fd, &wrong, 1); /* the caller goes on with the rest */
+        }
         if (filefaults.short_write)
             (void)!syscall(SYS_write, fd, data, bytes / 2);
         errno = filefaults.error;

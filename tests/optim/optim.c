@@ -285,6 +285,46 @@ static void rates_of_their_own(void **state)
     own_rate("lars", (const double[]){0.9, 1, 0.05, 1});
 }
 
+/* Step after step of a run of unknown length, and of one of four steps. */
+static void shadow_follows(void **state)
+{
+    enum { N = 300 };
+    const size_t n = N;
+    for (uint64_t steps = 0; steps <= 4; steps += 4) {
+        ctr_store *store;
+        ctr_graph *g;
+        float x[N], got[N];
+        double want[N] = {0};
+        ok(ctr_store_create(&store, dev));
+        ok(ctr_graph_create(&g, dev, store));
+        for (int shadow = 1; shadow >= 0; shadow--) {
+            ctr_graph_shadow(g, shadow);
+            ctr_graph_param(g, "w", 1, &n, (struct ctr_init){.kind = CTR_INIT_ZERO}, 0);
+        }
+        ctr_tensor *step = ctr_graph_input(g, "step", CTR_U32, 1, (size_t[]){4});
+        ok(ctr_ema(g, step, 0.75, steps));
+        ok(ctr_graph_plan(g, NULL));
+        ok(ctr_graph_lower(g));
+        ok(ctr_dev_build(dev, 0, NULL, NULL));
+        ok(ctr_store_init(store, 1));
+        for (uint32_t s = 1; s <= 4; s++) {
+            double rate = 0.25 * (steps ? 0.5 * (1 + cos(acos(-1) * (s - 1) / 4)) : 1);
+            for (int i = 0; i < N; i++) {
+                x[i] = (float)draw((size_t)i, s);
+                want[i] += rate * ((double)x[i] - want[i]);
+            }
+            ok(ctr_store_write(store, 0, CTR_STORE_VALUES, x));
+            ok(ctr_tensor_write(step, (uint32_t[]){0, 0, 0, s}, 16));
+            ok(ctr_graph_replay(g));
+            ok(ctr_store_read(got, store, 0, CTR_STORE_SHADOW));
+            for (int i = 0; i < N; i++)
+                assert_true(fabs((double)got[i] - want[i]) < 1e-6);
+        }
+        ctr_graph_destroy(&g);
+        ctr_store_destroy(&store);
+    }
+}
+
 static void names_and_defaults(void **state)
 {
     assert_null(ctr_optim_find("adagrad"));
@@ -301,6 +341,7 @@ int main(void)
         cmocka_unit_test(names_and_defaults), cmocka_unit_test(sgd_equals_torch),
         cmocka_unit_test(adamw_equals_torch), cmocka_unit_test(lars_equals_reference),
         cmocka_unit_test(zeros_stay), cmocka_unit_test(rates_of_their_own),
+        cmocka_unit_test(shadow_follows),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

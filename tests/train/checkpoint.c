@@ -220,6 +220,32 @@ static void failing_calls(void **state)
     }
 }
 
+/* A disk that keeps a wrong bit without a word: what does not read back the same does not count as saved. */
+static void lying_disk(void **state)
+{
+    (void)state;
+    struct tempdir t;
+    long at = 1, found = 0;
+    uint64_t step = 1;
+    tempdir_make(&t);
+    assert_int_equal(save(t.dir, step, 2), 0);
+    for (int done = 0; !done; at++) {
+        filefaults_arm(at, 0, 0);
+        int rc = save(t.dir, step + 1, 2);
+        done = !filefaults_disarm();
+        if (rc != 0) {
+            assert_int_equal(rc, CTR_E_IO);
+            assert_non_null(strstr(ctr_error_text(), "not read back"));
+        }
+        found += rc != 0;
+        step += rc == 0;
+        assert_int_equal(newest(t.dir), step);
+        assert_int_equal(count_files(t.dir, ".safetensors"), step < 2 ? 1 : 2);
+    }
+    assert_true(found >= 2); /* of the header, of the data */
+    tempdir_remove(&t);
+}
+
 /* A disk that takes only so many bytes, a directory that takes no files. */
 static void no_space(void **state)
 {
@@ -290,7 +316,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_newest),  cmocka_unit_test(odd_names),
         cmocka_unit_test(falls_back),    cmocka_unit_test(stale_files),
-        cmocka_unit_test(failing_calls), cmocka_unit_test(no_space),
+        cmocka_unit_test(failing_calls), cmocka_unit_test(lying_disk),
+        cmocka_unit_test(no_space),
         cmocka_unit_test(killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

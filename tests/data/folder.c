@@ -500,6 +500,17 @@ static void default_sizes(void **state)
         assert_int_equal(ctr_data_info(data)->height, cases[i].size);
         ctr_data_close(&data);
     }
+    /* Of different sizes, by the shorter side of the middle one. */
+    static const unsigned sizes[][2] = {{250, 300}, {20, 290}, {150, 60}};
+    for (size_t i = 0; i < 3; i++) {
+        int n = snprintf((char *)grey, 32, "P5 %u %u 255\n", sizes[i][0], sizes[i][1]);
+        snprintf(file, sizeof file, "mixed/%zu.pgm", i);
+        tmp_write(&tmp, file, grey, (size_t)n + sizes[i][0] * sizes[i][1]);
+    }
+    snprintf(file, sizeof file, "%s/mixed", tmp.dir);
+    struct ctr_data *data = must_open(&(struct ctr_data_params){.path = file});
+    assert_int_equal(ctr_data_info(data)->height, 96);
+    ctr_data_close(&data);
 }
 
 int main(void)

@@ -46,21 +46,22 @@ struct window {
     int row, col, c; /* c: the channel in a piece */
 };
 
-TILE_INLINE struct chunk chunk_of_window(const struct window *w, const struct depth *d,
-                                         const struct phase *f, int H, int W, int C)
+TILE_INLINE void chunk_of_window(struct chunk *to, const struct window *w, const struct depth *d,
+                                 const struct phase *f, int H, int W, int C)
 {
     const int down = f->down + d->ky * TURN, right = f->right + d->kx * TURN;
-    return (struct chunk){w->in + ((down * W + right) * C + d->c),
-                          (uint)(w->row + down) < (uint)H && (uint)(w->col + right) < (uint)W &&
-                              w->c + d->c < C};
+    to->from = w->in + ((down * W + right) * C + d->c);
+    to->there = (uint)(w->row + down) < (uint)H && (uint)(w->col + right) < (uint)W &&
+                w->c + d->c < C;
 }
 
 /* The same of an out channel's weights, P[tap][C] from channel c of a piece on. */
-TILE_INLINE struct chunk chunk_of_weights(global const act_t *P, const struct depth *d,
-                                          const struct phase *f, int c, int C, int KW)
+TILE_INLINE void chunk_of_weights(struct chunk *to, global const act_t *P, const struct depth *d,
+                                  const struct phase *f, int c, int C, int KW)
 {
     const int tap = (f->ky0 + d->ky * STEP) * KW + f->kx0 + d->kx * STEP;
-    return (struct chunk){P + (tap * C + d->c), c + d->c < C};
+    to->from = P + (tap * C + d->c);
+    to->there = c + d->c < C;
 }
 
 /* As conv2d_tile. */
@@ -69,7 +70,8 @@ kernel TILE_GROUP void conv2d_mma(global out_t *out, global const act_t *in, glo
                                   int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
 {
     TILE_LOCALS;
-    const struct phase f = phase_here(OH, OW, KH, KW, pad);
+    struct phase f;
+    phase_here(&f, OH, OW, KH, KW, pad);
     const int wide = (OC + BN - 1) / BN, pieces = f.ny * f.nx * ((C + DEEP - 1) / DEEP);
     const int m0 = get_group_id(0) / wide * BM, o0 = get_group_id(0) % wide * BN;
     const int c = COPY_CHUNK(4) * CHUNK;
@@ -81,16 +83,17 @@ kernel TILE_GROUP void conv2d_mma(global out_t *out, global const act_t *in, glo
         return;
 #pragma unroll
     for (int i = 0; i < A_COPIES; i++) {
-        const struct place at = place_of(&f, m0 + COPY_ROW(i, 4), N, H, KH, pad);
+        struct place at;
+        place_of(&at, &f, m0 + COPY_ROW(i, 4), N, H, KH, pad);
         window[i] = (struct window){in + (long)((at.n * H + at.row) * W + at.col) * C + c, at.row,
                                     at.col, c};
     }
 #pragma unroll
     for (int i = 0; i < B_COPIES; i++) /* columns behind the end are not kept */
         weights[i] = P + (size_t)min(o0 + COPY_ROW(i, 4), OC - 1) * KH * KW * C + c;
-#define WINDOW(i)    chunk_of_window(&window[i], &d, &f, H, W, C)
-#define WEIGHTS(i)   chunk_of_weights(weights[i], &d, &f, c, C, KW)
-#define NEXT_PIECE() next_piece(&d, &f, C)
+#define WINDOW(to, i)  chunk_of_window(to, &window[i], &d, &f, H, W, C)
+#define WEIGHTS(to, i) chunk_of_weights(to, weights[i], &d, &f, c, C, KW)
+#define NEXT_PIECE()   next_piece(&d, &f, C)
     TILE_PRODUCT(r, pieces, ALONG_K, WINDOW, ALONG_K_ROUNDED, WEIGHTS, NEXT_PIECE)
     add_bias(r, use_bias ? bias : 0, low, o0, OC);
     store_pixels(out, r, &f, m0, o0, N, OH, OW, OC);
@@ -101,9 +104,11 @@ struct pixel {
     int n, y, x;
 };
 
-TILE_INLINE struct pixel pixel_at(int q, int OH, int OW)
+TILE_INLINE void pixel_at(struct pixel *p, int q, int OH, int OW)
 {
-    return (struct pixel){q / (OH * OW), q / OW % OH, q % OW};
+    p->n = q / (OH * OW);
+    p->y = q / OW % OH;
+    p->x = q % OW;
 }
 
 TILE_INLINE void move_on(struct pixel *p, const struct pixel *step, int OH, int OW)
@@ -124,19 +129,27 @@ struct row {
     int top, left;
 };
 
-TILE_INLINE struct row row_at(global const act_t *x, int m, int H, int C, int KH, int KW, int pad)
+TILE_INLINE void row_at(struct row *w, global const act_t *x, int m, int H, int C, int KH, int KW,
+                        int pad)
 {
     const int tap = m / C;
-    return (struct row){x + m - tap * C, tap < KH * KW ? tap / KW - pad : H * STRIDE,
-                        tap % KW - pad};
+    w->x = x + m - tap * C;
+    w->top = tap < KH * KW ? tap / KW - pad : H * STRIDE;
+    w->left = tap % KW - pad;
 }
 
-TILE_INLINE struct chunk chunk_of_row(const struct row *w, const struct pixel *p, int there, int H,
-                                      int W, int C)
+TILE_INLINE void chunk_of_row(struct chunk *to, const struct row *w, const struct pixel *p,
+                              int there, int H, int W, int C)
 {
     const int y = p->y * STRIDE + w->top, x = p->x * STRIDE + w->left;
-    return (struct chunk){w->x + (long)((p->n * H + y) * W + x) * C,
-                          there && (uint)y < (uint)H && (uint)x < (uint)W};
+    to->from = w->x + (long)((p->n * H + y) * W + x) * C;
+    to->there = there && (uint)y < (uint)H && (uint)x < (uint)W;
+}
+
+TILE_INLINE void chunk_of_pixel(struct chunk *to, global const act_t *dy, int q, int end, int OC)
+{
+    to->from = dy + (size_t)q * OC;
+    to->there = q < end;
 }
 
 /* As conv2d_tile_bwd_dw. */
@@ -149,20 +162,19 @@ kernel TILE_GROUP void conv2d_mma_bwd_dw(global float *part, global const act_t 
     const int m0 = get_group_id(0) / wide * BM, o0 = get_group_id(0) % wide * BN;
     const int q0 = split * per, q1 = min(N * OH * OW, q0 + per);
     const int o = o0 + COPY_CHUNK(B_WIDE(ALONG_ROWS)) * CHUNK;
-    const struct row row =
-        row_at(x, m0 + COPY_CHUNK(A_WIDE(ALONG_ROWS)) * CHUNK, H, C, KH, KW, pad);
-    const struct pixel step = pixel_at(DEEP, OH, OW);
-    struct pixel at[A_COPIES];
+    struct row row;
+    struct pixel step, at[A_COPIES];
     int q = q0; /* of the next piece to be copied */
     float r[TM * TN];
+    row_at(&row, x, m0 + COPY_CHUNK(A_WIDE(ALONG_ROWS)) * CHUNK, H, C, KH, KW, pad);
+    pixel_at(&step, DEEP, OH, OW);
 #pragma unroll
     for (int i = 0; i < A_COPIES; i++)
-        at[i] = pixel_at(q0 + COPY_ROW(i, A_WIDE(ALONG_ROWS)), OH, OW);
+        pixel_at(&at[i], q0 + COPY_ROW(i, A_WIDE(ALONG_ROWS)), OH, OW);
     dy += min(o, OC - CHUNK); /* columns behind the end are not kept */
-#define X(i) chunk_of_row(&row, &at[i], q + COPY_ROW(i, A_WIDE(ALONG_ROWS)) < q1, H, W, C)
-#define DY(i)                                                                                      \
-    (struct chunk){dy + (size_t)(q + COPY_ROW(i, B_WIDE(ALONG_ROWS))) * OC,                        \
-                   q + COPY_ROW(i, B_WIDE(ALONG_ROWS)) < q1}
+#define X(to, i)                                                                                   \
+    chunk_of_row(to, &row, &at[i], q + COPY_ROW(i, A_WIDE(ALONG_ROWS)) < q1, H, W, C)
+#define DY(to, i) chunk_of_pixel(to, dy, q + COPY_ROW(i, B_WIDE(ALONG_ROWS)), q1, OC)
 #define NEXT_PIXELS()                                                                              \
     {                                                                                              \
         q += DEEP;                                                                                 \

@@ -59,7 +59,8 @@ kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, gl
                                    int W, int C, int OH, int OW, int OC, int KH, int KW, int pad)
 {
     TILE_LOCALS;
-    const struct phase f = phase_here(OH, OW, KH, KW, pad);
+    struct phase f;
+    phase_here(&f, OH, OW, KH, KW, pad);
     const int lid = get_local_id(0), wide = (OC + BN - 1) / BN;
     const int m0 = get_group_id(0) / wide * BM, o0 = get_group_id(0) % wide * BN;
     const int K = f.ny * f.nx * C, deep = KH * KW * C;
@@ -70,7 +71,7 @@ kernel TILE_GROUP void conv2d_tile(global out_t *out, global const act_t *in, gl
         return;
 #pragma unroll
     for (int i = 0; i < A_QUADS; i++) { /* the pixels whose inputs this work-item fetches */
-        at[i] = place_of(&f, m0 + QUAD_ROW(lid, i), N, H, KH, pad);
+        place_of(&at[i], &f, m0 + QUAD_ROW(lid, i), N, H, KH, pad);
         image[i] = in + (size_t)at[i].n * H * W * C;
     }
 #define LOAD_A(k)                                                                                  \

@@ -17,11 +17,12 @@
 #endif
 #if MMA
 /* Chunk c of row `row` of a piece of an operand from row0 and depth k on. EVEN is 1. */
-TILE_INLINE struct chunk chunk_of(global const float *p, ulong ld, int row0, int rows, int k,
-                                  int end, int row, int c, int along_k)
+TILE_INLINE void chunk_of(struct chunk *to, global const float *p, ulong ld, int row0, int rows,
+                          int k, int end, int row, int c, int along_k)
 {
     const int r = row0 + (along_k ? row : c * CHUNK), d = k + (along_k ? c * CHUNK : row);
-    return (struct chunk){p + (along_k ? r * ld + d : d * ld + r), r < rows && d < end};
+    to->from = p + (along_k ? r * ld + d : d * ld + r);
+    to->there = r < rows && d < end;
 }
 #else
 #if TA
@@ -70,11 +71,12 @@ kernel TILE_GROUP void gemm_gpu(global float *C, global const float *A, global c
 #define A_LAYOUT (TA ? ALONG_ROWS : ALONG_K)
 #define B_LAYOUT (TB ? ALONG_K : ALONG_ROWS)
     int k = first; /* of the next piece to be copied */
-#define A_CHUNK(i)                                                                                 \
-    chunk_of(A, lda, m0, M, k, end, COPY_ROW(i, A_WIDE(A_LAYOUT)), COPY_CHUNK(A_WIDE(A_LAYOUT)),   \
-             !TA)
-#define B_CHUNK(i)                                                                                 \
-    chunk_of(B, ldb, n0, N, k, end, COPY_ROW(i, B_WIDE(B_LAYOUT)), COPY_CHUNK(B_WIDE(B_LAYOUT)), TB)
+#define A_CHUNK(to, i)                                                                             \
+    chunk_of(to, A, lda, m0, M, k, end, COPY_ROW(i, A_WIDE(A_LAYOUT)),                             \
+             COPY_CHUNK(A_WIDE(A_LAYOUT)), !TA)
+#define B_CHUNK(to, i)                                                                             \
+    chunk_of(to, B, ldb, n0, N, k, end, COPY_ROW(i, B_WIDE(B_LAYOUT)),                             \
+             COPY_CHUNK(B_WIDE(B_LAYOUT)), TB)
 #define NEXT_PIECE() k += DEEP
     TILE_PRODUCT(r, (end - first + DEEP - 1) / DEEP, A_LAYOUT, A_CHUNK, B_LAYOUT, B_CHUNK,
                  NEXT_PIECE)

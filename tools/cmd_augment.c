@@ -9,14 +9,15 @@
 #include "io/json.h"
 #include "io/png.h"
 #include "names.h"
+#include "opt_train.h"
 #include "out.h"
 #include "opt_augment.h"
 #include "term.h"
 #include "views.h"
 
 struct options {
-    const char *out, *device, *split;
-    uint64_t rows, views, size, channels, zoom, seed, epoch;
+    const char *out, *device, *split, *local_augment;
+    uint64_t rows, views, size, view_size, local_views, local_size, channels, zoom, seed, epoch;
     int list, json, bits;
     struct augment_options augment;
 };
@@ -33,7 +34,15 @@ static const struct opt rows[] = {
     OPT_ROW(U64, struct options, views, .name = "views", .metavar = "N", .init = "8", .min = 1,
             .max = 256, .help = "views of each image"),
     OPT_ROW(U64, struct options, size, .name = "image-size", .metavar = "PX", .min = 8, .max = 4096,
-            .shown = "as train chooses it", .help = "side of images and views"),
+            .shown = "as train chooses it", .help = "side of images"),
+    SETTING_IN(struct options, view_size, view_size, .name = "view-size", .metavar = "PX",
+               .shown = "the images' side", .help = "side of the views"),
+    SETTING_IN(struct options, local_views, local_views, .name = "local-views", .metavar = "N",
+               .help = "smaller views behind them, as train makes them"),
+    SETTING_IN(struct options, local_size, local_size, .name = "local-size", .metavar = "PX",
+               .shown = "half the other views'", .help = "their side"),
+    SETTING_IN(struct options, local_augment, local_augment, .name = "local-augment",
+               .metavar = "LINE", .check = augment_local_check, .help = "what is done to them"),
     OPT_ROW(U64, struct options, channels, .name = "channels", .metavar = "N", .max = 16,
             .shown = "as train chooses them",
             .help = "of the images; the picture shows the first three, or one as grey"),
@@ -143,27 +152,31 @@ static int list_json(void)
 
 static int show(const char *path, const struct options *o)
 {
-    struct ctr_augment_params augment;
+    struct ctr_augment_params augment, local;
     struct views picture = {0};
     int rc = 0;
     CTR_TRY(out_given(o->out, "-o views.png"));
     CTR_TRY(out_check("out", o->out, 1));
     CTR_TRY(out_spares("out", o->out, &path, 1));
     CTR_TRY(augment_params(&augment, &o->augment));
-    CTR_TRY(views_draw(&picture, &(struct views_params){.path = path,
-                                                        .split = o->split,
-                                                        .device = o->device,
-                                                        .rows = o->rows,
-                                                        .size = o->size,
-                                                        .channels = o->channels,
-                                                        .bits = 8 * (uint64_t)o->bits,
-                                                        .zoom = o->zoom,
-                                                        .seed = o->seed,
-                                                        .epoch = o->epoch,
-                                                        .views = {o->views, 0, &augment}}));
+    CTR_TRY(ctr_augment_parse(&local, o->local_augment));
+    local.cubic = augment.cubic;
+    CTR_TRY(views_draw(&picture,
+                       &(struct views_params){.path = path,
+                                              .split = o->split,
+                                              .device = o->device,
+                                              .rows = o->rows,
+                                              .size = o->size,
+                                              .channels = o->channels,
+                                              .bits = 8 * (uint64_t)o->bits,
+                                              .zoom = o->zoom,
+                                              .seed = o->seed,
+                                              .epoch = o->epoch,
+                                              .views = {o->views, o->view_size, &augment},
+                                              .local = {o->local_views, o->local_size, &local}}));
     CTR_TRY(ctr_png_write(o->out, picture.rgb, picture.width, picture.height, 3, 0));
     term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, picture.n,
-              (size_t)o->views, picture.size, picture.size);
+              (size_t)(o->views + o->local_views), picture.size, picture.size);
 out:
     free(picture.rgb);
     return rc;

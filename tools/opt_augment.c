@@ -15,8 +15,7 @@ static int check_line(const char *text)
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct augment_options, member, __VA_ARGS__)
 const struct opt augment_rows[] = {
-    ROW(STR, line, .name = "augment", .metavar = "LINE", .names = &names_lines,
-        .check = check_line,
+    ROW(STR, line, .name = "augment", .metavar = "LINE", .names = &names_lines, .check = check_line,
         .shown = "small up to 96 pixels, else large; -any unless RGB",
         .help =
             "what is done to each view, as in 'crop(0.2,1) flip jitter(.4,.4,.4,.1;.8) gray(.1)'; "
@@ -27,6 +26,13 @@ const struct opt augment_rows[] = {
     {.name = NULL},
 };
 #undef ROW
+
+int augment_local_check(const char *line)
+{
+    struct ctr_augment_params params;
+    int rc = ctr_augment_parse(&params, line);
+    return rc ? ctr_fail_in(rc, "--local-augment") : 0;
+}
 
 int augment_elsewhere(struct ctr_str *hint, const char *name)
 {

@@ -15,13 +15,6 @@
 
 #define ROW(KIND, member, ...) OPT_ROW(KIND, struct train_options, member, __VA_ARGS__)
 
-static int check_local(const char *line)
-{
-    struct ctr_augment_params params;
-    int rc = ctr_augment_parse(&params, line);
-    return rc ? ctr_fail_in(rc, "--local-augment") : 0;
-}
-
 /* ---- tables ---- */
 
 static const struct opt input_rows[] = {
@@ -52,7 +45,7 @@ static const struct opt input_rows[] = {
             .help = "smaller views beside them, which look for them but are not looked for"),
     SETTING(local_size, .name = "local-size", .metavar = "PIXELS", .shown = "half the other views'",
             .help = "their side"),
-    SETTING(local_augment, .name = "local-augment", .metavar = "LINE", .check = check_local,
+    SETTING(local_augment, .name = "local-augment", .metavar = "LINE", .check = augment_local_check,
             .help = "what is done to them"),
     SETTING(limit, .name = "limit", .metavar = "N", .shown = "all",
             .help = "use at most so many images"),

@@ -23,11 +23,13 @@ struct train_options {
     int probe;
 };
 
-/* The row of a setting: SETTING(batch, .name = "batch", .metavar = "N", .help = "..."); what it may
- * be and its default are the library's (train/settings.h). */
-#define SETTING(member, ...)                                                                       \
+/* The row of a setting, in another struct than train_options by SETTING_IN: SETTING(batch, .name =
+ * "batch", .metavar = "N", .help = "..."); what it may be and its default are the library's
+ * (train/settings.h). */
+#define SETTING(member, ...) SETTING_IN(struct train_options, s.member, member, __VA_ARGS__)
+#define SETTING_IN(type, place, member, ...)                                                       \
     {                                                                                              \
-        .offset = offsetof(struct train_options, s.member), CTR_SET_##member(OPT_OF), __VA_ARGS__  \
+        .offset = offsetof(type, place), CTR_SET_##member(OPT_OF), __VA_ARGS__                     \
     }
 #define OPT_OF(KIND, ...)               OPT_OF_##KIND(__VA_ARGS__)
 #define OPT_OF_TEXT(value)              .kind = OPT_STR, .init = value

@@ -94,6 +94,19 @@ class Augment(Folder):
         self.assertEqual(cells[2], cells[0][::-1])
         self.assertEqual(cells[3:], cells[1:3])
 
+    def test_sizes_of_views(self):
+        """Views smaller than the image, and local ones behind them, in cells of the image's size; the rest is white."""
+        args = (self.image(), "--views", "2", "--zoom", "1", "--augment", "flip", "--view-size", "12")
+        width, height, rows = self.grid(*args, "--local-views", "3", "--local-augment", "crop(0.1,0.2)")
+        self.assertEqual((width, height), (6 * 18 + 2, 18 + 2))
+        for view in range(1, 6):
+            side = 12 if view < 3 else 6
+            for y in range(16):
+                for x in range(16):
+                    at = 3 * (2 + 18 * view + x)
+                    self.assertEqual(rows[2 + y][at:at + 3] == b"\xff\xff\xff", x >= side or y >= side, (view, x, y))
+        self.assertEqual([row[:3 * 54] for row in self.grid(*args)[2]], [row[:3 * 54] for row in rows])
+
     def test_every_transformation_shows(self):
         listed = run("augment", "--list")
         self.assertEqual((listed.returncode, listed.err), (0, ""))

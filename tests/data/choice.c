@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "set.h"
 
 /* Every image is in one part, and stays there when others come. */

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <math.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 

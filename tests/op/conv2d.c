@@ -121,6 +121,9 @@ const struct opcase opcases_conv2d[] = {
     CASE("chunks wide padding", 1, 3, 4, 40, 8, 4, 5, 2, 3, 1, 0, 0),
     CASE("chunks stride over filter", 2, 9, 7, 8, 16, 2, 2, 3, 0, 1, 1, 0),
     CASE("chunks pool", 2, 11, 10, 16, 24, 3, 3, 1, 1, 1, 1, 1),
+    CASE("streamed first layer", 16, 64, 65, 1, 64, 3, 3, 1, 1, 0, 0, 0), /* maps above 16 MiB */
+    CASE("streamed pointwise", 16, 64, 65, 8, 64, 1, 1, 1, 0, 0, 0, 0),
+    CASE("streamed winograd", 16, 46, 45, 32, 128, 3, 3, 1, 1, 0, 0, 0),
     CASE("pool one", 1, 2, 2, 1, 1, 1, 1, 1, 0, 1, 1, 1),
     CASE("pool odd", 2, 5, 7, 4, 17, 3, 3, 1, 1, 1, 0, 1),
     CASE("pool direct", 2, 11, 10, 9, 33, 3, 3, 2, 1, 1, 1, 1),

@@ -46,6 +46,12 @@ block() { # name case choice [VARIABLE=VALUE...]
         CTR_TEST_PRECISION=fp32 OCLGRIND_LOCAL_MEM_SIZE=1048576 "$@" "$tests/test-op" conv2d
 }
 
+# One case of an op by matrix units, emulated.
+units() { # op case
+    check "$1-mma" CTR_TEST_MAX=100000 CTR_TEST_CASE="$2" CTR_QUIRK=+family_gpu,+mma_emulated \
+        CTR_TEST_MATH=tf32 "$tests/test-op" "$1"
+}
+
 everything() {
     tests=$build/tests
     [ -f "$build/build.ninja" ] || meson setup "$build" -Dwerror=true >&2
@@ -68,9 +74,10 @@ everything() {
         check "$op" "$tests/test-op" "$op"
         check "$op-gpu" CTR_QUIRK=+family_gpu "$tests/test-op" "$op"
     done
-    for op in conv2d dense similarity; do
-        check "$op-mma" CTR_QUIRK=+family_gpu,+mma_emulated CTR_TEST_MATH=tf32 "$tests/test-op" "$op"
-    done
+    # Matrix units take what is a multiple of 16 bytes.
+    units conv2d "chunks stride 2"
+    units dense 37x76x44
+    units similarity "36 x 44 x 76"
     for unit in op-in_place optim-optim optim-loss_scale data-augment_draw data-augment; do
         check "$unit" "$tests/test-$unit"
     done

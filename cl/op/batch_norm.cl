@@ -67,7 +67,7 @@ kernel void batch_norm_fwd_sums(global float *part, global const act_t *x, const
         vfloat v[AT_ONCE];
 #pragma unroll
         for (int k = 0; k < AT_ONCE; k++)
-            v[k] = load_act_part(x + min(r + k * step, end - 1) * C + c, C - c);
+            v[k] = load_act_part(x + (r + k * step < end ? r + k * step : r) * C + c, C - c);
 #pragma unroll
         for (int k = 0; k < AT_ONCE; k++) { /* without branches, which loads would wait for */
             const int there = r + k * step < end;
@@ -256,7 +256,7 @@ kernel void batch_norm_bwd_sums(global float *part, global act_t *g_out, global 
         vfloat v[AT_ONCE], g[AT_ONCE];
 #pragma unroll
         for (int k = 0; k < AT_ONCE; k++) {
-            const size_t at = min(r + k * step, end - 1) * C + c;
+            const size_t at = (r + k * step < end ? r + k * step : r) * C + c;
             v[k] = load_act_part(x + at, n);
             g[k] = masked(load_act_part(dy + at, n), v[k], mean, scale, b, y + at, n);
         }

@@ -32,12 +32,14 @@ static size_t packed_bytes(const ctr_node *node, int transposed)
                         : conv2d_packed_bytes(c, transposed);
 }
 
-static const char *options(ctr_node *node, const struct ctr_tile *t, int dgrad, int in, int out)
+/* full: what is written is pooled by the next launch. */
+static const char *options(ctr_node *node, const struct ctr_tile *t, int dgrad, int full, int in,
+                           int out)
 {
-    return conv2d_options(
-        node, "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d%s " CTR_TILE_OPTIONS,
-        conv2d_of(node)->stride, dgrad, in % 4 == 0, out % 4 == 0,
-        !dgrad && conv2d_writes_full(node) ? " -DFULL=1" : "", CTR_TILE_VALUES(*t, 0));
+    return conv2d_options(node,
+                          "-DSTRIDE=%d -DDGRAD=%d -DEVEN_C=%d -DEVEN_O=%d%s " CTR_TILE_OPTIONS,
+                          conv2d_of(node)->stride, dgrad, in % 4 == 0, out % 4 == 0,
+                          full ? " -DFULL=1" : "", CTR_TILE_VALUES(*t, 0));
 }
 
 static int emit_pack(ctr_graph *g, const ctr_node *node, ctr_tensor *packed, int transposed,
@@ -116,7 +118,8 @@ int conv2d_tile_fwd_lower(ctr_graph *g, ctr_node *node)
     ctr_tensor *x = node->in[0], *b = node->in[2], *y = conv2d_full(node);
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_tile t = tile_of(g, node, product_fwd(c));
-    struct ctr_launch_spec spec = launch(node, options(node, &t, 0, c->C, c->K));
+    struct ctr_launch_spec spec =
+        launch(node, options(node, &t, 0, conv2d_writes_full(node), c->C, c->K));
     spec.bytes = (double)(x->bytes + y->bytes + packed->bytes);
     grid(&spec, &t, product_fwd(c));
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
@@ -153,7 +156,7 @@ int conv2d_tile_dx_lower(ctr_graph *g, ctr_node *node)
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_tile t = tile_of(g, node, product_dx(c));
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
-    struct ctr_launch_spec spec = launch(node, options(node, &t, 1, c->K, c->C));
+    struct ctr_launch_spec spec = launch(node, options(node, &t, 1, 0, c->K, c->C));
     spec.bytes = (double)(dx->bytes + dy->bytes + packed->bytes);
     grid(&spec, &t, product_dx(c));
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
@@ -219,7 +222,7 @@ int conv2d_tile_dw_lower(ctr_graph *g, ctr_node *node)
     struct ctr_tile t = tile_of(g, node, product_dw(c));
     struct parts parts = parts_of(ctr_graph_caps(g), c, &t);
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
-    struct ctr_launch_spec spec = launch(node, options(node, &t, 0, c->C, c->K));
+    struct ctr_launch_spec spec = launch(node, options(node, &t, 0, 0, c->C, c->K));
     spec.kernel = by_mma(node) ? "conv2d_mma_bwd_dw" : "conv2d_tile_bwd_dw";
     spec.bytes = (double)(x->bytes + dy->bytes + part->bytes);
     grid(&spec, &t, product_dw(c));

@@ -130,6 +130,12 @@ static struct ctr_row_split db_split(const ctr_graph *g, const struct attr *a)
     return ctr_row_split(g, a->N, a->O);
 }
 
+/* Whether the only part of db is its total, written where it belongs. */
+static int is_total(const ctr_graph *g, const struct attr *a)
+{
+    return a->db && db_split(g, a).chunks == 1;
+}
+
 static int bwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
 {
     struct attr *a = node->attr;
@@ -146,7 +152,7 @@ static int bwd_prepare(ctr_graph *g, ctr_node *node, enum how how)
         a->temp = ctr_node_scratch(g, node, dx_bytes);
     if (a->relu)
         a->g = ctr_node_scratch(g, node, a->N * a->O * sizeof(float));
-    if (a->relu || a->db)
+    if ((a->relu || a->db) && !is_total(g, a))
         a->parts = ctr_node_scratch(g, node, db_split(g, a).chunks * a->O * sizeof(float));
 out:
     return rc;
@@ -157,8 +163,7 @@ static int emit_db(ctr_graph *g, const ctr_node *node, const struct attr *a)
 {
     const ctr_tensor *dy = node->in[B_DY];
     struct ctr_row_split split = db_split(g, a);
-    int only = split.chunks == 1 && a->db; /* one part is the total */
-    ctr_buf *sums = only ? node->out[a->db - 1]->buf : a->parts->buf;
+    ctr_buf *sums = is_total(g, a) ? node->out[a->db - 1]->buf : a->parts->buf;
     struct ctr_launch_spec spec = {
         .file = "op/dense.cl",
         .kernel = "dense_bwd_db",
@@ -172,7 +177,7 @@ static int emit_db(ctr_graph *g, const ctr_node *node, const struct attr *a)
     if (ctr_graph_caps(g)->family == CTR_FAMILY_CPU && split.chunks == 1)
         spec.global[0] = (a->O + 15) / 16;
     int rc = ctr_emit(g, &spec);
-    if (rc != 0 || !a->db || only)
+    if (rc != 0 || !a->db || is_total(g, a))
         return rc;
     struct ctr_launch_spec total = {.file = "op/dense.cl",
                                     .kernel = "dense_bwd_db_total",
@@ -259,7 +264,7 @@ static const struct ctr_op dense_bwd = {
              .prepare = bwd_prepare_tiles,
              .lower = bwd_lower_tiles},
             {.name = "mma",
-             .usable = ctr_tile_mma_usable,
+             .usable = ctr_gemm_mma_usable,
              .prepare = bwd_prepare_mma,
              .lower = bwd_lower_mma,
              .configs = bwd_configs,
@@ -310,7 +315,7 @@ static const struct ctr_op dense = {
              .prepare = fwd_prepare_tiles,
              .lower = fwd_lower_tiles},
             {.name = "mma",
-             .usable = ctr_tile_mma_usable,
+             .usable = ctr_gemm_mma_usable,
              .prepare = fwd_prepare_mma,
              .lower = fwd_lower_mma,
              .configs = fwd_configs,

@@ -31,7 +31,7 @@ struct ctr_gemm_gpu {
     struct ctr_gemm gemm;     /* beta 0; temp: the bytes below, or NULL when they are 0 */
     ctr_buf *bias;            /* [N], added to each row; NULL for none */
     int relu;                 /* then max(., 0) */
-    int mma; /* by matrix units (ctr_tile_mma_usable), in tf32, where all rows are multiples of 4 */
+    int mma;                  /* by matrix units, in tf32: ctr_gemm_mma_usable */
     struct ctr_config config; /* the node's: a tile (tile.h), or zeros */
     /* So many products of this shape, 0 for one, each matrix so many values behind the last one; without
      * bias and ReLU. */
@@ -43,6 +43,8 @@ struct ctr_gemm_gpu {
 };
 
 int ctr_gemm_gpu_usable(const struct ctr_caps *caps, const ctr_node *node);
+/* Whether its matrix units take all products of the node's tensors: rows of whole chunks. */
+int ctr_gemm_mma_usable(const struct ctr_caps *caps, const ctr_node *node);
 size_t ctr_gemm_gpu_bytes(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p);
 size_t ctr_gemm_gpu_splits(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p);
 int ctr_emit_gemm_gpu(ctr_graph *g, const struct ctr_gemm_gpu *p);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BK = 16 }; /* as in cl/lib/tile.clh */
+enum { BK = 16 }; /* as in cl/lib/tile_fma.clh; a piece of tile_mma.clh, too */
 
 /* How a product is cut, a function of its shape, the device and the configuration alone. */
 struct cut {
@@ -43,6 +43,20 @@ static struct cut cut(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p)
 int ctr_gemm_gpu_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     return ctr_tile_usable(caps);
+}
+
+static int in_chunks(ctr_tensor *const *t, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (t[i] && t[i]->dim[t[i]->rank - 1] % 4 != 0)
+            return 0;
+    return 1;
+}
+
+int ctr_gemm_mma_usable(const struct ctr_caps *caps, const ctr_node *node)
+{
+    return ctr_tile_mma_usable(caps, node) && in_chunks(node->in, node->n_in) &&
+           in_chunks(node->out, node->n_out);
 }
 
 size_t ctr_gemm_gpu_bytes(const struct ctr_caps *caps, const struct ctr_gemm_gpu *p)
@@ -100,7 +114,7 @@ int ctr_emit_gemm_gpu(ctr_graph *g, const struct ctr_gemm_gpu *p)
     ctr_buf *out = split ? m->temp : m->C;
     char options[96];
     snprintf(options, sizeof options, "-DTA=%d -DTB=%d -DEVEN=%d " CTR_TILE_OPTIONS, m->transpose_a,
-             m->transpose_b, even(p), CTR_TILE_VALUES(c.tile, p->mma && even(p)));
+             m->transpose_b, even(p), CTR_TILE_VALUES(c.tile, p->mma));
     struct ctr_launch_spec spec = {.file = "op/gemm_gpu.cl",
                                    .kernel = "gemm_gpu",
                                    .options = options,

@@ -78,7 +78,7 @@ static int gpu_lower(ctr_graph *g, ctr_node *node)
 {
     return ctr_emit_gemm_gpu(
         g, &(struct ctr_gemm_gpu){.gemm = placed_product(node),
-                                  .mma = node->variant->usable == ctr_tile_mma_usable,
+                                  .mma = node->variant->usable == ctr_gemm_mma_usable,
                                   .config = node->config});
 }
 
@@ -90,7 +90,7 @@ static size_t gpu_configs(struct ctr_config *out, size_t room, const struct ctr_
 
 #define GPU_VARIANTS                                                                               \
     {.name = "mma",                                                                                \
-     .usable = ctr_tile_mma_usable,                                                                \
+     .usable = ctr_gemm_mma_usable,                                                                \
      .prepare = gpu_prepare,                                                                       \
      .lower = gpu_lower,                                                                           \
      .configs = gpu_configs,                                                                       \

@@ -35,9 +35,18 @@ class Labels(Runs):
         process.wait()
         self.train("--resume", self.path("killed"))
         self.assertEqual(self.metrics("killed"), self.metrics("run"))
+        self.assertEqual(self.means("killed"), self.means("run"))
         self.assertIn("--validation", self.train("--resume", self.path("run"), "--validation", "0.5", code=2).err)
-        self.train(*("4" if word == "10" else word for word in args), "--out", self.path("short"))  # steps
+        for option, value in ("--steps", "4"), ("--log-steps", "3"):  # the last step has a line in any case
+            args[args.index(option) + 1] = value
+        self.train(*args, "--out", self.path("short"))
         self.assertEqual([line["step"] for line in self.validations("short")], [3, 4])
+        self.assertEqual([line["step"] for line in self.metrics("short") if "loss" in line], [3, 4])
+
+    def means(self, name):
+        """The mean loss of each epoch, of those before an interruption, too."""
+        with open(self.path(name, "train.log")) as file:
+            return set(re.findall(r"epoch \d+ of \d+: mean loss [0-9.]+", file.read()))
 
     def pictures(self, name, *copies):
         """Sixteen classes, each of one picture in as many copies, and a test split."""
@@ -118,10 +127,12 @@ class Labels(Runs):
                    "960", "--log-steps", "1", "--out", self.path("run"))
         right = [line["positive_top1"] for line in self.metrics("run")]
         self.assertGreater(sum(right[-10:]), 2 * sum(right[:10]))
-        done = self.train("--method", "supervised", "--batch", "64", "--epochs", "2", "--augment", "flip", "--limit",
-                          "512", "--learning-rate", "1e-9", "--out", self.path("idle"))
+        done = self.train("--method", "supervised", "--batch", "64", "--epochs", "2", "--augment", "none", "--limit",
+                          "512", "--learning-rate", "1e-30", "--log-steps", "1", "--out", self.path("idle"))
         self.assertIn("stuck at chance", done.err)
         self.assertTrue(0.99 < self.metrics("idle")[-1]["loss_of_chance"] < 1.2)
+        losses = [line["loss"] for line in self.metrics("idle")]
+        self.assertTrue(all(a != b for a, b in zip(losses[:8], losses[8:])))  # each epoch in an order of its own
         for args, code, words in ((["--augment", "flip | none"], 2, "supervised takes 1 view of an image, not 2"),
                                   (["--label-smoothing", "1.1"], 2, "--label-smoothing"),
                                   (["--data", self.folder_of_images("one")], 7, "of one class only")):

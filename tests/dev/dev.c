@@ -156,6 +156,10 @@ static void test_launch(void **state)
     for (int i = 0; i < 8; i++)
         assert_true(out[i] == 5.0f + (float)(7 - i));
     assert_true(out[8] == 18.0f * 8.0f);
+    assert_ok(ctr_buf_read(out, y, sizeof out - 4, 4)); /* up to the end, and no further */
+    assert_int_equal(ctr_buf_read(out, y, sizeof out - 4, 5), CTR_E_USAGE);
+    assert_int_equal(ctr_buf_write(y, 4, data, sizeof data), CTR_E_USAGE);
+    assert_int_equal(ctr_buf_fill(y, SIZE_MAX, 4, 0), CTR_E_USAGE);
     assert_int_equal(ctr_dev_stats(dev).launches, 3);
     assert_int_equal(ctr_dev_stats(dev).allocations, 1);
     ctr_dev_destroy(&dev);

@@ -67,6 +67,22 @@ static void test_knn(void **state)
     }
 }
 
+/* Of rows that are equally near the first counts. */
+static void test_knn_ties(void **state)
+{
+    enum { N = 9, D = 33 };
+    struct ctr_features bank = clouds(N, D, 0.3f, 1), test = clouds(1, D, 0.3f, 1);
+    int32_t guess = 0;
+    for (size_t i = 0; i < N; i++) {
+        memcpy(bank.x + i * D, bank.x, D * sizeof *bank.x);
+        bank.label[i] = i < 4 ? 2 : 1;
+    }
+    check(ctr_knn(&guess, dev, &bank, &test, K, &(const struct ctr_knn){1, 0}, 1));
+    assert_int_equal(guess, 2);
+    ctr_features_free(&bank);
+    ctr_features_free(&test);
+}
+
 /* ---- labels ---- */
 
 /* Guesses are the same whatever the test set's labels are, or without any; and a second time. */
@@ -264,7 +280,7 @@ static void test_confusion_picture(void **state)
 static int tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_knn), cmocka_unit_test(test_knn_choose), cmocka_unit_test(test_mean_of_runs),
+        cmocka_unit_test(test_knn), cmocka_unit_test(test_knn_ties), cmocka_unit_test(test_knn_choose), cmocka_unit_test(test_mean_of_runs),
         cmocka_unit_test(test_labels_do_not_leak),
         cmocka_unit_test(test_noise_is_at_chance),
         cmocka_unit_test(test_split),

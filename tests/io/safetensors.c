@@ -161,6 +161,25 @@ static void odd_but_valid(void **state)
     try_all(cases, COUNT(cases), 0);
 }
 
+/* The name that escapes spell, one of them beyond 16 bits, is the one that is found. */
+static void escapes(void **state)
+{
+    (void)state;
+    static const char header[] = "{\"\\u00e9\\ud83d\\ude00\\n\":" T("U8", "[]", 0, 1) "}";
+    const uint64_t length = sizeof header - 1;
+    char all[8 + sizeof header];
+    struct tempdir t;
+    struct ctr_st *st = NULL;
+    memcpy(all, &length, 8);
+    memcpy(all + 8, header, sizeof header); /* its NUL is the tensor */
+    tempdir_make(&t);
+    tempdir_put(tempdir_path(&t, "x"), all, sizeof all);
+    assert_int_equal(ctr_st_open(&st, tempdir_path(&t, "x"), 0), 0);
+    assert_non_null(ctr_st_find(st, "\xc3\xa9\xf0\x9f\x98\x80\n"));
+    ctr_st_close(&st);
+    tempdir_remove(&t);
+}
+
 static void bad_layout(void **state)
 {
     (void)state;
@@ -436,7 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip),     cmocka_unit_test(reference_bytes),
-        cmocka_unit_test(odd_but_valid),  cmocka_unit_test(bad_layout),
+        cmocka_unit_test(odd_but_valid), cmocka_unit_test(escapes),  cmocka_unit_test(bad_layout),
         cmocka_unit_test(bad_fields),     cmocka_unit_test(bad_text),
         cmocka_unit_test(lengths),        cmocka_unit_test(hostile_sizes),
         cmocka_unit_test(torch_files),    cmocka_unit_test(damage),

@@ -38,18 +38,28 @@ static int is_dead(pid_t pid)
     return pid == getpid() || (kill(pid, 0) != 0 && errno == ESRCH);
 }
 
-/* Its maker may live where its number tells nothing here, in another container: then it is locked. */
-static void remove_left(int dir, const char *file, int links)
+/* The name still leads to what is open. */
+static int is_there(int dir, const char *file, int fd)
+{
+    struct stat named, opened;
+    return fstatat(dir, file, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/* Its maker may be another thread, or live where its number tells nothing here, in another container or on another
+ * host: then it is locked. Where no lock is to be had it stays. A share of one is asked for, since NFS gives
+ * no more to who only reads. */
+static void remove_left(int dir, const char *path, const char *file, int links)
 {
     struct stat st;
-    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), ours;
+    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), left;
     if (fd < 0)
-        ours = links && fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+        left = links && fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
     else
-        ours = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-               (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
-    if (ours && unlinkat(dir, file, 0) == 0)
-        ctr_log(CTR_LOG_INFO, "removed '%s', left by a process that died", file);
+        left = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_SH | LOCK_NB) == 0 &&
+               is_there(dir, file, fd);
+    if (left && unlinkat(dir, file, 0) == 0)
+        ctr_log(CTR_LOG_INFO, "removed '%s/%s', left by a process that died", path, file);
     if (fd >= 0)
         close(fd);
 }
@@ -62,7 +72,7 @@ void ctr_outfile_clear(const char *dir, const char *name)
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         pid_t pid = maker_of(e->d_name, name);
         if (pid > 0 && is_dead(pid))
-            remove_left(dirfd(d), e->d_name, name == NULL);
+            remove_left(dirfd(d), dir, e->d_name, name == NULL);
     }
     closedir(d);
 }
@@ -121,6 +131,23 @@ static int outfile_names(struct ctr_outfile *file, const char *path, const char 
     return 0;
 }
 
+/* Made and locked, or -1. Who cleared in between took it for left: then once more. */
+static int make_locked(const char *tmp)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return -1;
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR) /* some file systems know no locks */
+            continue;
+        if (is_there(AT_FDCWD, tmp, fd))
+            return fd;
+        close(fd);
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
 int ctr_outfile_open(struct ctr_outfile *file, const char *path)
 {
     char ending[32];
@@ -129,15 +156,13 @@ int ctr_outfile_open(struct ctr_outfile *file, const char *path)
     if (rc != 0)
         return rc;
     clear_beside(file->path);
-    file->fd = open(file->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file->fd = make_locked(file->tmp);
     if (file->fd < 0) {
-        rc = ctr_fail(CTR_E_IO, "cannot create '%s': %s", path, strerror(errno));
+        rc = ctr_fail(CTR_E_IO, "cannot create '%s': %s", errno == EEXIST ? file->tmp : path, strerror(errno));
         file->keep = 1; /* another's, if it is there */
         ctr_outfile_abort(file);
-        return rc;
     }
-    (void)flock(file->fd, LOCK_EX | LOCK_NB); /* some file systems know no locks */
-    return 0;
+    return rc;
 }
 
 int ctr_outfile_resume(struct ctr_outfile *file, const char *path)
@@ -209,18 +234,15 @@ static void sync_parent(const char *path)
 
 int ctr_outfile_sync(struct ctr_outfile *file)
 {
-    int rc = 0, fd = file->fd;
-    if (fsync(fd) != 0)
-        rc = ctr_fail(CTR_E_IO, "cannot sync '%s': %s", file->path, strerror(errno));
-    file->fd = -1;
-    if (close(fd) != 0 && rc == 0)
-        rc = ctr_fail(CTR_E_IO, "cannot close '%s': %s", file->path, strerror(errno));
-    return rc;
+    if (fsync(file->fd) != 0)
+        return ctr_fail(CTR_E_IO, "cannot sync '%s': %s", file->path, strerror(errno));
+    file->synced = 1;
+    return 0;
 }
 
 int ctr_outfile_commit(struct ctr_outfile *file)
 {
-    int rc = file->fd >= 0 ? ctr_outfile_sync(file) : 0;
+    int rc = file->synced ? 0 : ctr_outfile_sync(file);
     if (rc == 0 && rename(file->tmp, file->path) != 0)
         rc = ctr_fail(CTR_E_IO, "cannot rename to '%s': %s", file->path, strerror(errno));
     if (rc == 0) {
@@ -237,7 +259,7 @@ void ctr_outfile_abort(struct ctr_outfile *file)
     if (file->tmp && !file->keep)
         unlink(file->tmp); /* while a lock on it holds */
     if (file->fd >= 0)
-        close(file->fd);
+        close(file->fd); /* a file with its name is synced: nothing can be lost */
     free(file->path);
     free(file->tmp);
     *file = (struct ctr_outfile){.fd = -1};

@@ -249,7 +249,7 @@ static int run_training(struct train_command *c)
     double start = ctr_now();
     int rc = train_params(&params, c);
     if (rc == 0 && c->o.dry_run)
-        rc = dry_run_check(c);
+        rc = dry_run_check(&params, c);
     else if (rc == 0 && c->o.profile)
         rc = measure_peaks(&peaks, &c->o);
     if (rc == 0)

@@ -148,7 +148,7 @@ static void print_output(const struct train_command *c, const struct ctr_plan_re
         term_warn("the disk has no room for %llu checkpoints", (unsigned long long)n + 1);
 }
 
-int dry_run_check(const struct train_command *c)
+int dry_run_check(struct ctr_train_params *params, const struct train_command *c)
 {
     struct ctr_st *checkpoint = NULL;
     uint64_t step = 0, *steps = NULL;
@@ -160,8 +160,10 @@ int dry_run_check(const struct train_command *c)
     if (!(dir = ctr_path_join(c->o.s.out, "checkpoints")))
         return CTR_E_FAIL;
     CTR_TRY(ctr_checkpoint_list(&steps, &n, dir));
-    if (n > 0) /* else it begins anew */
+    if (n > 0) { /* else it begins anew */
         CTR_TRY(ctr_checkpoint_open_newest(&checkpoint, &step, dir));
+        params->init = NULL;
+    }
 out:
     ctr_st_close(&checkpoint);
     free(steps);

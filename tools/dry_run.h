@@ -4,8 +4,9 @@
 
 #include "opt_train.h"
 
-/* First: whether the run could begin in --out, or be resumed; the failure that it would have there. */
-int dry_run_check(const struct train_command *c);
+/* First: whether the run could begin in --out, or be resumed; the failure that it would have there. Of a
+ * run that goes on params->init becomes NULL: it has begun. */
+int dry_run_check(struct ctr_train_params *params, const struct train_command *c);
 /* Prints to standard output what a trainer made without a run directory has settled on, and what its
  * step takes. */
 int dry_run_print(ctr_trainer *trainer, const struct train_command *c);

@@ -92,6 +92,7 @@ void train_json_plan(ctr_trainer *t, const struct train_command *c)
         ctr_json_str("encoder", s.encoder),
         ctr_json_str("optimizer", s.optimizer),
         ctr_json_num("learning_rate", s.learning_rate),
+        ctr_json_num("encoder_rate", c->o.s.encoder_rate),
         ctr_json_num("weight_decay", s.weight_decay),
         ctr_json_int("steps", (long long)ctr_trainer_total(t)),
         ctr_json_int("steps_per_epoch", (long long)s.steps_per_epoch),

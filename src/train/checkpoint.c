@@ -131,6 +131,19 @@ int ctr_checkpoint_open_newest(struct ctr_st **out, uint64_t *step, const char *
     return rc;
 }
 
+int ctr_checkpoint_peek(struct ctr_st **out, const char *dir)
+{
+    uint64_t *steps = NULL;
+    size_t n = 0;
+    int rc = ctr_checkpoint_list(&steps, &n, dir);
+    if (rc == 0)
+        rc = ctr_fail(CTR_E_MODEL, "no checkpoint in '%s'", dir);
+    for (size_t i = 0; rc == CTR_E_MODEL && i < n; i++)
+        rc = open_step(out, dir, steps[i], CTR_ST_HEADER);
+    free(steps);
+    return rc;
+}
+
 /* `last` never dangles: a new link is renamed over the old one. Where links are not to be had the
  * checkpoint counts all the same. */
 static void link_last(const char *dir, const char *path)

@@ -20,6 +20,9 @@ int ctr_checkpoint_save(const char *dir, const struct ctr_st_tensor *tensors,
 /* Opens the newest checkpoint that is whole, passing over damaged ones with a warning each through
  * ctr_log. CTR_E_MODEL when there is none. */
 int ctr_checkpoint_open_newest(struct ctr_st **out, uint64_t *step, const char *dir);
+/* The newest whose header is whole, for what its metadata say; its tensors' data are not read, and nothing is
+ * said of damaged ones. CTR_E_MODEL when there is none. */
+int ctr_checkpoint_peek(struct ctr_st **out, const char *dir);
 /* Opens one by its step, verified. */
 int ctr_checkpoint_open(struct ctr_st **out, const char *dir, uint64_t step);
 /* Steps with a checkpoint file, newest first, into a new array freed with free(). */

@@ -349,7 +349,10 @@ static int take_start(struct ctr_train_job *job, const struct ctr_train_settings
     struct ctr_train_params *p = &job->params;
     struct ctr_normalize there = {0};
     char *file = NULL;
-    int rc = 0, goes_on = s->resume && ctr_weights_start(&file, &there, s->out) == 0;
+    int rc = s->resume ? ctr_weights_saved(&there, s->out) : CTR_E_MODEL, goes_on = rc == 0;
+    if (rc == CTR_E_FAIL)
+        return rc;
+    rc = 0;
     if (!goes_on && s->init) {
         CTR_TRY(ctr_weights_start(&file, &there, s->init));
         p->init = job->init = ctr_data_absolute(file);

@@ -133,16 +133,35 @@ int ctr_weights_open(struct ctr_weights *out, const char *run_or_file)
     return rc;
 }
 
+/* None where it does not say, or not rightly: CTR_E_MODEL then. */
+static int read_normalize(struct ctr_normalize *normalize, const struct ctr_st *st)
+{
+    struct ctr_normalize said = {0};
+    const char *mean = ctr_st_meta_value(st, "mean"), *std = ctr_st_meta_value(st, "std");
+    int rc = mean && std ? ctr_normalize_lists(&said, mean, std) : 0;
+    *normalize = rc == 0 ? said : (struct ctr_normalize){0};
+    return rc == 0 ? 0 : CTR_E_MODEL;
+}
+
+int ctr_weights_saved(struct ctr_normalize *normalize, const char *run)
+{
+    struct ctr_st *st = NULL;
+    char *dir = ctr_path_join(run, "checkpoints");
+    int rc = dir ? ctr_checkpoint_peek(&st, dir) : CTR_E_FAIL;
+    if (rc == 0)
+        rc = read_normalize(normalize, st);
+    ctr_st_close(&st);
+    free(dir);
+    return rc;
+}
+
 int ctr_weights_start(char **file, struct ctr_normalize *normalize, const char *run_or_file)
 {
     struct ctr_st *st = NULL;
     int rc = ctr_weights_file(&st, file, NULL, run_or_file);
     if (rc != 0)
         return rc;
-    const char *mean = ctr_st_meta_value(st, "mean"), *std = ctr_st_meta_value(st, "std");
-    *normalize = (struct ctr_normalize){0};
-    if (mean && std)
-        rc = ctr_normalize_lists(normalize, mean, std);
+    rc = read_normalize(normalize, st);
     ctr_st_close(&st);
     if (rc == 0)
         return 0;

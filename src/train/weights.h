@@ -26,6 +26,8 @@ int ctr_weights_open(struct ctr_weights *out, const char *run_or_file);
 /* For a run that starts from these weights: *file (freed with free()), chosen once, since a run may save more, and
  * how images are normalised there, which others do not say: none. CTR_E_MODEL. */
 int ctr_weights_start(char **file, struct ctr_normalize *normalize, const char *run_or_file);
+/* How images are normalised in a run that goes on. CTR_E_MODEL where it has saved nothing. */
+int ctr_weights_saved(struct ctr_normalize *normalize, const char *run);
 void ctr_weights_close(struct ctr_weights *weights);
 
 #endif

@@ -287,6 +287,13 @@ static void test_log(const char *scratch)
         ctr_model_close(&model);
     }
     ctr_dev_destroy(&dev);
+    struct ctr_train_settings s = settings(scratch, "torn");
+    struct ctr_train_result r = {0};
+    s.resume = 1;
+    ctr_log_set(hear, &said, CTR_LOG_WARN);
+    CHECK(ctr_train(&r, &s, NULL) == 0 && r.step == 6);
+    CHECK(said.n == 2 && strstr(said.line, "passing over a checkpoint")); /* once for each time it is opened */
+    ctr_log_set(NULL, NULL, CTR_LOG_WARN);
 }
 
 /* ---- NULL where something must be ---- */

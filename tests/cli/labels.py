@@ -165,8 +165,11 @@ class Labels(Runs):
         self.assertIn("taken the encoder, fc, 8 tensors\n", done.err)
         state = self.checkpoint("fine", 8)
         self.assertNotEqual(self.tensors("fine", 8)["conv1.weight"], after["conv1.weight"])
+        os.rename(file, file + ".gone")
         self.train("--resume", self.path("fine"))  # nothing is taken anew
         self.assertEqual(self.checkpoint("fine", 8), state)
+        self.assertIn("fine, resumed", self.train("--resume", self.path("fine"), "--dry-run").out)
+        os.rename(file + ".gone", file)
         for name in os.listdir(self.path("fine", "checkpoints")):
             os.remove(self.path("fine", "checkpoints", name))
         self.train("--resume", self.path("fine"))  # killed before the first checkpoint
@@ -178,6 +181,18 @@ class Labels(Runs):
         for name in encoder:
             self.assertEqual(after[name], before[name])
             self.assertEqual(after["shadow." + name], before[name])
+
+    def test_encoder_rate(self):
+        """A part of the rate is kept by the run, and is not the whole one."""
+        self.train(*SMALL, "--out", self.path("one"))
+        self.train(*SMALL, "--encoder-rate", "0.25", "--out", self.path("slow"))
+        with open(self.path("slow", "config.toml")) as file:
+            self.assertIn("encoder-rate = 0.25\n", file.read())
+        state = self.checkpoint("slow", 10)
+        self.assertNotEqual(self.tensors("slow", 10)["conv1.weight"], self.tensors("one", 10)["conv1.weight"])
+        os.remove(self.path("slow", "checkpoints", "step-00000010.safetensors"))
+        self.train("--resume", self.path("slow"))
+        self.assertEqual(self.checkpoint("slow", 10), state)
 
     def test_starts_from_one_file(self):
         """That which is chosen, past a damaged one, stands in the configuration."""

@@ -184,9 +184,10 @@ class Setup(Folder):
         self.assertEqual(sorted(os.walk(self.folder)), before)
 
     def test_a_dry_run_as_json(self):
-        done = run("train", *SMALL, "--dry-run", "--json", "--out", self.path("run"))
+        done = run("train", *SMALL, "--encoder-rate", "0.25", "--dry-run", "--json", "--out", self.path("run"))
         plan = json.loads(done.out)
         self.assertEqual((done.returncode, plan["type"], plan["method"]), (0, "plan", "simclr"))
+        self.assertEqual(plan["encoder_rate"], 0.25)
         self.assertEqual(plan["images"] // plan["batch"], plan["steps_per_epoch"])
         self.assertEqual(run("train", "--json", "--profile").returncode, 2)
 

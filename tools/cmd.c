@@ -180,8 +180,9 @@ int cmd_run(const struct cmd *cmd, int argc, char **argv)
         cmd->finish(options);
     free(options);
     term_progress_end();
-    if (rc == 0 || rc == CTR_E_PARTIAL ||
-        rc == CTR_E_FAIL) /* done as far as it goes, or "interrupted" */
+    if (rc == CTR_E_FAIL && interrupt_caught())
+        term_error(); /* "interrupted", or else: nobody could tell it later */
+    if (rc == 0 || rc == CTR_E_PARTIAL || rc == CTR_E_FAIL) /* done as far as it goes */
         interrupt_obey();
     return rc;
 }

@@ -30,17 +30,16 @@ struct cmd {
     /* What the command does, once all is parsed. Returns 0 or a CTR_E_* whose text is recorded; it
      * is the exit code. Progress and messages through term.h, results to standard output. */
     int (*run)(void *options, const struct opt_set *set);
-    void (*finish)(
-        void *options); /* frees what `options` holds, whatever came before; may be NULL */
+    /* Frees what `options` holds, whatever came before; may be NULL. */
+    void (*finish)(void *options);
 };
 
 /* Returned when help was printed instead. */
 #define CMD_DONE (-1)
 
 /* A command from its arguments to its end: the tables and the options that every command has,
- * parsing,
- * --quiet, --verbose, --color and --help, the number of arguments, run. Work that a signal has
- * ended (interrupt.h) ends the program as that signal would. */
+ * parsing, --quiet, --verbose, --color and --help, the number of arguments, run. Work that a signal
+ * has ended (interrupt.h) ends the program as that signal would, after the text of its failure. */
 int cmd_run(const struct cmd *cmd, int argc, char **argv);
 /* Starts a set with the command's own table, which fills *options. */
 int cmd_options(struct opt_set *set, const struct cmd *cmd, void *options);

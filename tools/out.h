@@ -1,5 +1,5 @@
 /* out.h -- the file that an option names to be written, looked at before any work. What is written
- * itself appears whole or not at all (ctr_outfile_open, base/os.h). */
+ * itself appears whole or not at all (base/outfile.h). */
 #ifndef CTR_TOOLS_OUT_H
 #define CTR_TOOLS_OUT_H
 

@@ -1,5 +1,6 @@
-/* log.h -- what the library says beside its results: damaged checkpoints that were passed over, test images in
- * training, files left by a process that died. It prints nothing itself, and says nothing unless it is asked.
+/* log.h -- what the library says beside its results: damaged checkpoints that were passed over, training on
+ * images that evaluation tests on, files left by a process that died. It prints nothing itself, and says nothing
+ * unless it is asked.
  *
  *     static void say(void *user, enum ctr_log_level level, const char *line) { fprintf(stderr, "%s\n", line); }
  *     ctr_log_set(say, NULL, CTR_LOG_WARN); */
@@ -24,8 +25,8 @@ enum ctr_log_level {
  * calls nothing of the library's. */
 typedef void ctr_log_fn(void *user, enum ctr_log_level level, const char *line);
 
-/* Where lines of the process go, those up to a level; NULL silences, as at the start. Set it before other
- * threads use the library. */
+/* Where lines of the process go, those up to a level; NULL silences, as at the start. fn and user are used
+ * until the next call, and no longer once that has returned. */
 CTR_API void ctr_log_set(ctr_log_fn *fn, void *user, enum ctr_log_level up_to);
 
 #ifdef __cplusplus

@@ -6,10 +6,12 @@ import json
 import os
 import random
 import re
+import signal
+import subprocess
 import unittest
 import xml.etree.ElementTree as xml
 
-from cli import run
+from cli import PROGRAM, run
 from page import Page
 from runs import Runs
 from search import npy
@@ -126,6 +128,22 @@ class Map(Runs):
                 ([self.path("none"), "-o", out], 8, "none"),
                 (["-o", out], 2, "INDEX")):
             self.assertIn(words, self.map(*args, code=code).err, args)
+
+    def test_interrupted(self):
+        """It ends by the signal and says how far it came."""
+        chance = random.Random(2)
+        npy(self.path("many.npy"), [[chance.random() for _ in range(4)] for _ in range(3000)])
+        process = subprocess.Popen([PROGRAM, "map", self.path("many.npy"), "-o", self.path("m.svg")],
+                                   stderr=subprocess.PIPE, text=True)
+        caught = 0
+        while not caught >> (signal.SIGINT - 1) & 1 and process.poll() is None:
+            with open("/proc/%d/status" % process.pid) as file:
+                caught = int(re.search(r"SigCgt:\s*(\w+)", file.read()).group(1), 16)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, -signal.SIGINT, err)
+        self.assertRegex(err, r"error: interrupted after \d+ of \d+ steps")
+        self.assertFalse(os.path.exists(self.path("m.svg")))
 
     def test_pictures(self):
         """Of a model: pictures stand on the plane, escaped, none above another."""

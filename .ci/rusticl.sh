@@ -1,7 +1,7 @@
 #!/bin/sh
 # rusticl.sh -- Mesa's OpenCL over llvmpipe (package mesa-opencl-icd), a second driver. `rusticl.sh
-# [TEST...]`: those tests, or else the cases of all ops that its compiler does in some minutes each, for CPUs
-# and for GPUs, in each variant's own sizes. CTR_TEST_MAX is the largest case in input elements.
+# [TEST...]`: those tests, or else the cases of all ops, each variant in its own sizes. CTR_TEST_MAX is the
+# largest case in input elements: Mesa 22.3 ends a work-item's loops after 65,535 rounds (docs/DEVICES.md).
 set -eu
 cd "$(dirname "$0")/.."
 icd=/etc/OpenCL/vendors/rusticl.icd
@@ -20,9 +20,9 @@ export CTR_TEST_MAX="${CTR_TEST_MAX:-5000}" CTR_TEST_CONFIGS=own CTR_TEST_PRECIS
 status=0
 for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^op-//p' |
     grep -vE '^(losses|edges|gpu.*|mma|conv2d_refused|in_place|storage)$'); do
-    for quirk in "" +family_gpu; do
-        echo "$op $quirk"
-        CTR_QUIRK="$quirk" "$build/tests/test-op" "$op" || status=1
-    done
+    max=$CTR_TEST_MAX
+    [ "$op" != top_k ] || max=700 # more rounds than that
+    echo "$op"
+    CTR_TEST_MAX=$max "$build/tests/test-op" "$op" || status=1
 done
 exit $status

@@ -258,7 +258,7 @@ static void failing_calls(void **state)
             assert_int_equal(access(path("old.ctrd.part"), F_OK), -1);
         }
     filefaults.under = NULL;
-    assert_true(failures >= 4 * 6); /* open, pwrite, write, fsync, close, rename */
+    assert_true(failures >= 4 * 5); /* open, pwrite, write, fsync, rename; what is synced no failing close can lose */
     free(whole);
 }
 

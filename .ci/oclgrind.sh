@@ -47,8 +47,8 @@ block() { # name case choice [VARIABLE=VALUE...]
 }
 
 # One case of an op by matrix units, emulated.
-units() { # op case
-    check "$1-mma" CTR_TEST_MAX=100000 CTR_TEST_CASE="$2" CTR_QUIRK=+family_gpu,+mma_emulated \
+units() { # op case choices
+    check "$1-mma" CTR_TEST_MAX=100000 CTR_TEST_CASE="$2" CTR_TEST_FORCE="$3" CTR_QUIRK=+family_gpu,+mma_emulated \
         CTR_TEST_MATH=tf32 "$tests/test-op" "$1"
 }
 
@@ -75,10 +75,10 @@ everything() {
         check "$op-gpu" CTR_QUIRK=+family_gpu "$tests/test-op" "$op"
     done
     # Matrix units take what is a multiple of 16 bytes.
-    units conv2d "chunks stride 2"
-    units dense 37x76x44
-    units similarity "36 x 44 x 76"
-    for unit in op-in_place data-augment_draw data-augment; do
+    units conv2d "chunks stride 2" conv2d=mma,conv2d_bwd_dx=mma,conv2d_bwd_dw=mma
+    units dense 37x76x44 dense=mma,dense_bwd=mma
+    units similarity "36 x 44 x 76" similarity=mma,similarity_bwd=mma
+    for unit in op-in_place data-augment_draw data-augment_rules data-augment; do
         check "$unit" "$tests/test-$unit"
     done
     # clEnqueueFillBuffer writes nothing in its eyes: neither the zeros between parameters.

@@ -30,7 +30,7 @@ struct depth {
     int ky, kx, c;
 };
 
-TILE_INLINE void next_piece(struct depth *d, const struct phase *f, int C)
+ALWAYS_INLINE void next_piece(struct depth *d, const struct phase *f, int C)
 {
     d->c += DEEP;
     if (d->c < C)
@@ -40,24 +40,24 @@ TILE_INLINE void next_piece(struct depth *d, const struct phase *f, int C)
         d->kx = 0, d->ky++;
 }
 
-/* The input that a pixel's filter reads from (row, col) on; `in` is there. */
+/* The input that a pixel's filter reads from (row, col) on; `in` is there, at channel c of a piece. */
 struct window {
     global const act_t *in;
-    int row, col, c; /* c: the channel in a piece */
+    int row, col;
 };
 
-TILE_INLINE void chunk_of_window(struct chunk *to, const struct window *w, const struct depth *d,
-                                 const struct phase *f, int H, int W, int C)
+ALWAYS_INLINE void chunk_of_window(struct chunk *to, const struct window *w, const struct depth *d,
+                                   const struct phase *f, int c, int H, int W, int C)
 {
     const int down = f->down + d->ky * TURN, right = f->right + d->kx * TURN;
     to->from = w->in + ((down * W + right) * C + d->c);
     to->there = (uint)(w->row + down) < (uint)H && (uint)(w->col + right) < (uint)W &&
-                w->c + d->c < C;
+                c + d->c < C;
 }
 
 /* The same of an out channel's weights, P[tap][C] from channel c of a piece on. */
-TILE_INLINE void chunk_of_weights(struct chunk *to, global const act_t *P, const struct depth *d,
-                                  const struct phase *f, int c, int C, int KW)
+ALWAYS_INLINE void chunk_of_weights(struct chunk *to, global const act_t *P, const struct depth *d,
+                                    const struct phase *f, int c, int C, int KW)
 {
     const int tap = (f->ky0 + d->ky * STEP) * KW + f->kx0 + d->kx * STEP;
     to->from = P + (tap * C + d->c);
@@ -86,12 +86,12 @@ kernel TILE_GROUP void conv2d_mma(global out_t *out, global const act_t *in, glo
         struct place at;
         place_of(&at, &f, m0 + COPY_ROW(i, 4), N, H, KH, pad);
         window[i] = (struct window){in + (long)((at.n * H + at.row) * W + at.col) * C + c, at.row,
-                                    at.col, c};
+                                    at.col};
     }
 #pragma unroll
     for (int i = 0; i < B_COPIES; i++) /* columns behind the end are not kept */
         weights[i] = P + (size_t)min(o0 + COPY_ROW(i, 4), OC - 1) * KH * KW * C + c;
-#define WINDOW(to, i)  chunk_of_window(to, &window[i], &d, &f, H, W, C)
+#define WINDOW(to, i)  chunk_of_window(to, &window[i], &d, &f, c, H, W, C)
 #define WEIGHTS(to, i) chunk_of_weights(to, weights[i], &d, &f, c, C, KW)
 #define NEXT_PIECE()   next_piece(&d, &f, C)
     TILE_PRODUCT(r, pieces, ALONG_K, WINDOW, ALONG_K_ROUNDED, WEIGHTS, NEXT_PIECE)
@@ -104,14 +104,14 @@ struct pixel {
     int n, y, x;
 };
 
-TILE_INLINE void pixel_at(struct pixel *p, int q, int OH, int OW)
+ALWAYS_INLINE void pixel_at(struct pixel *p, int q, int OH, int OW)
 {
     p->n = q / (OH * OW);
     p->y = q / OW % OH;
     p->x = q % OW;
 }
 
-TILE_INLINE void move_on(struct pixel *p, const struct pixel *step, int OH, int OW)
+ALWAYS_INLINE void move_on(struct pixel *p, const struct pixel *step, int OH, int OW)
 {
     p->x += step->x;
     p->y += step->y;
@@ -129,8 +129,8 @@ struct row {
     int top, left;
 };
 
-TILE_INLINE void row_at(struct row *w, global const act_t *x, int m, int H, int C, int KH, int KW,
-                        int pad)
+ALWAYS_INLINE void row_at(struct row *w, global const act_t *x, int m, int H, int C, int KH, int KW,
+                          int pad)
 {
     const int tap = m / C;
     w->x = x + m - tap * C;
@@ -138,15 +138,15 @@ TILE_INLINE void row_at(struct row *w, global const act_t *x, int m, int H, int 
     w->left = tap % KW - pad;
 }
 
-TILE_INLINE void chunk_of_row(struct chunk *to, const struct row *w, const struct pixel *p,
-                              int there, int H, int W, int C)
+ALWAYS_INLINE void chunk_of_row(struct chunk *to, const struct row *w, const struct pixel *p,
+                                int there, int H, int W, int C)
 {
     const int y = p->y * STRIDE + w->top, x = p->x * STRIDE + w->left;
     to->from = w->x + (long)((p->n * H + y) * W + x) * C;
     to->there = there && (uint)y < (uint)H && (uint)x < (uint)W;
 }
 
-TILE_INLINE void chunk_of_pixel(struct chunk *to, global const act_t *dy, int q, int end, int OC)
+ALWAYS_INLINE void chunk_of_pixel(struct chunk *to, global const act_t *dy, int q, int end, int OC)
 {
     to->from = dy + (size_t)q * OC;
     to->there = q < end;

@@ -16,8 +16,8 @@
 #endif
 
 /* in at depth k of the pixel whose filter begins at (row, col); 0 outside. */
-TILE_INLINE float one_input(global const act_t *image, const struct place *at, int H, int W, int C,
-                            const struct phase *f, int k)
+ALWAYS_INLINE float one_input(global const act_t *image, const struct place *at, int H, int W, int C,
+                              const struct phase *f, int k)
 {
     const int tap = k / C, y = at->row + f->down + tap / f->nx * TURN;
     const int x = at->col + f->right + tap % f->nx * TURN;
@@ -26,8 +26,8 @@ TILE_INLINE float one_input(global const act_t *image, const struct place *at, i
                : 0;
 }
 
-TILE_INLINE float4 four_inputs(global const act_t *image, const struct place *at, int H, int W,
-                               int C, const struct phase *f, int k)
+ALWAYS_INLINE float4 four_inputs(global const act_t *image, const struct place *at, int H, int W,
+                                 int C, const struct phase *f, int k)
 {
 #if EVEN_C
     const int tap = k / C, y = at->row + f->down + tap / f->nx * TURN;
@@ -43,7 +43,7 @@ TILE_INLINE float4 four_inputs(global const act_t *image, const struct place *at
 }
 
 /* Depth k of this phase, counted in the packed weights, which hold all taps. */
-TILE_INLINE int packed_depth(const struct phase *f, int C, int KW, int k)
+ALWAYS_INLINE int packed_depth(const struct phase *f, int C, int KW, int k)
 {
     if (STEP == 1)
         return k;

@@ -17,8 +17,8 @@
 #endif
 #if MMA
 /* Chunk c of row `row` of a piece of an operand from row0 and depth k on. EVEN is 1. */
-TILE_INLINE void chunk_of(struct chunk *to, global const float *p, ulong ld, int row0, int rows,
-                          int k, int end, int row, int c, int along_k)
+ALWAYS_INLINE void chunk_of(struct chunk *to, global const float *p, ulong ld, int row0, int rows,
+                            int k, int end, int row, int c, int along_k)
 {
     const int r = row0 + (along_k ? row : c * CHUNK), d = k + (along_k ? c * CHUNK : row);
     to->from = p + (along_k ? r * ld + d : d * ld + r);
@@ -37,14 +37,14 @@ TILE_INLINE void chunk_of(struct chunk *to, global const float *p, ulong ld, int
 #endif
 
 /* Quad of an operand whose rows of the tile lie ld apart, each along the depth. */
-TILE_INLINE float4 quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
+ALWAYS_INLINE float4 quad_along_k(global const float *p, ulong ld, int row, int rows, int k, int end)
 {
     return row < rows ? load_run(p + row * ld + k, EVEN, end - k) : (float4)(0);
 }
 
 /* The same of an operand stored the other way round: neighbours are rows. */
-TILE_INLINE float4 quad_along_rows(global const float *p, ulong ld, int row, int rows, int k,
-                                   int end)
+ALWAYS_INLINE float4 quad_along_rows(global const float *p, ulong ld, int row, int rows, int k,
+                                     int end)
 {
     return k < end ? load_run(p + k * ld + row, EVEN, rows - row) : (float4)(0);
 }

@@ -4,7 +4,6 @@
  * two values the second A B is of B lying the other way. Grid: one warp, 32 work-items. Built only
  * to find out: may fail. */
 #include "lib/prelude.clh"
-#define TILE_INLINE inline __attribute__((always_inline))
 #define TILE_ITEMS  32
 #define COPY_GROUPS 2
 #define COPY_MOST   1

@@ -1,5 +1,5 @@
 /* augment_rig.h -- one augmentation node on the device under test, with guard bands and poison.
- * Part of the two programs that test src/data/augment.c. */
+ * Part of the programs that test src/data/augment.c. */
 #ifndef CTR_TESTS_AUGMENT_RIG_H
 #define CTR_TESTS_AUGMENT_RIG_H
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "ref/augment.h"
 
 static ctr_dev *dev;
@@ -91,7 +92,7 @@ static void *room(size_t n, size_t size)
 }
 
 /* Under an interpreter of kernels (Oclgrind) large cases take hours. */
-static int tiny(void)
+static inline int tiny(void)
 {
     const char *text = getenv("CTR_TEST_TINY");
     return text && *text == '1';
@@ -106,6 +107,17 @@ static void need_device(void)
         return;
     fprintf(stderr, "no device: %s\n", ctr_error_text());
     exit(must && *must == '1' ? 1 : 77);
+}
+
+/* Random bytes. */
+static inline unsigned char *pictures(size_t bytes, uint64_t seed)
+{
+    unsigned char *p = room(bytes, 1);
+    struct ctr_rng rng;
+    ctr_rng_init(&rng, seed, CTR_RNG_TEST, 0, 0);
+    for (size_t i = 0; i < bytes; i++)
+        p[i] = (unsigned char)(ctr_rng_u32(&rng) >> 24);
+    return p;
 }
 
 #endif

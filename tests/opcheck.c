@@ -351,6 +351,37 @@ static unsigned run_round(ctr_dev *dev, const struct opcase *c, const struct cho
     return failed;
 }
 
+/* CTR_TEST_FORCE, and nodes of an op it names that another variant ran. */
+struct forced {
+    const char *force;
+    unsigned others;
+};
+
+static void count_others(void *user, ctr_graph *g)
+{
+    struct forced *f = user;
+    const ctr_node *node;
+    for (size_t i = 0; (node = ctr_graph_node(g, i)); i++) {
+        const char *p = f->force;
+        while (p && !same_op(p, node->op->name))
+            p = (p = strchr(p, ',')) ? p + 1 : NULL;
+        const char *name = p ? p + strcspn(p, "=") + 1 : node->variant->name;
+        size_t n = strcspn(name, ":,");
+        f->others += n != strlen(node->variant->name) || memcmp(name, node->variant->name, n) != 0;
+    }
+}
+
+/* Nothing but what is forced, which must be what runs. */
+static unsigned forced_variant(ctr_dev *dev, const struct opcase *c, const char *force,
+                               const char *stored, opcheck_report *report, void *user)
+{
+    struct forced f = {.force = force};
+    unsigned failed = run_variant(dev, c, force, stored, report, user, count_others, &f);
+    if (f.others)
+        report(user, c, &(struct opcheck_result){.variant = force}, 1, "another variant has run");
+    return failed + (f.others > 0);
+}
+
 static unsigned all_variants(ctr_dev *dev, const struct opcase *c, const char *stored,
                              opcheck_report *report, void *user)
 {
@@ -358,7 +389,7 @@ static unsigned all_variants(ctr_dev *dev, const struct opcase *c, const char *s
     const char *force = getenv("CTR_TEST_FORCE");
     all.n = all.rounds = all.lost = 0;
     if (force)
-        return run_variant(dev, c, force, stored, report, user, NULL, NULL);
+        return forced_variant(dev, c, force, stored, report, user);
     unsigned failed = run_variant(dev, c, NULL, stored, report, user, collect, &all);
     for (unsigned i = 0; i < all.rounds; i++)
         failed += run_round(dev, c, &all, i, stored, report, user);

@@ -3,7 +3,7 @@
  * is no device and CTR_REQUIRE_DEVICE is not set, else 1. CTR_TEST_SLOW=1 adds the slow cases;
  * CTR_TEST_MAX=N leaves out cases with more than N input elements (for simulators),
  * CTR_TEST_CASE=TEXT those without TEXT in their name; CTR_TEST_CONFIGS=own tries variants in their
- * own configurations only, CTR_TEST_FORCE=CHOICES (as for --kernel) nothing but these,
+ * own configurations only, CTR_TEST_FORCE=CHOICES (as for --kernel) nothing but these, which must run,
  * with none what the device has by default;
  * CTR_TEST_PRECISION=fp32 stores nothing as fp16 or bf16; CTR_TEST_ONCE=1 runs each once, not twice;
  * CTR_TEST_MATH=tf32 permits tf32. */

@@ -125,7 +125,7 @@ struct gpu {
 
 static int read_hex(unsigned *out, const char *dir, const char *name)
 {
-    char path[PATH_MAX], text[64];
+    char path[PATH_MAX + 16], text[64];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     return doctor_read(text, sizeof text, path) && sscanf(text, "%x", out) == 1 ? 0 : -1;
 }

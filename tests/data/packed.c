@@ -262,7 +262,7 @@ static void failing_calls(void **state)
     free(whole);
 }
 
-static int stop(void *user, size_t done, size_t total)
+static int stop_at_once(void *user, size_t done, size_t total)
 {
     (void)user, (void)done, (void)total;
     return 77;
@@ -276,7 +276,7 @@ static void stopped_and_refused(void **state)
     assert_int_equal(ctr_pack_open(&pack, &params), 0);
     assert_int_equal(ctr_pack_open(&other, &params), CTR_E_USAGE);
     assert_non_null(strstr(ctr_error_text(), "written by another process"));
-    assert_int_equal(ctr_pack_run(pack, stop, NULL), 77);
+    assert_int_equal(ctr_pack_run(pack, stop_at_once, NULL), 77);
     ctr_pack_close(&pack);
     assert_int_equal(access(path("set.ctrd"), F_OK), -1);
     assert_int_equal(access(path("set.ctrd.part"), F_OK), 0);

@@ -117,7 +117,7 @@ static void tsne_keeps_clouds(void **state)
     ctr_features_free(&f);
 }
 
-static int stop(void *user, size_t done, size_t total)
+static int stop_at_three(void *user, size_t done, size_t total)
 {
     return done == 3 ? ctr_fail(CTR_E_FAIL, "enough") : 0;
 }
@@ -137,7 +137,7 @@ static void edges(void **state)
     x[3] = 5; /* on a line */
     assert_int_equal(ctr_map_pca(y, share, x, 40, 3), 0);
     assert_true(share[0] > 0.5 && share[0] + share[1] < 1.0001 && isfinite(y[1]));
-    assert_int_equal(ctr_map_tsne(y, NULL, x, 40, 3, &(struct ctr_tsne_params){5, 1}, stop, NULL), CTR_E_FAIL);
+    assert_int_equal(ctr_map_tsne(y, NULL, x, 40, 3, &(struct ctr_tsne_params){5, 1}, stop_at_three, NULL), CTR_E_FAIL);
     const struct {
         size_t n;
         double perplexity;

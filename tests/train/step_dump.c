@@ -162,13 +162,13 @@ int main(int argc, char **argv)
     if (slash) {
         *slash = '\0';
         s.method = argv[1];
-        argv[1] = slash + 1;
-        if ((colon = strchr(s.method, ':')) != NULL) {
+        if ((colon = strchr(argv[1], ':')) != NULL) {
             *colon = '\0';
             char *plus = strchr(colon + 1, '+');
             s.V = (unsigned)atoi(colon + 1);
             s.L = plus ? (unsigned)atoi(plus + 1) : 0;
         }
+        argv[1] = slash + 1;
     }
     colon = strchr(argv[1], ':');
     double width = colon ? atof(colon + 1) : 1;

@@ -42,8 +42,8 @@
 #include "lib/colour.clh"
 #include "lib/filters.clh"
 
-/* Operations [from, to) on all planes, in place or (last) out. mean: those that contrast takes; with `sum`
- * they become this item's sums of grays, or of each channel, for the next one. */
+/* Operations [from, to) on all planes, in place or (last) out. mean: those that contrast takes; they become
+ * this item's sums of grays, or of each channel, for the next one, without `sum` 0. */
 inline void colour_pass(global float *out, scr float *plane, global const float *ops, int from, int to,
                         float *mean, int sum)
 {
@@ -59,14 +59,14 @@ inline void colour_pass(global float *out, scr float *plane, global const float 
                 total[m] += in_row(C == 3 ? gray_of(v) : v[m], 0.0f, x);
         put(out, plane, y, x, v);
     }
-    for (int m = 0; m < MEANS && sum; m++)
+    for (int m = 0; m < MEANS; m++)
         mean[m] = lanes(total[m]);
 }
 
 /* An operation that is not pointwise; *plane and *other change places when the result lies there. A blur
  * goes to out where that is not NULL. */
 inline void filter(global float *out, scr float *scratch, scr float **plane, scr float **other,
-                   local float *part, local uint *histogram, global const float *op)
+                   local float *part, global const float *op)
 {
     const int code = (int)op[0];
     int swap = 0;
@@ -81,7 +81,7 @@ inline void filter(global float *out, scr float *scratch, scr float **plane, scr
     } else if (HAS(DO_AUTOCONTRAST) && code == DO_AUTOCONTRAST) {
         autocontrast(*plane, part);
     } else if (HAS(DO_EQUALIZE) && code == DO_EQUALIZE) {
-        equalize(*plane, histogram);
+        equalize(*plane, part);
 #if BLUR_R > 0
     } else {
         blur(out, scratch, *plane, *other, part, op[1]);
@@ -98,8 +98,7 @@ inline void filter(global float *out, scr float *scratch, scr float **plane, scr
 
 /* What was drawn, done to planes that hold the resized crop. `at`: the operation that comes next; a
  * contrast's means are at hand where `known`. */
-inline void do_all(global float *out, scr float *scratch, local float *part, local uint *histogram,
-                   global const float *d)
+inline void do_all(global float *out, scr float *scratch, local float *part, global const float *d)
 {
     global const float *ops = d + D_FIRST;
     scr float *plane = scratch, *other = scratch + (PLANES - C) * PLANE;
@@ -123,7 +122,7 @@ inline void do_all(global float *out, scr float *scratch, local float *part, loc
                 mean[m] = group_sum(part, mean[m]) / (H * W);
         } else if (!done) {
             done = HAS(DO_BLUR) && to == n - 1 && ops[to * DO_FLOATS] == DO_BLUR;
-            filter(done ? out : 0, scratch, &plane, &other, part, histogram, ops + to * DO_FLOATS);
+            filter(done ? out : 0, scratch, &plane, &other, part, ops + to * DO_FLOATS);
             at++;
         }
     }
@@ -141,14 +140,13 @@ void augment_view(global float *out, global float *slices, global const float *r
 {
     DECLARE_PLANE;
     local float part[PART];
-    local uint histogram[HAS(DO_EQUALIZE) ? 256 : 1];
     for (uint v = get_group_id(0); v < N * V; v += get_num_groups(0)) {
         global const float *d = draws + (size_t)v * ROW;
         const size_t image = STREAM ? v % N : index[v % N];
         crop_resize(plane, images + image * SH * SW * C, (int)d[D_TOP], (int)d[D_LEFT],
                     (int)d[D_HEIGHT], (int)d[D_WIDTH], (int)d[D_MOVE]);
         BARRIER;
-        do_all(out + (size_t)v * H * W * C, plane, part, histogram, d);
+        do_all(out + (size_t)v * H * W * C, plane, part, d);
     }
 }
 

@@ -18,7 +18,7 @@ ninja -C "$build" >&2
 export CTR_REQUIRE_DEVICE=1 XDG_CACHE_HOME="$PWD/$build/cache-rusticl"
 export CTR_TEST_MAX="${CTR_TEST_MAX:-5000}" CTR_TEST_CONFIGS=own CTR_TEST_PRECISION=fp32
 status=0
-for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^op-//p' |
+for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^\(clcontrast:\)*op-//p' |
     grep -vE '^(losses|edges|gpu.*|mma|conv2d_refused|in_place|storage)$'); do
     max=$CTR_TEST_MAX
     [ "$op" != top_k ] || max=700 # more rounds than that

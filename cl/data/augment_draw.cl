@@ -164,8 +164,8 @@ inline void draw_move(struct drawing *d, int kind)
 /* Angle and shear in degrees, clockwise; the inverse of torchvision's matrix of affine(). */
 inline void append_warp(struct drawing *d, float angle, float x, float y, float scale, float shear)
 {
-    const float turn = angle * (M_PI_F / 180.0f), slope = tan(shear * (M_PI_F / 180.0f));
-    const float c = cos(turn), s = sin(turn), inverse = 1.0f / scale;
+    const float turn = angle / 180.0f, lean = shear / 180.0f, slope = sinpi(lean) / cospi(lean);
+    const float c = cospi(turn), s = sinpi(turn), inverse = 1.0f / scale;
     const float xx = (c - s * slope) * inverse, xy = (c * slope + s) * inverse;
     const float yx = -s * inverse, yy = c * inverse;
     global float *op = append(d, DO_WARP, xx, xy);

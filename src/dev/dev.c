@@ -60,7 +60,7 @@ static int open_null(ctr_dev *dev, const char *quirks)
 {
     int rc = 0;
     uint32_t bits;
-    CTR_TRY(ctr_quirks_detect(&bits, &(struct ctr_device_info){.name = "null"}, "", quirks));
+    CTR_TRY(ctr_quirks_detect(&bits, &(struct ctr_device_info){.name = "null", .fma = 1}, "", quirks));
     CTR_TRY(ctr_null_open(dev));
     set_quirks(dev, bits, dev->caps.family);
     CTR_TRY(ctr_dev_base_options(dev));

@@ -33,7 +33,8 @@ enum ctr_quirk {
     CTR_Q_NO_FP16 = 1 << 4,      /* half arithmetic is off though the driver claims it */
     CTR_Q_NO_SUBGROUPS = 1 << 5, /* likewise sub-groups */
     CTR_Q_MMA_EMULATED = 1 << 6, /* matrix units played by plain OpenCL C, for tests */
-    CTR_Q_OWN_BUILTINS = 1 << 7  /* built-in functions are declared by cl/lib/builtins.clh */
+    CTR_Q_OWN_BUILTINS = 1 << 7, /* built-in functions are declared by cl/lib/builtins.clh */
+    CTR_Q_NO_FMA = 1 << 8        /* kernels round between product and sum where they say fma */
 };
 
 /* What matrix units take in (cl/lib/mma.clh): bit ACT of a program's options. Sums are fp32. */

@@ -2,7 +2,8 @@
  *
  * In: what the driver says about itself. Out: CTR_Q_* bits. A row applies when each of its
  * non-empty patterns is found (ignoring case) in the platform's name, the device's vendor or its
- * name. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the environment. */
+ * name, and its condition holds. Switch rows by hand with "--quirk +name,-name" or CTR_QUIRK in the
+ * environment. */
 #include "dev/quirks.h"
 #include "dev/impl.h"
 
@@ -15,37 +16,48 @@
 
 #define POCL_ROOM ((uint64_t)1 << 20) /* bytes, for a program's files while they are made */
 
+static int lacks_fma(const struct ctr_device_info *info)
+{
+    return !info->fma;
+}
+
 static const struct quirk {
     const char *name; /* also the macro CTR_Q_<NAME> in kernels */
     uint32_t bit;
-    const char *platform, *vendor, *device; /* patterns; NULL matches anything */
+    const char *platform, *vendor, *device;          /* patterns; NULL matches anything */
+    int (*when)(const struct ctr_device_info *info); /* or NULL */
     const char *why;
     const char *link; /* where it was reported */
     const char *seen; /* versions it was seen with */
 } quirks[] = {
-    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Portable Computing Language", NULL, NULL,
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Portable Computing Language", NULL, NULL, NULL,
      "asking for binaries compiles again, and the driver keeps its own cache",
      "github.com/inducer/pyopencl/issues/731", "PoCL 1.8 to 7"},
-    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "NVIDIA CUDA", NULL, NULL,
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "NVIDIA CUDA", NULL, NULL, NULL,
      "binaries are PTX, compiled again on load; the driver keeps its own cache", "", "all"},
-    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Oclgrind", NULL, NULL,
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "Oclgrind", NULL, NULL, NULL,
      "its reports name source lines, which binaries do not keep", "", "Oclgrind 21.10"},
-    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "rusticl", NULL, NULL,
-     "it panics on a binary that it does not know, instead of refusing it", "", "Mesa 22.3.6"},
-    {"serial_build", CTR_Q_SERIAL_BUILD, "Oclgrind", NULL, NULL,
+    {"no_binary_cache", CTR_Q_NO_BINARY_CACHE, "rusticl", NULL, NULL, NULL,
+     "the driver keeps its own cache, and may panic on a binary that it does not know", "",
+     "Mesa 22.3 (it panics) to 26.2"},
+    {"serial_build", CTR_Q_SERIAL_BUILD, "Oclgrind", NULL, NULL, NULL,
      "building from several threads crashes in one run of three", "", "Oclgrind 21.10"},
-    {"serial_build", CTR_Q_SERIAL_BUILD, "Clover", NULL, NULL,
+    {"serial_build", CTR_Q_SERIAL_BUILD, "Clover", NULL, NULL, NULL,
      "not tried from several threads; the driver is no longer maintained", "", "Mesa 22.3"},
-    {"family_cpu", CTR_Q_FAMILY_CPU, "", "", "", "CPU kernels by hand, for tests", "", ""},
-    {"family_gpu", CTR_Q_FAMILY_GPU, "", "", "", "GPU kernels by hand, for tests", "", ""},
-    {"no_fp16", CTR_Q_NO_FP16, "Oclgrind", NULL, NULL, "its interpreter knows no half constants",
-     "", "Oclgrind 21.10"},
-    {"own_builtins", CTR_Q_OWN_BUILTINS, "Portable Computing Language", NULL, NULL,
+    {"family_cpu", CTR_Q_FAMILY_CPU, "", "", "", NULL, "CPU kernels by hand, for tests", "", ""},
+    {"family_gpu", CTR_Q_FAMILY_GPU, "", "", "", NULL, "GPU kernels by hand, for tests", "", ""},
+    {"no_fp16", CTR_Q_NO_FP16, "Oclgrind", NULL, NULL, NULL,
+     "its interpreter knows no half constants", "", "Oclgrind 21.10"},
+    {"own_builtins", CTR_Q_OWN_BUILTINS, "Portable Computing Language", NULL, NULL, NULL,
      "it reads 18,000 lines of declarations for each program, even one in its cache", "",
      "PoCL 3.1"},
-    {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", "sub-groups switched off by hand", "", ""},
-    {"mma_emulated", CTR_Q_MMA_EMULATED, "", "", "", "matrix units emulated by hand, for tests", "",
+    {"no_fma", CTR_Q_NO_FMA, NULL, NULL, NULL, lacks_fma,
+     "it has no fused multiply-add and plays it, if at all, by many integer operations",
+     "github.com/darktable-org/darktable/issues/21662", "llvmpipe of Mesa 22.3 to 26.2"},
+    {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", NULL, "sub-groups switched off by hand", "",
      ""},
+    {"mma_emulated", CTR_Q_MMA_EMULATED, "", "", "", NULL,
+     "matrix units emulated by hand, for tests", "", ""},
 };
 #define N_QUIRKS (sizeof quirks / sizeof *quirks)
 
@@ -59,7 +71,7 @@ static int row_applies(const struct quirk *q, const struct ctr_device_info *info
                        const char *platform)
 {
     return matches(q->platform, platform) && matches(q->vendor, info->vendor) &&
-           matches(q->device, info->name);
+           matches(q->device, info->name) && (!q->when || q->when(info));
 }
 
 static int unknown(const char *name, size_t n)

@@ -302,7 +302,7 @@ static void test_builtins_refused(void **state)
                                 "                        const float a)\n"
                                 "{\n"
                                 "    const uint i = get_global_id(0);\n"
-                                "    y[i] = fma(x[i], a, (float)i);\n"
+                                "    y[i] = x[i] * a + (float)i;\n"
                                 "    for (uint k = 0; k < 16; k++)\n"
                                 "        y[i] += x[i / 16 * 16 + k];\n"
                                 "}\n";

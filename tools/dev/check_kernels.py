@@ -3,9 +3,8 @@
 
 Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
 once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh), with
-matrix units where it can use them (cl/lib/mma.clh), and for CPUs with the built-in functions that
-cl/lib/builtins.clh declares. Exit 77
-(skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
+matrix units where it can use them (cl/lib/mma.clh), for GPUs without fma (quirk no_fma), and for CPUs
+with the built-in functions that cl/lib/builtins.clh declares. Exit 77 (skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
 import itertools
 import os
@@ -19,6 +18,7 @@ FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-fsyntax-only",
          "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unused-macros",
          "-DCTR_Q_MMA_EMULATED=1"]
 ALL_BUILTINS = ["-Xclang", "-finclude-default-header"]
+NO_FMA = ["-DCTR_Q_NO_FMA=1"]
 OWN_BUILTINS = ["-include", "opencl-c-base.h", "-DCTR_Q_OWN_BUILTINS=1", "-DCTR_CPU=1", "-DVW=16"]
 
 
@@ -42,7 +42,7 @@ def check(clang, embed, root, path):
     with open(path) as source:
         acts = (0, 1, 2) if "act_t" in source.read() else (0,)
     units = (0, 1) if b"#if MMA" in flat.stdout else (0,)
-    for act, mma, builtins in itertools.product(acts, units, (ALL_BUILTINS, OWN_BUILTINS)):
+    for act, mma, builtins in itertools.product(acts, units, (ALL_BUILTINS + NO_FMA, OWN_BUILTINS)):
         options = builtins + ["-DACT=%d" % act] + ["-DMMA=1"] * mma
         done = subprocess.run([clang, *FLAGS, *options, "-"], input=flat.stdout,
                               capture_output=True)

@@ -245,10 +245,13 @@ static void free_buf(ctr_buf *b)
     free(b);
 }
 
-/* Its views first, the newest first: NVIDIA's driver (580) crashes in the release of a buffer whose
- * overlapping sub-buffers went before it in the order in which they came. */
+/* When nothing is queued that may use it: PoCL 7.1 ends the process where a command's end releases the
+ * last hold on a buffer. Its views first, the newest first: NVIDIA's driver (580) crashes in the release of a
+ * buffer whose overlapping sub-buffers went before it in the order in which they came. */
 static void free_root(ctr_buf *root)
 {
+    if (!root->dev->lost)
+        (void)root->dev->backend->finish(root->dev);
     for (ctr_buf *b = root->dev->bufs, *next; b; b = next) {
         next = b->next;
         if (b->root == root && b != root)

@@ -34,7 +34,8 @@ enum ctr_quirk {
     CTR_Q_NO_SUBGROUPS = 1 << 5, /* likewise sub-groups */
     CTR_Q_MMA_EMULATED = 1 << 6, /* matrix units played by plain OpenCL C, for tests */
     CTR_Q_OWN_BUILTINS = 1 << 7, /* built-in functions are declared by cl/lib/builtins.clh */
-    CTR_Q_NO_FMA = 1 << 8        /* kernels round between product and sum where they say fma */
+    CTR_Q_NO_FMA = 1 << 8,       /* kernels round between product and sum where they say fma */
+    CTR_Q_LOOP_BARRIERS = 1 << 9 /* loops are not to look alike for all work-items (prelude.clh) */
 };
 
 /* What matrix units take in (cl/lib/mma.clh): bit ACT of a program's options. Sums are fp32. */

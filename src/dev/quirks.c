@@ -16,6 +16,11 @@
 
 #define POCL_ROOM ((uint64_t)1 << 20) /* bytes, for a program's files while they are made */
 
+static int since_7(const struct ctr_device_info *info)
+{
+    return strtoul(info->driver, NULL, 10) >= 7;
+}
+
 static int lacks_fma(const struct ctr_device_info *info)
 {
     return !info->fma;
@@ -54,6 +59,9 @@ static const struct quirk {
     {"no_fma", CTR_Q_NO_FMA, NULL, NULL, NULL, lacks_fma,
      "it has no fused multiply-add and plays it, if at all, by many integer operations",
      "github.com/darktable-org/darktable/issues/21662", "llvmpipe of Mesa 22.3 to 26.2"},
+    {"loop_barriers", CTR_Q_LOOP_BARRIERS, "Portable Computing Language", NULL, NULL, since_7,
+     "it adds barriers to loops, and then runs what a condition before them excludes", "",
+     "PoCL 7.1"},
     {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", NULL, "sub-groups switched off by hand", "",
      ""},
     {"mma_emulated", CTR_Q_MMA_EMULATED, "", "", "", NULL,
@@ -137,16 +145,17 @@ int ctr_pocl_cache(char *path, size_t n)
     return 1;
 }
 
-/* PoCL links kernels by the ld in PATH until 7.1 (its notes_7_1.rst), and 3.1 aborts where there is
- * none, after taking our handler of SIGABRT away. Where its cache has no room LLVM ends the process. */
+/* PoCL links kernels by the ld in PATH until 7.1 (its notes_7_1.rst), Debian's 7.1 does so too. Where there is
+ * none, 3.1 aborts, after taking our handler of SIGABRT away, and 7.1 runs what it has not linked. Where its
+ * cache has no room LLVM ends the process. */
 int ctr_quirks_check(const struct ctr_device_info *info, const char *platform)
 {
     char cache[PATH_MAX];
     unsigned major, minor; /* the driver's version is PoCL's */
     if (!strcasestr(platform, "Portable Computing Language"))
         return 0;
-    if (sscanf(info->driver, "%u.%u", &major, &minor) == 2 && major * 100 + minor < 701 &&
-        !ctr_in_path("ld"))
+    if (sscanf(info->driver, "%u.%u", &major, &minor) == 2 &&
+        (major * 100 + minor < 701 || strstr(info->driver, "debian")) && !ctr_in_path("ld"))
         return ctr_hint(
             ctr_fail(CTR_E_DEVICE,
                      "PoCL %u.%u links kernels by ld of binutils, which is not in PATH", major,

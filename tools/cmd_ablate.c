@@ -239,7 +239,7 @@ static int run_rows(struct ablation *a)
         rc = train_row(row, a);
         term_progress_end();
         if (!row->done)
-            return interrupt_caught() ? 0 : rc;
+            return rc == CTR_E_FAIL && interrupt_caught() ? 0 : rc;
         a->fresh++;
         a->done++;
         CTR_TRY(ablate_table_write(&a->table));

@@ -150,6 +150,18 @@ static int list_json(void)
     return term_print(&s);
 }
 
+/* "wrote views.png: 4 images of 64x64 pixels, 2 views of 32x32, 3 of 16x16". */
+static void say_written(const char *path, const struct views *p, const struct options *o)
+{
+    char local[64] = "";
+    if (o->local_views)
+        snprintf(local, sizeof local, ", %zu of %zux%zu", (size_t)o->local_views, p->local_size,
+                 p->local_size);
+    term_note("wrote %s: %zu image%s of %zux%zu pixels, %zu view%s of %zux%zu%s", path, p->n,
+              p->n == 1 ? "" : "s", p->size, p->size, (size_t)o->views, o->views == 1 ? "" : "s",
+              p->view_size, p->view_size, local);
+}
+
 static int show(const char *path, const struct options *o)
 {
     struct ctr_augment_params augment, local;
@@ -175,8 +187,7 @@ static int show(const char *path, const struct options *o)
                                               .views = {o->views, o->view_size, &augment},
                                               .local = {o->local_views, o->local_size, &local}}));
     CTR_TRY(ctr_png_write(o->out, picture.rgb, picture.width, picture.height, 3, 0));
-    term_note("wrote %s: %zu images and %zu views of each, %zux%zu pixels", o->out, picture.n,
-              (size_t)(o->views + o->local_views), picture.size, picture.size);
+    say_written(o->out, &picture, o);
 out:
     free(picture.rgb);
     return rc;

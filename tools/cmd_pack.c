@@ -142,7 +142,7 @@ static int pack(const char *data, const struct options *o)
         term_note("going on from %s.part: %zu images are done", o->out, clock.first);
     rc = ctr_pack_run(pack, progress, &clock);
     term_progress_end();
-    if (interrupt_caught() && rc != 0) {
+    if (rc == CTR_E_FAIL && interrupt_caught()) {
         term_note("stopped after %zu of %zu images; the same command goes on from there",
                   ctr_pack_done(pack), ctr_pack_info(pack)->n);
         rc = 0;

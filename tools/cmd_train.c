@@ -255,7 +255,7 @@ static int run_training(struct train_command *c)
     if (rc == 0)
         rc = ctr_trainer_create(&t, &params, &events);
     term_progress_end();
-    if (rc != 0 && interrupt_caught()) {
+    if (rc == CTR_E_FAIL && interrupt_caught()) {
         term_note("stopped before training began");
         rc = 0;
     } else if (rc == 0 && c->o.dry_run) {

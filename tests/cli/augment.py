@@ -106,6 +106,8 @@ class Augment(Folder):
                     at = 3 * (2 + 18 * view + x)
                     self.assertEqual(rows[2 + y][at:at + 3] == b"\xff\xff\xff", x >= side or y >= side, (view, x, y))
         self.assertEqual([row[:3 * 54] for row in self.grid(*args)[2]], [row[:3 * 54] for row in rows])
+        said = run("augment", *args, "--local-views", "3", "-o", self.path("said.png")).err
+        self.assertIn("1 image of 16x16 pixels, 2 views of 12x12, 3 of 6x6", said)
 
     def test_every_transformation_shows(self):
         listed = run("augment", "--list")

@@ -30,12 +30,13 @@ enum ctr_quirk {
     CTR_Q_SERIAL_BUILD = 1 << 1,    /* the compiler is not safe to run from several threads */
     CTR_Q_FAMILY_CPU = 1 << 2,      /* kernel family by hand, for tests */
     CTR_Q_FAMILY_GPU = 1 << 3,
-    CTR_Q_NO_FP16 = 1 << 4,      /* half arithmetic is off though the driver claims it */
-    CTR_Q_NO_SUBGROUPS = 1 << 5, /* likewise sub-groups */
-    CTR_Q_MMA_EMULATED = 1 << 6, /* matrix units played by plain OpenCL C, for tests */
-    CTR_Q_OWN_BUILTINS = 1 << 7, /* built-in functions are declared by cl/lib/builtins.clh */
-    CTR_Q_NO_FMA = 1 << 8,       /* kernels round between product and sum where they say fma */
-    CTR_Q_LOOP_BARRIERS = 1 << 9 /* loops are not to look alike for all work-items (prelude.clh) */
+    CTR_Q_NO_FP16 = 1 << 4,       /* half arithmetic is off though the driver claims it */
+    CTR_Q_NO_SUBGROUPS = 1 << 5,  /* likewise sub-groups */
+    CTR_Q_MMA_EMULATED = 1 << 6,  /* matrix units played by plain OpenCL C, for tests */
+    CTR_Q_OWN_BUILTINS = 1 << 7,  /* built-in functions are declared by cl/lib/builtins.clh */
+    CTR_Q_NO_FMA = 1 << 8,        /* kernels round between product and sum where they say fma */
+    CTR_Q_LOOP_BARRIERS = 1 << 9, /* loops are not to look alike for all work-items (prelude.clh) */
+    CTR_Q_ALWAYS_INLINE = 1 << 10 /* kernels ask for their functions to be inlined */
 };
 
 /* What matrix units take in (cl/lib/mma.clh): bit ACT of a program's options. Sums are fp32. */

@@ -21,6 +21,11 @@ static int since_7(const struct ctr_device_info *info)
     return strtoul(info->driver, NULL, 10) >= 7;
 }
 
+static int since_25(const struct ctr_device_info *info)
+{
+    return strtoul(info->driver, NULL, 10) >= 25;
+}
+
 static int lacks_fma(const struct ctr_device_info *info)
 {
     return !info->fma;
@@ -51,6 +56,9 @@ static const struct quirk {
      "not tried from several threads; the driver is no longer maintained", "", "Mesa 22.3"},
     {"family_cpu", CTR_Q_FAMILY_CPU, "", "", "", NULL, "CPU kernels by hand, for tests", "", ""},
     {"family_gpu", CTR_Q_FAMILY_GPU, "", "", "", NULL, "GPU kernels by hand, for tests", "", ""},
+    {"family_gpu", CTR_Q_FAMILY_GPU, "rusticl", NULL, "llvmpipe", since_25,
+     "work-items are lanes of its vectors: kernels for GPUs are up to twenty times faster", "",
+     "Mesa 25.0, 26.2"},
     {"no_fp16", CTR_Q_NO_FP16, "Oclgrind", NULL, NULL, NULL,
      "its interpreter knows no half constants", "", "Oclgrind 21.10"},
     {"own_builtins", CTR_Q_OWN_BUILTINS, "Portable Computing Language", NULL, NULL, NULL,
@@ -62,11 +70,14 @@ static const struct quirk {
     {"loop_barriers", CTR_Q_LOOP_BARRIERS, "Portable Computing Language", NULL, NULL, since_7,
      "it adds barriers to loops, and then runs what a condition before them excludes", "",
      "PoCL 7.1"},
+    {"always_inline", CTR_Q_ALWAYS_INLINE, "rusticl", NULL, "llvmpipe", NULL,
+     "calls of functions with loops crash its compiler or compute wrongly", "", "Mesa 25.0, 26.2"},
     {"no_subgroups", CTR_Q_NO_SUBGROUPS, "", "", "", NULL, "sub-groups switched off by hand", "",
      ""},
     {"mma_emulated", CTR_Q_MMA_EMULATED, "", "", "", NULL,
      "matrix units emulated by hand, for tests", "", ""},
 };
+#define FAMILIES ((uint32_t)(CTR_Q_FAMILY_CPU | CTR_Q_FAMILY_GPU)) /* one at most */
 #define N_QUIRKS (sizeof quirks / sizeof *quirks)
 
 /* An empty pattern is for rows that only a switch activates. */
@@ -105,10 +116,9 @@ static int change(uint32_t *bits, const char *changes)
             bit++;
         if (n && (!sign || !name))
             return unknown(sign ? p + 1 : p, sign ? n - 1 : n);
-        if (sign > 0)
-            *bits |= UINT32_C(1) << bit;
-        else if (sign < 0)
-            *bits &= ~(UINT32_C(1) << bit);
+        uint32_t one = n ? UINT32_C(1) << bit : 0;
+        *bits &= ~(sign > 0 && one & FAMILIES ? FAMILIES : one);
+        *bits |= sign > 0 ? one : 0;
         p += n + (p[n] == ',');
     }
     return 0;

@@ -107,14 +107,15 @@ static int start(struct logistic *o, ctr_dev *dev)
 /* The sums of loss and gradient less those of `n` rows of zeros with label 0. */
 static void take_off(double *f, double *db, const float *b, size_t n, size_t K)
 {
-    double top = b[0], sum = 0;
+    float top = b[0]; /* a double here ends gcc 12 for arm64 at -O3 */
+    double sum = 0;
     for (size_t k = 1; k < K; k++)
-        top = fmax(top, b[k]);
+        top = fmaxf(top, b[k]);
     for (size_t k = 0; k < K; k++)
-        sum += exp(b[k] - top);
+        sum += exp((double)b[k] - top);
     *f -= (double)n * (top + log(sum) - b[0]);
     for (size_t k = 0; k < K; k++)
-        db[k] -= (double)n * (exp(b[k] - top) / sum - (k == 0));
+        db[k] -= (double)n * (exp((double)b[k] - top) / sum - (k == 0));
 }
 
 /* Adds one part's sums. */

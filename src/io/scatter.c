@@ -22,11 +22,10 @@ enum {
 struct ctr_scatter_frame ctr_scatter_fit(const float *xy, size_t n)
 {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
-    for (size_t i = 0; i < n; i++)
-        for (int c = 0; c < 2; c++) {
-            low[c] = fmin(low[c], xy[2 * i + c]);
-            high[c] = fmax(high[c], xy[2 * i + c]);
-        }
+    for (size_t i = 0; i < 2 * n; i++) {
+        low[i % 2] = fmin(low[i % 2], xy[i]);
+        high[i % 2] = fmax(high[i % 2], xy[i]);
+    }
     double wide = fmax(high[0] - low[0], high[1] - low[1]), height = (high[1] - low[1]) / wide;
     if (!(wide > 0))
         return (struct ctr_scatter_frame){n ? low[0] - 0.5 : 0, n ? low[1] + 0.5 : 1, 1, 1};

@@ -65,7 +65,7 @@ static const struct quirk {
      "it reads 18,000 lines of declarations for each program, even one in its cache", "",
      "PoCL 3.1"},
     {"no_fma", CTR_Q_NO_FMA, NULL, NULL, NULL, lacks_fma,
-     "it has no fused multiply-add and plays it, if at all, by many integer operations",
+     "it claims no fused multiply-add: fma would be slow, or not compile",
      "github.com/darktable-org/darktable/issues/21662", "llvmpipe of Mesa 22.3 to 26.2"},
     {"loop_barriers", CTR_Q_LOOP_BARRIERS, "Portable Computing Language", NULL, NULL, since_7,
      "it adds barriers to loops, and then runs what a condition before them excludes", "",

@@ -211,7 +211,7 @@ class Setup(Folder):
             self.assertNotIn("sum", done.out)
         small = dict(os.environ, POCL_MEMORY_LIMIT="1")
         done = self.call("train", "--dry-run", "--encoder", "resnet18", "--batch", "4096", code=5, env=small)
-        self.assertRegex(done.err, r"in one buffer; the device allows 256 MiB\nhint: --batch 1\d\d should fit")
+        self.assertRegex(done.err, r"in one buffer; the device allows \d+ MiB\nhint: --batch \d\d\d should fit")
         done = self.call("train", "--dry-run", "--resume", self.path("run"))
         self.assertIn("run, resumed", done.out)
         with open(self.path("run", "checkpoints", "step-00000004.safetensors"), "r+b") as file:

@@ -30,7 +30,8 @@ int ctr_dev_base_options(ctr_dev *dev)
     const struct ctr_caps *caps = &dev->caps;
     struct ctr_str s = {0};
     int cpu = caps->family == CTR_FAMILY_CPU;
-    ctr_str_addf(&s, "-cl-std=CL1.2 -DCTR_CPU=%d -DVW=%d", cpu, cpu ? 16 : 4);
+    /* No warnings: of vectors wider than its registers clang warns at each function, and PoCL prints their number. */
+    ctr_str_addf(&s, "-cl-std=CL1.2 -w -DCTR_CPU=%d -DVW=%d", cpu, cpu ? 16 : 4);
     for (unsigned bit = 0; ctr_quirk_name(bit); bit++) {
         if (!(caps->quirks >> bit & 1))
             continue;

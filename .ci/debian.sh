@@ -11,7 +11,7 @@ root=${ROOT:-/var/tmp/clcontrast-$release}
 if [ ! -e "$root/etc/debian_version" ]; then
     debootstrap --variant=minbase "$release" "$root" ${MIRROR:+"$MIRROR"} >&2
 fi
-source=$root/root/clcontrast
+source=$root/src/clcontrast
 mkdir -p "$source"
 # All but what was built there before.
 find "$source" -mindepth 1 -maxdepth 1 ! -name 'build*' -exec rm -rf {} +
@@ -26,4 +26,4 @@ exec unshare --mount sh -c '
         mount --bind "/$view" "$root/$view"
     done
     exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        sh /root/clcontrast/tools/test.sh "$@"' debian.sh "$root" "$@"
+        sh /src/clcontrast/tools/test.sh "$@"' debian.sh "$root" "$@"

@@ -25,8 +25,7 @@ families='family_gpu family_cpu'
 status=0
 for family in $families; do
     export CTR_QUIRK="+$family"
-    for op in $(meson test -C "$build" --list 2>/dev/null | sed -n 's/^\(clcontrast:\)*op-//p' |
-        grep -vE '^(losses|edges|gpu.*|mma|conv2d_refused|in_place|storage)$'); do
+    for op in $("$tests/test-op" -l); do
         max=$CTR_TEST_MAX
         [ "$op" != top_k ] || [ "$mesa" -ge 25 ] || max=700 # more rounds than that
         # As fp16 and bf16 too, for GPUs.

@@ -1,4 +1,4 @@
-/* opcheck_main.c -- `test-op [-v] [OP ...]`: the cases of the named ops, or all, on the device that
+/* opcheck_main.c -- `test-op [-v] [OP ...]`: the cases of the named ops, or all (`-l` lists them), on the device that
  * CTR_TEST_DEVICE selects (default: the first usable). Exit 0 when all pass, 77 (skip) when there
  * is no device and CTR_REQUIRE_DEVICE is not set, else 1. CTR_TEST_SLOW=1 adds the slow cases;
  * CTR_TEST_MAX=N leaves out cases with more than N input elements (for simulators),
@@ -69,6 +69,11 @@ int main(int argc, char **argv)
     ctr_dev *dev = NULL;
     const char *must = getenv("CTR_REQUIRE_DEVICE"), *math = getenv("CTR_TEST_MATH");
     const struct ctr_dev_params params = {.tf32 = math && strcmp(math, "tf32") == 0};
+    if (argc > 1 && strcmp(argv[1], "-l") == 0) {
+        for (const struct opcheck_op *op = opcheck_ops; op->name; op++)
+            puts(op->name);
+        return 0;
+    }
     if (ctr_dev_open(&dev, getenv("CTR_TEST_DEVICE"), &params) != 0) {
         fprintf(stderr, "no device: %s\n", ctr_error_text());
         return must && *must == '1' ? 1 : 77;

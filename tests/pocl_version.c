@@ -15,7 +15,7 @@ int main(void)
         const char *version;
         if (clGetPlatformInfo(platforms[i], CL_PLATFORM_VERSION, sizeof text, text, NULL) == CL_SUCCESS &&
             (version = strstr(text, "PoCL ")) != NULL)
-            printf("%.*s\n", (int)strspn(version + 5, "0123456789."), version + 5);
+            return printf("%.*s\n", (int)strspn(version + 5, "0123456789."), version + 5) < 0;
     }
     return 0;
 }

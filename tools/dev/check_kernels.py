@@ -4,7 +4,8 @@
 Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
 once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh), with
 matrix units where it can use them (cl/lib/mma.clh), for GPUs without fma (quirk no_fma), and for CPUs
-with the built-in functions that cl/lib/builtins.clh declares. Exit 77 (skipped) without a clang that knows OpenCL; PoCL brings one along on Debian."""
+with the built-in functions that cl/lib/builtins.clh declares. Exit 77 (skipped) without a clang that
+knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
 import itertools
 import os

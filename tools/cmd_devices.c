@@ -77,6 +77,7 @@ static void json_device(struct ctr_str *out, const struct ctr_device_info *d)
     json_truth(out, "fp16", d->fp16);
     json_truth(out, "fp64", d->fp64);
     json_truth(out, "subgroups", d->subgroups);
+    json_count(out, "vector_floats", d->vector_floats);
     json_truth(out, "fma", d->fma);
     json_truth(out, "unified_memory", d->unified);
     json_truth(out, "available", d->available);

@@ -15,7 +15,7 @@
 #define DGRAD 0
 #endif
 #define STEP (DGRAD ? STRIDE : 1)
-#define PIX  8 /* pixels of a tile: 16 accumulators, which hides the FMA latency */
+#define PIX  8 /* pixels of a tile, REG_ROWS of them at a time in registers */
 
 /* The inner loops take inputs one value at a time. Where they are not fp32, a block of each pixel's
  * channels is widened first. */
@@ -93,14 +93,15 @@ kernel ONE_ITEM void conv2d_direct(global out_t *out, global const act_t *in, gl
             {
                 const int c0 = 0, end = C;
 #endif
-                for (int c = c0; c < end; c++) {
-                    float16 w0 = vload16(0, w + c * 32), w1 = vload16(0, w + c * 32 + 16);
+                for (int r = 0; r < PIX; r += REG_ROWS)
+                    for (int c = c0; c < end; c++) {
+                        float16 w0 = vload16(0, w + c * 32), w1 = vload16(0, w + c * 32 + 16);
 #pragma unroll
-                    for (int i = 0; i < PIX; i++) {
-                        a[i] = fma((float16)(INPUT(i, c)), w0, a[i]);
-                        b[i] = fma((float16)(INPUT(i, c)), w1, b[i]);
+                        for (int i = 0; i < REG_ROWS; i++) {
+                            a[r + i] = fma((float16)(INPUT(r + i, c)), w0, a[r + i]);
+                            b[r + i] = fma((float16)(INPUT(r + i, c)), w1, b[r + i]);
+                        }
                     }
-                }
             }
         }
     for (int i = 0; i < PIX && q0 + i < total; i++) {
@@ -154,7 +155,7 @@ inline void copy_dy(local float *ds, struct pass p, global const act_t *dy, int 
 }
 
 /* d[8][32] += sum over the pass of xs[.., 8] dy, one tap: `top` rows below and `left` columns right of an
- * output's place in what was copied. */
+ * output's place in what was copied. REG_ROWS of d stay in registers. */
 inline void add_tap(local float *d, local const float *xs, local const float *ds, struct pass p,
                     int top, int left, int W, int OW)
 {
@@ -163,29 +164,31 @@ inline void add_tap(local float *d, local const float *xs, local const float *ds
     int x_lo = left < 0 ? (STRIDE - 1 - left) / STRIDE : 0;
     int y_hi = p.high > top ? min(p.rows, (p.high - 1 - top) / STRIDE + 1) : 0;
     int x_hi = W > left ? min(OW, (W - 1 - left) / STRIDE + 1) : 0;
-    float16 a[8], b[8];
+    for (int r = 0; r < 8; r += REG_ROWS, xs += REG_ROWS, d += REG_ROWS * 32) {
+        float16 a[REG_ROWS], b[REG_ROWS];
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
-        a[i] = vload16(2 * i, d);
-        b[i] = vload16(2 * i + 1, d);
-    }
-    for (int n = 0; n < p.images; n++)
-        for (int oy = y_lo; oy < y_hi; oy++) {
-            local const float *v = xs + ((n * p.high + oy * STRIDE + top) * W + x_lo * STRIDE + left) * 8;
-            local const float *g = ds + ((n * p.rows + oy) * OW + x_lo) * 32;
-            for (int ox = x_lo; ox < x_hi; ox++, v += STRIDE * 8, g += 32) {
-                float16 y0 = vload16(0, g), y1 = vload16(1, g);
+        for (int i = 0; i < REG_ROWS; i++) {
+            a[i] = vload16(2 * i, d);
+            b[i] = vload16(2 * i + 1, d);
+        }
+        for (int n = 0; n < p.images; n++)
+            for (int oy = y_lo; oy < y_hi; oy++) {
+                local const float *v = xs + ((n * p.high + oy * STRIDE + top) * W + x_lo * STRIDE + left) * 8;
+                local const float *g = ds + ((n * p.rows + oy) * OW + x_lo) * 32;
+                for (int ox = x_lo; ox < x_hi; ox++, v += STRIDE * 8, g += 32) {
+                    float16 y0 = vload16(0, g), y1 = vload16(1, g);
 #pragma unroll
-                for (int i = 0; i < 8; i++) {
-                    a[i] = fma((float16)(v[i]), y0, a[i]);
-                    b[i] = fma((float16)(v[i]), y1, b[i]);
+                    for (int i = 0; i < REG_ROWS; i++) {
+                        a[i] = fma((float16)(v[i]), y0, a[i]);
+                        b[i] = fma((float16)(v[i]), y1, b[i]);
+                    }
                 }
             }
-        }
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
-        store16_local(a[i], 2 * i, d);
-        store16_local(b[i], 2 * i + 1, d);
+        for (int i = 0; i < REG_ROWS; i++) {
+            store16_local(a[i], 2 * i, d);
+            store16_local(b[i], 2 * i + 1, d);
+        }
     }
 }
 

@@ -32,6 +32,7 @@
 #define PIX  (ROWS * COLS)
 #define SPAN (KW * C)     /* inputs of one filter row */
 #define STEP (STRIDE * C) /* from one output pixel's run to the next */
+#define PART (REG_ROWS == 8 ? PIX : PIX % REG_ROWS ? 1 : REG_ROWS) /* pixels at a time in registers */
 
 /* rows[n][pitch] = image rows top .. top + n - 1, pad columns of zeros before each, zeros behind.
  */
@@ -93,20 +94,21 @@ kernel ONE_ITEM void conv2d_thin(global act_t *y, global uchar *max_at, global c
                     a[i] = b0;
                     b[i] = b1;
                 }
-                for (int ky = 0; ky < KH; ky++) {
-                    local const float *s = rows + ((oy - y0) * STRIDE + ky) * pitch + ox * STEP;
-                    global const float *w = P + (size_t)(o0 * KH + ky * 32) * SPAN;
+                for (int r = 0; r < PIX; r += PART)
+                    for (int ky = 0; ky < KH; ky++) {
+                        local const float *s = rows + ((oy - y0) * STRIDE + ky) * pitch + ox * STEP;
+                        global const float *w = P + (size_t)(o0 * KH + ky * 32) * SPAN;
 #pragma unroll 1
-                    for (int k = 0; k < SPAN; k++) {
-                        float16 w0 = vload16(2 * k, w), w1 = vload16(2 * k + 1, w);
+                        for (int k = 0; k < SPAN; k++) {
+                            float16 w0 = vload16(2 * k, w), w1 = vload16(2 * k + 1, w);
 #pragma unroll
-                        for (int i = 0; i < PIX; i++) {
-                            float16 v = s[i / COLS * STRIDE * pitch + i % COLS * STEP + k];
-                            a[i] = fma(v, w0, a[i]);
-                            b[i] = fma(v, w1, b[i]);
+                            for (int i = r; i < r + PART; i++) {
+                                float16 v = s[i / COLS * STRIDE * pitch + i % COLS * STEP + k];
+                                a[i] = fma(v, w0, a[i]);
+                                b[i] = fma(v, w1, b[i]);
+                            }
                         }
                     }
-                }
                 size_t to = ((size_t)n * OH + oy / ROWS) * OW * O;
                 store_tile(y + to, max_at + to, a, low, OW, O, o0, ox, stream);
                 if (o0 + 16 < O)
@@ -134,6 +136,46 @@ ALWAYS_INLINE void copy_dy(local float *dyl, float16 *s0, float16 *s1, global co
     }
 }
 
+/* A register tile of the weight gradient: for each of RUN inputs VECTORS of LANES out channels. */
+#if REG_ROWS == 8
+#define LANES   16
+#define VECTORS 2
+#else
+#define LANES   8
+#define VECTORS 1
+#endif
+#define WIDE (VECTORS * LANES)
+typedef CTR_CAT(float, LANES) lanes_t;
+typedef lanes_t __attribute__((aligned(4))) lanes_any;
+
+/* d[RUN][32] += sum over `tall` output rows of OW pixels of s[RUN] times g[32], WIDE columns of it. */
+ALWAYS_INLINE void add_run(local float *d, local const float *s, local const float *g, int tall, int OW,
+                           int pitch)
+{
+    lanes_t a[VECTORS][RUN], v[VECTORS];
+#pragma unroll
+    for (int l = 0; l < VECTORS; l++)
+#pragma unroll
+        for (int k = 0; k < RUN; k++)
+            a[l][k] = *(local const lanes_any *)(d + k * 32 + l * LANES);
+    for (int oy = 0; oy < tall; oy++, s += STRIDE * pitch - OW * STEP)
+        for (int ox = 0; ox < OW; ox++, s += STEP, g += 32) {
+#pragma unroll
+            for (int l = 0; l < VECTORS; l++)
+                v[l] = *(local const lanes_any *)(g + l * LANES);
+#pragma unroll
+            for (int k = 0; k < RUN; k++)
+#pragma unroll
+                for (int l = 0; l < VECTORS; l++)
+                    a[l][k] = fma((lanes_t)(s[k]), v[l], a[l][k]);
+        }
+#pragma unroll
+    for (int l = 0; l < VECTORS; l++)
+#pragma unroll
+        for (int k = 0; k < RUN; k++)
+            *(local lanes_any *)(d + k * 32 + l * LANES) = a[l][k];
+}
+
 /* part[S][KH*KW][C][O] and, behind them, part_b[S][O] = sum of dy: images [split * per, ...).
  * OH and OW are the sizes before pooling. Work size (blocks of 32 out, S).
  * acc[KH][SPAN rounded up to RUN][32]. */
@@ -156,30 +198,9 @@ kernel ONE_ITEM void conv2d_thin_bwd_dw(global float *part, global const act_t *
                       pitch, H, W, pad);
             copy_dy(dyl, &s0, &s1, dy + image, gate + image, y0, tall, OW, O, O - o0);
             for (int t = 0; t < KH * runs; t++) {
-                local float *d = acc + t * RUN * 32;
-                float16 a[RUN], b[RUN];
-#pragma unroll
-                for (int k = 0; k < RUN; k++) {
-                    a[k] = vload16(2 * k, d);
-                    b[k] = vload16(2 * k + 1, d);
-                }
-                for (int oy = 0; oy < tall; oy++) {
-                    local const float *s = rows + (oy * STRIDE + t / runs) * pitch + t % runs * RUN;
-                    local const float *g = dyl + oy * OW * 32;
-                    for (int ox = 0; ox < OW; ox++, s += STEP, g += 32) {
-                        float16 g0 = vload16(0, g), g1 = vload16(1, g);
-#pragma unroll
-                        for (int k = 0; k < RUN; k++) {
-                            a[k] = fma((float16)(s[k]), g0, a[k]);
-                            b[k] = fma((float16)(s[k]), g1, b[k]);
-                        }
-                    }
-                }
-#pragma unroll
-                for (int k = 0; k < RUN; k++) {
-                    store16_local(a[k], 2 * k, d);
-                    store16_local(b[k], 2 * k + 1, d);
-                }
+                local const float *s = rows + t / runs * pitch + t % runs * RUN;
+                for (int o = 0; o < 32; o += WIDE)
+                    add_run(acc + t * RUN * 32 + o, s, dyl + o, tall, OW, pitch);
             }
         }
     for (int ky = 0; ky < KH; ky++)

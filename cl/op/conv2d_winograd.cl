@@ -139,29 +139,31 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     }
 }
 
-/* Step `step` of T / 8 KC fetches its share of the 2 KC lines at p: no condition on anything but `step`,
+#define STEPS (T / REG_ROWS) /* for each of KC channels */
+
+/* Step `step` of STEPS KC fetches its share of the 2 KC lines at p: no condition on anything but `step`,
  * since a branch in the loop costs more than the fetching. */
 inline void fetch_share(global const float *p, int step)
 {
-#if T == 8
+#if STEPS == 1
     prefetch_line(p + step * 32);
     prefetch_line(p + step * 32 + 16);
 #else
-    if (step % (T / 16) == 0) {
-        prefetch_line(p + step / (T / 16) * 16);
+    if (step % (STEPS / 2) == 0) {
+        prefetch_line(p + step / (STEPS / 2) * 16);
     }
 #endif
 }
 
 /* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. The U of the next call, 2 KC lines, is fetched
- * meanwhile, evenly over the T / 8 KC steps. */
+ * meanwhile, evenly over the STEPS KC steps. */
 inline void multiply(local float *M, local const float *V, global const float *U,
                      global const float *next, int first)
 {
-    for (int t = 0; t < T; t += 8) {
-        float16 a[8], b[8];
+    for (int t = 0; t < T; t += REG_ROWS) {
+        float16 a[REG_ROWS], b[REG_ROWS];
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < REG_ROWS; i++) {
             a[i] = first ? (float16)(0) : vload16(2 * (t + i), M);
             b[i] = first ? (float16)(0) : vload16(2 * (t + i) + 1, M);
         }
@@ -171,16 +173,16 @@ inline void multiply(local float *M, local const float *V, global const float *U
 #pragma unroll 4
             for (int j = 0; j < 16; j++) {
                 float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
-                fetch_share(next, t / 8 * KC + k + j);
+                fetch_share(next, t / REG_ROWS * KC + k + j);
 #pragma unroll
-                for (int i = 0; i < 8; i++) {
+                for (int i = 0; i < REG_ROWS; i++) {
                     a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);
                     b[i] = fma((float16)(v[i * 16 + j]), u1, b[i]);
                 }
             }
         }
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < REG_ROWS; i++) {
             store16_local(a[i], 2 * (t + i), M);
             store16_local(b[i], 2 * (t + i) + 1, M);
         }
@@ -303,11 +305,11 @@ inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
 inline void multiply_dw(local float *D, local const float *V, local const float *E)
 {
     for (int o = 0; o < CO; o += 32)
-        for (int c = 0; c < CI; c += 8) {
+        for (int c = 0; c < CI; c += REG_ROWS) {
             local float *d = D + c * CO + o;
-            float16 a[8], b[8];
+            float16 a[REG_ROWS], b[REG_ROWS];
 #pragma unroll
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < REG_ROWS; i++) {
                 a[i] = vload16(0, d + i * CO);
                 b[i] = vload16(1, d + i * CO);
             }
@@ -315,13 +317,13 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
             for (int k = 0; k < T; k++) {
                 float16 e0 = vload16(0, E + k * CO + o), e1 = vload16(1, E + k * CO + o);
 #pragma unroll
-                for (int i = 0; i < 8; i++) {
+                for (int i = 0; i < REG_ROWS; i++) {
                     a[i] = fma((float16)(V[k * CI + c + i]), e0, a[i]);
                     b[i] = fma((float16)(V[k * CI + c + i]), e1, b[i]);
                 }
             }
 #pragma unroll
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < REG_ROWS; i++) {
                 store16_local(a[i], 0, d + i * CO);
                 store16_local(b[i], 1, d + i * CO);
             }

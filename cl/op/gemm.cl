@@ -69,6 +69,22 @@ kernel ONE_ITEM void gemm_pack(global float *P, global const float *B, const ulo
 }
 #endif
 
+/* p[REG_ROWS], q[REG_ROWS] += rows of A, `off` from a, times the panel at b, over a depth of `steps`; a_k and
+ * b_k: from one to the next. */
+ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, global const float *a, const size_t *off, ulong a_k,
+                            P_SPACE const float *b, ulong b_k, uint steps)
+{
+    for (uint k = 0; k < steps; k++, a += a_k, b += b_k) {
+        vfloat b0 = load_panel(b), b1 = load_panel(b + VW);
+        #pragma unroll
+        for (uint i = 0; i < REG_ROWS; i++) {
+            vfloat v = a[off[i]];
+            p[i] = fma(v, b0, p[i]);
+            q[i] = fma(v, b1, q[i]);
+        }
+    }
+}
+
 /* Grid (ceil(M / (MR tiles)), panels, splits): split s sums k in [s k_per, (s + 1) k_per) into
  * C + c_at + s c_split. `tiles` tiles of MR rows a work-item. own[k_per][PANEL]: with OWN=1, when b_k is
  * the distance of rows in B and b_panel that of its panels. */
@@ -82,6 +98,7 @@ kernel ONE_ITEM void gemm_tiles(global float *C, global const float *A, global c
 {
     const uint n0 = get_group_id(1) * PANEL, k0 = get_group_id(2) * k_per;
     const uint steps = min(K - k0, k_per);
+    const ulong row = OWN ? PANEL : b_k; /* of a panel */
 #if OWN
     pack(own, B + get_group_id(1) * b_panel + (transposed ? k0 : k0 * b_k), b_k, transposed,
          (int)N - (int)n0, steps);
@@ -103,15 +120,10 @@ kernel ONE_ITEM void gemm_tiles(global float *C, global const float *A, global c
 #else
         global const float *bp = B + get_group_id(1) * b_panel + k0 * b_k;
 #endif
-        for (uint k = 0; k < steps; k++, ap += a_k, bp += OWN ? PANEL : b_k) {
-            vfloat b0 = load_panel(bp), b1 = load_panel(bp + VW);
-            #pragma unroll
-            for (uint i = 0; i < MR; i++) {
-                vfloat v = ap[off[i]];
-                a[i] = fma(v, b0, a[i]);
-                b[i] = fma(v, b1, b[i]);
-            }
-        }
+        const uint deep = DEPTH_OF_ROWS(steps);
+        for (uint k = 0; k < steps; k += deep, ap += deep * a_k, bp += deep * row)
+            for (uint r = 0; r < MR; r += REG_ROWS)
+                multiply(a + r, b + r, ap, off + r, a_k, bp, row, min(steps - k, deep));
         for (uint i = 0; i < MR && m0 + i < M; i++) {
             global float *c = C + c_at + get_group_id(2) * c_split + (m0 + i) * ldc + n0;
             finish_row(c, bias + n0, a[i], alpha, beta, use_bias, use_relu, (int)N - (int)n0, 0);

@@ -81,12 +81,12 @@ ALWAYS_INLINE void copy_b(local float *b, global const float *B, ulong ldb, uint
 #define load_b(p) load_whole(p)
 #endif
 
-/* p[MR], q[MR] += the products at one depth: a tile's rows of `a` times a row of a panel. */
+/* p[REG_ROWS], q[REG_ROWS] += the products at one depth: rows of `a` times a row of a panel. */
 ALWAYS_INLINE void multiply_once(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b)
 {
     vfloat b0 = load_b(b), b1 = load_b(b + VW);
     #pragma unroll
-    for (uint i = 0; i < MR; i++) {
+    for (uint i = 0; i < REG_ROWS; i++) {
         vfloat v = a[i * (TRANS_A ? 1 : VW)];
         p[i] = fma(v, b0, p[i]);
         q[i] = fma(v, b1, q[i]);
@@ -102,9 +102,9 @@ ALWAYS_INLINE void multiply_once(vfloat *p, vfloat *q, local const float *a, B_S
 #define a_of(j) (j)
 #endif
 
-/* p[MR], q[MR] += a register tile's rows of `a` times a panel, over a depth of kc. */
-ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b,
-                            uint rows, uint kc)
+/* The same over a depth of kc. */
+ALWAYS_INLINE void multiply_rows(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b,
+                                 uint rows, uint kc)
 {
     for (uint k = 0; k + DEPTHS <= kc; k += DEPTHS, a += DEPTHS * rows, b += DEPTHS * PANEL) {
         #pragma unroll 4
@@ -113,6 +113,16 @@ ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, local const float *a, B_SPACE 
     }
     for (uint j = 0; j < kc % DEPTHS; j++)
         multiply_once(p, q, a + a_of(j), b + j * PANEL);
+}
+
+/* p[MR], q[MR] += a tile's rows of `a` times a panel, over a depth of kc. */
+ALWAYS_INLINE void multiply(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b,
+                            uint rows, uint kc)
+{
+    const uint deep = DEPTH_OF_ROWS(kc);
+    for (uint k = 0; k < kc; k += deep, a += deep * rows, b += deep * PANEL)
+        for (uint r = 0; r < MR; r += REG_ROWS)
+            multiply_rows(p + r, q + r, a + r * (TRANS_A ? 1 : VW), b, rows, min(kc - k, deep));
 }
 
 /* The pixels right of and below one of C that counts, up to the next: n columns of zeros. */

@@ -133,7 +133,7 @@ static inline void block_weights(local float *w, const local float *q, const glo
     }
 }
 
-#define DT 8 /* columns of dx in a register tile */
+#define DT REG_ROWS /* columns of dx in a register tile */
 
 /* acc[D][32] += y[n][D]^T w[n][32]. The block is summed by itself before it is added: rounding then
  * grows with n + M / n, not with M. */

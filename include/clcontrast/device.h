@@ -45,6 +45,7 @@ struct ctr_device_info {
     uint64_t align_bytes;
     unsigned compute_units, clock_mhz;
     int fp16, fp64, subgroups; /* as claimed by the driver's extensions */
+    unsigned vector_floats;    /* floats of a vector register; 0 when unknown */
     int fma;                   /* 1: the driver claims a fused multiply-add of fp32 */
     int unified;               /* 1: device memory is host memory */
     int available;             /* 1: the driver offers it and can compile for it */

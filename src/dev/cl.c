@@ -191,6 +191,7 @@ static void read_device(struct ctr_device_info *info, cl_device_id id)
     info->clock_mhz = device_u32(id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
     info->unified = device_u32(id, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0;
     info->fp64 = device_u64(id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
+    info->vector_floats = device_u32(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
     info->fma = (device_u64(id, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_FMA) != 0;
     info->available = device_u32(id, CL_DEVICE_AVAILABLE) != 0 &&
                       device_u32(id, CL_DEVICE_COMPILER_AVAILABLE) != 0;

@@ -36,7 +36,8 @@ enum ctr_quirk {
     CTR_Q_OWN_BUILTINS = 1 << 7,  /* built-in functions are declared by cl/lib/builtins.clh */
     CTR_Q_NO_FMA = 1 << 8,        /* kernels round between product and sum where they say fma */
     CTR_Q_LOOP_BARRIERS = 1 << 9, /* loops are not to look alike for all work-items (prelude.clh) */
-    CTR_Q_ALWAYS_INLINE = 1 << 10 /* kernels ask for their functions to be inlined */
+    CTR_Q_ALWAYS_INLINE = 1 << 10, /* kernels ask for their functions to be inlined */
+    CTR_Q_SHORT_VECTORS = 1 << 11  /* register tiles of a CPU are smaller (prelude.clh) */
 };
 
 /* What matrix units take in (cl/lib/mma.clh): bit ACT of a program's options. Sums are fp32. */

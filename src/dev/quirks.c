@@ -26,6 +26,11 @@ static int since_25(const struct ctr_device_info *info)
     return strtoul(info->driver, NULL, 10) >= 25;
 }
 
+static int short_vectors(const struct ctr_device_info *info)
+{
+    return info->kind == CTR_DEVICE_CPU && info->vector_floats >= 4 && info->vector_floats < 16;
+}
+
 static int lacks_fma(const struct ctr_device_info *info)
 {
     return !info->fma;
@@ -67,6 +72,9 @@ static const struct quirk {
     {"no_fma", CTR_Q_NO_FMA, NULL, NULL, NULL, lacks_fma,
      "it claims no fused multiply-add: fma would be slow, or not compile",
      "github.com/darktable-org/darktable/issues/21662", "llvmpipe of Mesa 22.3 to 26.2"},
+    {"short_vectors", CTR_Q_SHORT_VECTORS, NULL, NULL, NULL, short_vectors,
+     "its vector registers hold fewer than 16 floats: sums of 2 rows stay in them, not of 8", "",
+     "CPUs without AVX-512"},
     {"loop_barriers", CTR_Q_LOOP_BARRIERS, "Portable Computing Language", NULL, NULL, since_7,
      "it adds barriers to loops, and then runs what a condition before them excludes", "",
      "PoCL 7.1"},

@@ -4,7 +4,7 @@
 Each file passes through clang as OpenCL C 1.2 with its default parameters, warnings as errors, and
 once more for each way to store activations where it knows them (act_t, cl/lib/prelude.clh), with
 matrix units where it can use them (cl/lib/mma.clh), for GPUs without fma (quirk no_fma), and for CPUs
-with the built-in functions that cl/lib/builtins.clh declares. Exit 77 (skipped) without a clang that
+with short vectors and the built-in functions that cl/lib/builtins.clh declares. Exit 77 (skipped) without a clang that
 knows OpenCL; PoCL brings one along on Debian."""
 import concurrent.futures
 import itertools
@@ -20,7 +20,8 @@ FLAGS = ["-x", "cl", "-cl-std=CL1.2", "-fsyntax-only",
          "-DCTR_Q_MMA_EMULATED=1"]
 ALL_BUILTINS = ["-Xclang", "-finclude-default-header"]
 NO_FMA = ["-DCTR_Q_NO_FMA=1"]
-OWN_BUILTINS = ["-include", "opencl-c-base.h", "-DCTR_Q_OWN_BUILTINS=1", "-DCTR_CPU=1", "-DVW=16"]
+OWN_BUILTINS = ["-include", "opencl-c-base.h", "-DCTR_Q_OWN_BUILTINS=1", "-DCTR_CPU=1", "-DVW=16",
+                "-DCTR_Q_SHORT_VECTORS=1"]
 
 
 def compilers():

@@ -64,6 +64,10 @@ everything() {
     # The direct weight gradient: passes of some rows, and all filters for what was copied once.
     block passes "rows in passes" conv2d_bwd_dw=direct
     block filters "filters at once" conv2d_bwd_dw=direct
+    # Groups of 32 in halves, and whole ones.
+    block groups-halves "groups of two, winograd" conv2d_grouped=winograd,conv2d_grouped_bwd_dx=winograd,conv2d_grouped_bwd_dw=winograd
+    block groups "groups of 32 to 64, winograd" conv2d_grouped=winograd,conv2d_grouped_bwd_dx=winograd,conv2d_grouped_bwd_dw=winograd
+    block groups-direct "groups of four, stride 2" conv2d_grouped=direct,conv2d_grouped_bwd_dx=direct,conv2d_grouped_bwd_dw=direct
     # Partial sums of weights that work-items share, which takes several compute units.
     block shares "filters at once" conv2d_bwd_dw=general CTR_QUIRK=+family_gpu OCLGRIND_COMPUTE_UNITS=4
     block winograd-gpu "winograd one tile" conv2d=winograd_gpu CTR_QUIRK=+family_gpu

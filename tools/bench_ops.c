@@ -88,12 +88,13 @@ static int conv2d_grouped(struct bench_graph *b, const size_t *v, enum bench_pas
     return gradients(b, ctr_conv2d_grouped(b->g, x, w, NULL, v[5], v[6], groups, 0), pass);
 }
 
-/* ResNeXt-50 with 32 pairs, by the channels of a group; depthwise. */
+/* ResNeXt-50 with 32 pairs, by the channels of a group, and where a stage begins; depthwise. */
 static const struct bench_case conv2d_grouped_cases[] = {
     CASE("32x4", ALL, 64, 32, 128, 128, 3, 1, 1, 32),
     CASE("32x8", ALL, 64, 16, 256, 256, 3, 1, 1, 32),
     CASE("32x16", ALL, 64, 8, 512, 512, 3, 1, 1, 32),
     CASE("32x32", ALL, 64, 4, 1024, 1024, 3, 1, 1, 32),
+    CASE("32x8-stride2", ALL, 64, 32, 256, 256, 3, 2, 1, 32),
     CASE("depthwise", ALL, 128, 32, 64, 64, 3, 1, 1, 64),
     CASE("depthwise-stride2", ALL, 128, 32, 64, 64, 3, 2, 1, 64),
     {.name = NULL},

@@ -17,7 +17,8 @@
 #include "opt_train.h"
 
 #define SAMPLE_S    0.005
-#define ENOUGH_S    2.0 /* as a warm-up */
+#define WARM_S      0.1 /* until the driver's threads have found a processor each */
+#define ENOUGH_S    2.0 /* of one run, as a warm-up */
 #define MIN_SAMPLES 5
 #define MAX_SAMPLES 1000
 
@@ -48,7 +49,7 @@ int bench_sample(struct bench_row *row, ctr_dev *dev, const struct bench_options
     if (!t)
         return CTR_E_FAIL;
     CTR_TRY(run_times(&once, dev, run, user, 1));
-    if (once < ENOUGH_S)
+    for (double warm = 0; once < ENOUGH_S && warm < WARM_S; warm += once)
         CTR_TRY(run_times(&once, dev, run, user, 1));
     unsigned runs = once < SAMPLE_S ? (unsigned)(SAMPLE_S / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
     while (n < MAX_SAMPLES && (o->repeat ? n < o->repeat : n < MIN_SAMPLES || spent < o->seconds)) {

@@ -8,23 +8,27 @@
 #include "lib/lanes.clh"
 #include "lib/transpose.clh"
 #include "lib/conv_pool.clh"
+#include "lib/groups.clh"
 
-/* w(o, i, tap) = w[o * so + i * si + tap]. An item is 16 out channels of one in channel; neighbours
- * have neighbouring in channels, which share lines of w. */
-kernel void conv2d_pack(global float *P, global const float *w, int I, int O, int taps, int so,
-                        int si)
+/* P[blocks of 32 out][taps][I][32] and 2 I zeros; see taps_of. An item is 16 out channels of one in channel;
+ * neighbours have neighbouring in channels, which share lines of w. */
+kernel void conv2d_pack(global float *P, global const float *w, int I, int O, int IG, int OG, int taps,
+                        int transposed)
 {
     int blocks = (O + 31) / 32 * 2, o = get_global_id(0) / I * 16, i = get_global_id(0) % I;
+    global const float *from[16];
     float t[16];
     if (o >= blocks * 16)
         return;
+    for (int l = 0; l < 16; l++)
+        from[l] = o + l < O ? taps_of(w, o + l, i, I, IG, OG, taps, transposed) : 0;
     for (int tap = 0; tap < taps; tap++) {
         for (int l = 0; l < 16; l++)
-            t[l] = o + l < O ? w[(size_t)(o + l) * so + (size_t)i * si + tap] : 0;
+            t[l] = from[l] ? from[l][tap] : 0;
         store16(vload16(0, t), 0, P + (((size_t)(o / 32) * taps + tap) * I + i) * 32 + (o & 16));
     }
-    if (o == 0)
-        P[(size_t)(blocks / 2) * taps * I * 32 + i] = 0;
+    for (int k = 0; o == 0 && k < 2; k++)
+        P[(size_t)(blocks / 2) * taps * I * 32 + k * I + i] = 0;
 }
 
 #ifndef SUM_LANES

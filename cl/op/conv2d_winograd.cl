@@ -5,12 +5,13 @@
  * dg = Gt [ sum over tiles (Bt d B) . (A dY At) ] G. One work-item (local size 1) does everything
  * for a block of tiles: transformed inputs and products stay in local memory, its private scratch.
  * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row,
- * column). The host defines T (tiles of a block, a multiple of 8), KC (in channels at a time, 32 or
- * 64) and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) and SOLE (1: there
- * is but one part) for the weight gradient; GATE: which gradients count (conv_pool.clh). */
+ * column). Groups: see groups.clh. The host defines T (tiles of a block, a multiple of 8), HALVES (1: groups of 32 in halves) and GATE (which
+ * gradients count, conv_pool.clh); KC (in channels at a time, 32 or 64) and POOL (1: it ends in 2x2 max pooling)
+ * for the forward; CI, CO (channel block) and SOLE (1: there is but one part) for the weight gradient. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
+#include "lib/groups.clh"
 typedef float16 wino_t;
 #include "lib/winograd.clh"
 
@@ -29,6 +30,10 @@ typedef float16 wino_t;
 #ifndef POOL
 #define POOL 0
 #endif
+#ifndef HALVES
+#define HALVES 0
+#endif
+#define DEPTH (HALVES ? 16 : KC) /* in channels at a time of an out channel */
 #ifndef SOLE
 #define SOLE 0
 #endif
@@ -43,7 +48,8 @@ typedef float16 wino_t;
 #define M_POINT (32 * T + LINE)
 #define X_POINT (CI * T + LINE)
 #define E_POINT (CO * T + LINE)
-#define D_POINT (CI * CO + LINE)
+#define D_ROWS  (HALVES ? 16 : CI)
+#define D_POINT (D_ROWS * CO + LINE)
 
 /* u[36] (each PACK * 32 floats from the last) = G w Gt of 16 out channels, `so` floats apart in w; taps
  * `way` floats apart. */
@@ -64,6 +70,18 @@ inline void weight_tile(local float *u, global const float *w, int so, int way)
         for (int x = 0; x < 6; x++)
             store16_local(o[x], 0, u + (y * 6 + x) * PACK * 32);
     }
+}
+
+/* to[O][I][9]: what each out channel meets (groups.clh). An item is one of O x I. */
+kernel void conv2d_winograd_order(global float *to, global const float *w, int O, int I, int IG, int OG,
+                                   int transposed)
+{
+    const int o = get_global_id(0) / I, i = get_global_id(0) % I;
+    if (o >= O)
+        return;
+    global const float *from = taps_of(w, o, i, I, IG, OG, 9, transposed);
+    for (int tap = 0; tap < 9; tap++)
+        to[(size_t)get_global_id(0) * 9 + tap] = from ? from[tap] : 0;
 }
 
 /* U[out/32][36][I][32] = G w Gt of the out channels from `first`; w(o, i, tap) = w[o * so + i * si +
@@ -103,13 +121,13 @@ inline void place(int *at, int n, int y, int x, int H, int W, int C, int shrink,
         }
 }
 
-/* The same for what tile `tile` < `end` reads of x[N,H,W,I]; returns where its image begins. */
-inline size_t input_place(int *at, int tile, int end, int H, int W, int I, int pad, int th, int tw,
+/* The same for what tile `tile` < `end` reads of x[N,H,W,C]; returns where its image begins. */
+inline size_t input_place(int *at, int tile, int end, int H, int W, int C, int pad, int th, int tw,
                           int shrink)
 {
     int n = tile / (th * tw), r = tile - n * th * tw;
-    place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, I, shrink, tile < end);
-    return (size_t)n * (H >> shrink) * (W >> shrink) * I;
+    place(at, 6, r / tw * 4 - pad, r % tw * 4 - pad, H, W, C, shrink, tile < end);
+    return (size_t)n * (H >> shrink) * (W >> shrink) * C;
 }
 
 /* v[36] (each `apart` floats from the last) = Bt d B of 16 channels. `odd`: whether row and column
@@ -139,9 +157,9 @@ inline void input_tile(local float *v, int apart, global const act_t *x, global 
     }
 }
 
-#define STEPS (T / REG_ROWS) /* for each of KC channels */
+#define STEPS (T / REG_ROWS) /* for each of DEPTH channels */
 
-/* Step `step` of STEPS KC fetches its share of the 2 KC lines at p: no condition on anything but `step`,
+/* Step `step` of STEPS DEPTH fetches its share of the 2 DEPTH lines at p: no condition on anything but `step`,
  * since a branch in the loop costs more than the fetching. */
 inline void fetch_share(global const float *p, int step)
 {
@@ -155,8 +173,8 @@ inline void fetch_share(global const float *p, int step)
 #endif
 }
 
-/* M[T][32] = (first ? 0 : M) + V[KC/16][T][16] U[KC][32]. The U of the next call, 2 KC lines, is fetched
- * meanwhile, evenly over the STEPS KC steps. */
+/* M[T][32] = (first ? 0 : M) + V[DEPTH/16][T][16] U[DEPTH][32], with HALVES the last 16 of 32 with V[1], not V[0].
+ * The U of the next call, 2 DEPTH lines, is fetched meanwhile, evenly over the STEPS DEPTH steps. */
 inline void multiply(local float *M, local const float *V, global const float *U,
                      global const float *next, int first)
 {
@@ -167,17 +185,17 @@ inline void multiply(local float *M, local const float *V, global const float *U
             a[i] = first ? (float16)(0) : vload16(2 * (t + i), M);
             b[i] = first ? (float16)(0) : vload16(2 * (t + i) + 1, M);
         }
-        for (int k = 0; k < KC; k += 16) {
+        for (int k = 0; k < DEPTH; k += 16) {
             local const float *v = V + k * T + t * 16;
             global const float *u = U + k * 32;
 #pragma unroll 4
             for (int j = 0; j < 16; j++) {
                 float16 u0 = vload16(2 * j, u), u1 = vload16(2 * j + 1, u);
-                fetch_share(next, t / REG_ROWS * KC + k + j);
+                fetch_share(next, t / REG_ROWS * DEPTH + k + j);
 #pragma unroll
                 for (int i = 0; i < REG_ROWS; i++) {
                     a[i] = fma((float16)(v[i * 16 + j]), u0, a[i]);
-                    b[i] = fma((float16)(v[i * 16 + j]), u1, b[i]);
+                    b[i] = fma((float16)(v[HALVES * T * 16 + i * 16 + j]), u1, b[i]);
                 }
             }
         }
@@ -221,24 +239,25 @@ inline void output_tile(global act_t *y, global uchar *at, local const float *m,
     }
 }
 
-/* y[N,OH,OW,O], channels from `first`, from x[N,H,W,I]; for the data gradient x is dy, gated (GATE=2:
- * H and W are the sizes before pooling). Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
+/* y[N,OH,OW,O], channels from `first`, from x[N,H,W,C]; for the data gradient x is dy, gated (GATE=2:
+ * H and W are the sizes before pooling). I, OG: in and out channels of a group, of G out at most. Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
  * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
  * tiles an image. */
 kernel ONE_ITEM void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,
-                                 int use_bias, float low, int N, int H, int W, int I, int OH,
-                                 int OW, int O, int first, int pad, int th, int tw, int G,
+                                 int use_bias, float low, int N, int H, int W, int C, int I,
+                                 int OH, int OW, int O, int OG, int first, int pad, int th, int tw, int G,
                                  int stream)
 {
     const int size = POOL ? 2 : 4, shrink = GATE == 2, end = N * th * tw;
-    int t0 = get_group_id(0) * T, u0 = get_group_id(1) * G, o0 = first + u0, at[2][36];
+    int t0 = get_group_id(0) * T, u0 = get_group_id(1) * G, o0 = first + u0, i0 = o0 / OG * I, at[2][36];
+    const int depth = HALVES ? DEPTH : I; /* of U */
     for (int c0 = 0; c0 < I; c0 += KC) {
-        size_t image = input_place(at[0], t0, end, H, W, I, pad, th, tw, shrink) + c0;
+        size_t image = input_place(at[0], t0, end, H, W, C, pad, th, tw, shrink) + i0 + c0;
         for (int t = 0; t < T; t++) {
             int *here = at[t & 1], *there = at[~t & 1];
-            size_t next = input_place(there, t0 + t + 1, end, H, W, I, pad, th, tw, shrink) + c0;
+            size_t next = input_place(there, t0 + t + 1, end, H, W, C, pad, th, tw, shrink) + i0 + c0;
             for (int c = 0; c < KC; c += 16) {
                 int last = c + 16 == KC;
                 input_tile(V + c * T + t * 16, V_POINT, x + image + c, gate + image + c, here,
@@ -249,8 +268,8 @@ kernel ONE_ITEM void conv2d_winograd(global act_t *y, global uchar *max_at, glob
         for (int g = 0; g < G; g += 32)
             for (int p = 0; p < 36; p++)
                 multiply(M + (g / 32 * 36 + p) * M_POINT, V + p * V_POINT,
-                         U + (((size_t)((u0 + g) / 32) * 36 + p) * I + c0) * 32,
-                         U + (((size_t)((u0 + g) / 32) * 36 + p + 1) * I + c0) * 32, c0 == 0);
+                         U + (((size_t)((u0 + g) / 32) * 36 + p) * depth + c0) * 32,
+                         U + (((size_t)((u0 + g) / 32) * 36 + p + 1) * depth + c0) * 32, c0 == 0);
     }
     for (int t = 0; t < T; t++) {
         int n = (t0 + t) / (th * tw), r = t0 + t - n * th * tw;
@@ -301,11 +320,11 @@ inline float16 gradient_tile(local float *v, int apart, global const act_t *dy,
     return sum;
 }
 
-/* D[CI][CO] += V[T][CI] transposed times E[T][CO]. */
+/* D[D_ROWS][CO] += V[T][CI] transposed times E[T][CO], each half of both with HALVES. */
 inline void multiply_dw(local float *D, local const float *V, local const float *E)
 {
     for (int o = 0; o < CO; o += 32)
-        for (int c = 0; c < CI; c += REG_ROWS) {
+        for (int c = 0; c < D_ROWS; c += REG_ROWS) {
             local float *d = D + c * CO + o;
             float16 a[REG_ROWS], b[REG_ROWS];
 #pragma unroll
@@ -319,7 +338,7 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
 #pragma unroll
                 for (int i = 0; i < REG_ROWS; i++) {
                     a[i] = fma((float16)(V[k * CI + c + i]), e0, a[i]);
-                    b[i] = fma((float16)(V[k * CI + c + i]), e1, b[i]);
+                    b[i] = fma((float16)(V[k * CI + HALVES * 16 + c + i]), e1, b[i]);
                 }
             }
 #pragma unroll
@@ -379,30 +398,41 @@ inline void filter_rows(global float *dw, size_t row, local float *t, local cons
 }
 #endif
 
+/* D[I][CO] = of the 16 in channels that a half of D has met the I of each out channel's group. */
+inline void keep_groups(local float *D, int I)
+{
+    for (int p = 0; p < 36; p++)
+        for (int i = 0; i < I; i++)
+            for (int o = 0; o < CO; o++)
+                D[p * D_POINT + i * CO + o] = D[p * D_POINT + (o % 16 / I * I + i) * CO + o];
+}
+
 /* part[S][9][I][O] or, with SOLE=1 where S is 1, dw[O][I][9] itself; when use_sums, dy_sums[S][O] from
- * `sums_at` on. Tiles [split * per, (split + 1) * per) with per a multiple of T. OH and OW are the sizes
- * before pooling. Work size (S, I / CI, O / CO). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold
- * [T][CI], [T][CO], [CI][CO]. */
+ * `sums_at` on. I, OG: in and out channels of a group; of groups of less than 16, SOLE is 0. Tiles
+ * [split * per, (split + 1) * per) with per a multiple of T. OH and OW are the sizes before pooling. Work size
+ * (S, C / CI, OG / CO or 1 with HALVES). V[36][X_POINT], E[36][E_POINT], D[36][D_POINT] hold [T][CI], [T][CO],
+ * [D_ROWS][CO]. */
 kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act_t *x,
                                         global const act_t *dy, global const gate_t *gate,
                                         global float *dy_sums, ulong sums_at, int use_sums,
                                         local float *V, local float *E, local float *D, int N,
-                                        int H, int W, int I, int OH, int OW, int O, int pad, int th,
-                                        int tw, int per)
+                                        int H, int W, int C, int I, int OH, int OW, int O, int OG,
+                                        int pad, int th, int tw, int per)
 {
     int split = get_group_id(0), end = min(N * th * tw, (split + 1) * per);
-    int i0 = get_group_id(1) * CI, o0 = get_group_id(2) * CO, x_at[2][36], dy_at[2][16];
+    int c0 = get_group_id(1) * CI, i0 = c0 % I, x_at[2][36], dy_at[2][16];
+    int o0 = HALVES ? c0 : c0 / I * OG + get_group_id(2) * CO;
     float16 sums[CO / 16];
     for (int o = 0; o < CO / 16; o++)
         sums[o] = 0;
     for (int i = 0; i < 36 * D_POINT; i += 16)
         store16_local((float16)(0), 0, D + i);
-    size_t xi = input_place(x_at[0], split * per, end, H, W, I, pad, th, tw, 0) + i0;
+    size_t xi = input_place(x_at[0], split * per, end, H, W, C, pad, th, tw, 0) + c0;
     size_t yi = gradient_place(dy_at[0], split * per, end, OH, OW, O, th, tw) + o0;
     for (int t0 = split * per; t0 < end; t0 += T) {
         for (int t = 0; t < T; t++) {
             int here = t & 1, there = !here;
-            size_t xn = input_place(x_at[there], t0 + t + 1, end, H, W, I, pad, th, tw, 0) + i0;
+            size_t xn = input_place(x_at[there], t0 + t + 1, end, H, W, C, pad, th, tw, 0) + c0;
             size_t yn = gradient_place(dy_at[there], t0 + t + 1, end, OH, OW, O, th, tw) + o0;
             for (int c = 0; c < CI; c += 16) {
                 int last = c + 16 == CI;
@@ -423,10 +453,12 @@ kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act
     }
 #if SOLE
     for (int o = 0; o < CO; o += 16)
-        for (int i = 0; i < CI; i += 16)
+        for (int i = 0; i < D_ROWS; i += 16)
             filter_rows(part + ((size_t)(o0 + o) * I + i0 + i) * 9, (size_t)I * 9, V, D + i * CO + o);
 #else
-    for (int i = 0; i < CI; i++)
+    if (HALVES && I < 16)
+        keep_groups(D, I);
+    for (int i = 0; i < min(I, D_ROWS); i++)
         for (int o = 0; o < CO; o += 16)
             filter_tile(part + ((size_t)split * 9 * I + i0 + i) * O + o0 + o, (size_t)I * O,
                         D + i * CO + o);

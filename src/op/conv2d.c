@@ -45,24 +45,37 @@ ctr_tensor *conv2d_scratch(const ctr_node *node, unsigned i)
     return t;
 }
 
+struct conv2d_groups conv2d_groups(const struct conv2d *c, int transposed)
+{
+    size_t IG = (size_t)(c->C / c->groups), OG = (size_t)(c->K / c->groups);
+    if (c->groups > 1 && IG < 32)
+        return (struct conv2d_groups){32, 32, 16, 1};
+    return transposed ? (struct conv2d_groups){OG, IG, OG, 0} : (struct conv2d_groups){IG, OG, IG, 0};
+}
+
+int conv2d_groups_fit(const struct conv2d *c)
+{
+    int IG = c->C / c->groups, OG = c->K / c->groups;
+    return c->groups == 1 || (IG % 32 == 0 && OG % 32 == 0) || (IG == OG && 16 % IG == 0 && c->C % 32 == 0);
+}
+
 size_t conv2d_packed_bytes(const struct conv2d *c, int transposed)
 {
-    size_t in = (size_t)(transposed ? c->K : c->C), out = (size_t)(transposed ? c->C : c->K);
-    return (conv2d_ceil(out, 32) * 32 * (size_t)(c->R * c->S) + 1) * in * sizeof(float);
+    size_t met = conv2d_groups(c, transposed).met, out = (size_t)(transposed ? c->C : c->K);
+    return (conv2d_ceil(out, 32) * 32 * (size_t)(c->R * c->S) + 2) * met * sizeof(float);
 }
 
 int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
                      int transposed)
 {
-    int taps = c->R * c->S, in = transposed ? c->K : c->C, out = transposed ? c->C : c->K;
+    int met = (int)conv2d_groups(c, transposed).met, out = transposed ? c->C : c->K;
     struct ctr_launch_spec spec = {.file = "op/conv2d.cl",
                                    .kernel = "conv2d_pack",
                                    .bytes = (double)w->bytes + (double)packed->bytes};
     conv2d_bufs(&spec, 2, (ctr_tensor *[]){packed, w});
-    conv2d_ints(
-        &spec, 5,
-        (int[]){in, out, taps, transposed ? taps : c->C * taps, transposed ? c->C * taps : taps});
-    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * 2 * (size_t)in, 64);
+    conv2d_ints(&spec, 6,
+                (int[]){met, out, c->C / c->groups, c->K / c->groups, c->R * c->S, transposed});
+    ctr_grid_items(g, &spec, conv2d_ceil((size_t)out, 32) * 2 * (size_t)met, 64);
     return ctr_emit(g, &spec);
 }
 

@@ -56,6 +56,17 @@ static inline int conv2d_stream(const ctr_tensor *t)
     return t->bytes > (size_t)16 << 20 && t->dim[3] % 16 == 0;
 }
 
+/* How direct and Winograd kernels for CPUs take groups (cl/lib/groups.clh), forward or, with `transposed`, in the
+ * data gradient: `out` channels meet `in` channels, each `met` of them. Groups of less than 32 channels are taken as
+ * groups of 32 in two halves. */
+struct conv2d_groups {
+    size_t in, out, met;
+    int halves;
+};
+struct conv2d_groups conv2d_groups(const struct conv2d *c, int transposed);
+/* Whether they can. */
+int conv2d_groups_fit(const struct conv2d *c);
+
 /* The kernels' GATE. */
 static inline int conv2d_gate(const struct conv2d *c)
 {
@@ -77,7 +88,7 @@ const char *conv2d_options(ctr_node *node, const char *fmt, ...) CTR_PRINTF(2, 3
 void conv2d_bufs(struct ctr_launch_spec *spec, size_t n, ctr_tensor *const *t);
 void conv2d_ints(struct ctr_launch_spec *spec, size_t n, const int *v);
 /* Bytes of the weights packed for `out` channels (conv2d_pack), and the launch that packs w: as it
- * is (I = C, O = K), or transposed for the data gradient (I = K, O = C). */
+ * is (O = K), or transposed for the data gradient (O = C). */
 size_t conv2d_packed_bytes(const struct conv2d *c, int transposed);
 int conv2d_emit_pack(ctr_graph *g, const struct conv2d *c, ctr_tensor *packed, ctr_tensor *w,
                      int transposed);

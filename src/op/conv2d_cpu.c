@@ -20,7 +20,8 @@ static int is_cpu(const struct ctr_caps *caps)
 
 int conv2d_direct_fwd_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
-    return is_cpu(caps);
+    const struct conv2d *c = conv2d_of(node);
+    return is_cpu(caps) && conv2d_groups_fit(c);
 }
 
 int conv2d_direct_fwd_prepare(ctr_graph *g, ctr_node *node)
@@ -45,22 +46,22 @@ int conv2d_direct_fwd_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
+    struct conv2d_groups groups = conv2d_groups(c, 0);
     ctr_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *y = conv2d_full(node);
     ctr_tensor *packed = conv2d_last_scratch(node);
     struct ctr_launch_spec spec = {.file = "op/conv2d_cpu.cl",
                                    .kernel = "conv2d_direct",
                                    .options = conv2d_options(
-                                       node, conv2d_writes_full(node) ? "-DSTRIDE=%d -DFULL=1"
-                                                                      : "-DSTRIDE=%d",
-                                       c->stride),
+                                       node, "-DSTRIDE=%d -DFULL=%d -DHALVES=%d", c->stride,
+                                       conv2d_writes_full(node), groups.halves),
                                    .flops = conv2d_flops(c),
                                    .bytes = (double)(x->bytes + y->bytes + packed->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){y, x, packed, b ? b : packed});
     conv2d_ints(&spec, 1, (int[]){b != NULL});
     spec.args[spec.n_args++] = CTR_F32(c->relu ? 0.0f : -INFINITY);
-    conv2d_ints(
-        &spec, 11,
-        (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, conv2d_stream(y)});
+    conv2d_ints(&spec, 13,
+                (int[]){c->N, c->H, c->W, c->C, (int)groups.in, c->P, c->Q, c->K, (int)groups.out, c->R,
+                        c->S, c->pad, conv2d_stream(y)});
     direct_grid(&spec, (size_t)c->N * (size_t)(c->P * c->Q), (size_t)c->K, 1);
     CTR_TRY(conv2d_emit_pack(g, c, packed, w, 0));
     CTR_TRY(ctr_emit(g, &spec));
@@ -71,7 +72,8 @@ out:
 
 int conv2d_direct_dx_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
-    return is_cpu(caps);
+    const struct conv2d *c = conv2d_of(node);
+    return is_cpu(caps) && conv2d_groups_fit(c);
 }
 
 int conv2d_direct_dx_prepare(ctr_graph *g, ctr_node *node)
@@ -86,6 +88,7 @@ int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
 {
     int rc = 0;
     const struct conv2d *c = conv2d_of(node);
+    struct conv2d_groups groups = conv2d_groups(c, 1);
     ctr_tensor *dy, *dx = node->out[0], *packed = conv2d_last_scratch(node);
     size_t st = (size_t)c->stride, high = conv2d_ceil((size_t)c->H, st);
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[0], node->in[2], NULL));
@@ -93,15 +96,15 @@ int conv2d_direct_dx_lower(ctr_graph *g, ctr_node *node)
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_cpu.cl",
         .kernel = "conv2d_direct",
-        .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d", c->stride),
+        .options = conv2d_options(node, "-DDGRAD=1 -DSTRIDE=%d -DHALVES=%d", c->stride, groups.halves),
         .flops = conv2d_flops(c),
         .bytes = (double)(dx->bytes + dy->bytes + packed->bytes)};
     conv2d_bufs(&spec, 4, (ctr_tensor *[]){dx, dy, packed, packed});
     conv2d_ints(&spec, 1, (int[]){0});
     spec.args[spec.n_args++] = CTR_F32(-INFINITY);
-    conv2d_ints(
-        &spec, 11,
-        (int[]){c->N, c->P, c->Q, c->K, c->H, c->W, c->C, c->R, c->S, c->pad, conv2d_stream(dx)});
+    conv2d_ints(&spec, 13,
+                (int[]){c->N, c->P, c->Q, c->K, (int)groups.in, c->H, c->W, c->C, (int)groups.out, c->R,
+                        c->S, c->pad, conv2d_stream(dx)});
     direct_grid(&spec, (size_t)c->N * high * conv2d_ceil((size_t)c->W, st), (size_t)c->C, st * st);
     CTR_TRY(ctr_emit(g, &spec));
 out:
@@ -112,7 +115,8 @@ out:
  * taps; 64 pixels outweigh moving the sums. */
 struct direct_dw {
     size_t images, rows; /* of a pass: images, or output rows of one */
-    size_t in, wide;     /* channels of a work-item: 8, 16 or 32 in; out in 32s */
+    size_t in, wide;     /* channels of a work-item: 8, 16 or 32 in, `met` by an out channel; out in 32s */
+    size_t met, blocks;  /* blocks of `wide` in a group */
     size_t splits, per;  /* parts of the batch, images of a part */
     size_t acc_bytes, x_bytes, dy_bytes;
 };
@@ -120,7 +124,7 @@ struct direct_dw {
 static size_t direct_dw_bytes(struct direct_dw *p, const struct conv2d *c)
 {
     size_t high = conv2d_min((size_t)c->H, (p->rows - 1) * (size_t)c->stride + (size_t)c->R);
-    p->acc_bytes = (size_t)(c->R * c->S) * p->in * p->wide * sizeof(float);
+    p->acc_bytes = (size_t)(c->R * c->S) * p->met * p->wide * sizeof(float);
     p->x_bytes = p->images * high * (size_t)c->W * p->in * sizeof(float);
     p->dy_bytes = p->images * p->rows * (size_t)c->Q * 32 * sizeof(float);
     return p->acc_bytes + p->x_bytes + p->dy_bytes;
@@ -133,12 +137,15 @@ static size_t direct_dw_bytes(struct direct_dw *p, const struct conv2d *c)
 static struct direct_dw direct_dw_plan(const struct ctr_caps *caps, const struct conv2d *c)
 {
     size_t P = (size_t)c->P, Q = (size_t)c->Q, threads = (size_t)caps->compute_units;
+    struct conv2d_groups groups = conv2d_groups(c, 0);
+    size_t IG = groups.in, OG = groups.out;
     struct direct_dw p = {.images = conv2d_ceil(64, P * Q),
                           .rows = conv2d_min(P, conv2d_ceil(64, Q)),
-                          .in = c->C % 32 == 0 ? 32 : c->C % 16 == 0 ? 16 : 8,
-                          .wide = conv2d_ceil((size_t)c->K, 32) * 32};
-    size_t items = conv2d_ceil((size_t)c->C, 8) * conv2d_ceil((size_t)c->K, 32);
-    size_t bytes = (size_t)(c->R * c->S) * (size_t)c->C * (size_t)c->K * sizeof(float);
+                          .in = IG % 32 == 0 ? 32 : IG % 16 == 0 ? 16 : 8,
+                          .wide = conv2d_ceil(OG, 32) * 32};
+    p.met = groups.halves ? groups.met : p.in;
+    size_t items = conv2d_ceil((size_t)c->C, 8) * conv2d_ceil(OG, 32);
+    size_t bytes = (size_t)(c->R * c->S * (c->C / c->groups) * c->K) * sizeof(float);
     size_t least = conv2d_ceil(16 * threads, items);
     p.splits = conv2d_max(least, conv2d_min(32, PART_BYTES / bytes));
     p.splits = conv2d_min(p.splits, (size_t)c->N);
@@ -146,17 +153,18 @@ static struct direct_dw direct_dw_plan(const struct ctr_caps *caps, const struct
     p.splits = conv2d_ceil((size_t)c->N, p.per);
     size_t others = conv2d_ceil((size_t)c->C, p.in) * p.splits;
     while (p.wide > 32 && (direct_dw_bytes(&p, c) > caps->local_bytes / 2 ||
-                           others * conv2d_ceil((size_t)c->K, p.wide) < 8 * threads))
+                           others * conv2d_ceil(OG, p.wide) < 8 * threads))
         p.wide = conv2d_ceil(p.wide / 2, 32) * 32;
-    if (direct_dw_bytes(&p, c) > caps->local_bytes)
-        p.in = 8;
+    if (c->groups == 1 && direct_dw_bytes(&p, c) > caps->local_bytes)
+        p.in = p.met = 8;
+    p.blocks = conv2d_ceil(OG, p.wide);
     return p;
 }
 
 int conv2d_direct_dw_usable(const struct ctr_caps *caps, const ctr_node *node)
 {
     const struct conv2d *c = conv2d_of(node);
-    if (!is_cpu(caps) || c->C < 8)
+    if (!is_cpu(caps) || c->C < 8 || !conv2d_groups_fit(c))
         return 0;
     struct direct_dw p = direct_dw_plan(caps, c);
     return direct_dw_bytes(&p, c) <= caps->local_bytes;
@@ -177,13 +185,15 @@ int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *dy, *part = conv2d_last_scratch(node);
     struct direct_dw p = direct_dw_plan(ctr_graph_caps(g), c);
+    struct conv2d_groups groups = conv2d_groups(c, 0);
     direct_dw_bytes(&p, c);
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
     struct ctr_launch_spec spec = {
         .file = "op/conv2d_cpu.cl",
         .kernel = "conv2d_direct_bwd_dw",
-        .options = conv2d_options(node, "-DSTRIDE=%d -DCI=%d", c->stride, (int)p.in),
-        .global = {conv2d_ceil((size_t)c->C, p.in), conv2d_ceil((size_t)c->K, p.wide), p.splits},
+        .options = conv2d_options(node, "-DSTRIDE=%d -DCI=%d -DHALVES=%d", c->stride, (int)p.in,
+                                  groups.halves),
+        .global = {conv2d_ceil((size_t)c->C, p.in), p.blocks, p.splits},
         .local = {1, 1, 1},
         .flops = conv2d_flops(c),
         .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
@@ -191,9 +201,9 @@ int conv2d_direct_dw_lower(ctr_graph *g, ctr_node *node)
     spec.args[spec.n_args++] = CTR_LOCAL(p.acc_bytes);
     spec.args[spec.n_args++] = CTR_LOCAL(p.x_bytes);
     spec.args[spec.n_args++] = CTR_LOCAL(p.dy_bytes);
-    conv2d_ints(&spec, 14,
-                (int[]){c->N, c->H, c->W, c->C, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)p.per,
-                        (int)p.images, (int)p.rows, (int)p.wide});
+    conv2d_ints(&spec, 16,
+                (int[]){c->N, c->H, c->W, c->C, c->C / c->groups, c->P, c->Q, c->K, c->K / c->groups, c->R,
+                        c->S, c->pad, (int)p.per, (int)p.images, (int)p.rows, (int)p.wide});
     CTR_TRY(ctr_emit(g, &spec));
     CTR_TRY(conv2d_emit_dw_sum(g, c, node->out[0], part, p.splits));
 out:

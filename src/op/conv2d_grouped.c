@@ -1,5 +1,5 @@
-/* conv2d_grouped.c -- convolution with groups > 1 and its gradients (cl/op/conv2d_grouped.cl): any
- * size, stride, padding and device; conv2d_depthwise.c has the variants for depthwise ones.
+/* conv2d_grouped.c -- convolution with groups > 1 and its gradients: the list of variants, and the general ones
+ * (cl/op/conv2d_grouped.cl): any size, stride, padding and device.
  *
  * An item holds 16 out channels of a few pixels. It meets a window of in channels, that of all groups
  * its 16 belong to, with packed weights that are zero where groups differ: small groups pay for zeros
@@ -188,13 +188,24 @@ out:
     return rc;
 }
 
-#define VARIANTS(direction)                                                                        \
+#define VARIANTS(direction, winograd_configs)                                                      \
     (const struct ctr_variant[])                                                                   \
     {                                                                                              \
         {.name = "depthwise",                                                                      \
          .usable = conv2d_depthwise_usable,                                                        \
          .prepare = conv2d_depthwise_##direction##_prepare,                                        \
          .lower = conv2d_depthwise_##direction##_lower,                                            \
+         .half = 1},                                                                               \
+        {.name = "winograd",                                                                       \
+         .usable = conv2d_winograd_##direction##_usable,                                           \
+         .configs = winograd_configs,                                                              \
+         .prepare = conv2d_winograd_##direction##_prepare,                                         \
+         .lower = conv2d_winograd_##direction##_lower,                                             \
+         .half = 1},                                                                               \
+        {.name = "direct",                                                                         \
+         .usable = conv2d_direct_##direction##_usable,                                             \
+         .prepare = conv2d_direct_##direction##_prepare,                                           \
+         .lower = conv2d_direct_##direction##_lower,                                               \
          .half = 1},                                                                               \
         {.name = "general",                                                                        \
          .prepare = direction##_prepare,                                                           \
@@ -206,14 +217,14 @@ out:
     }
 
 const struct ctr_op conv2d_grouped_bwd_dx = {.name = "conv2d_grouped_bwd_dx",
-                                             .variants = VARIANTS(dx)};
+                                             .variants = VARIANTS(dx, conv2d_winograd_dx_configs)};
 
 const struct ctr_op conv2d_grouped_bwd_dw = {.name = "conv2d_grouped_bwd_dw",
-                                             .variants = VARIANTS(dw)};
+                                             .variants = VARIANTS(dw, NULL)};
 
 const struct ctr_op conv2d_grouped = {.name = "conv2d_grouped",
                                       .grad = conv2d_grad,
                                       .again = conv2d_again,
                                       .again_dear = 1,
                                       .form = conv2d_form,
-                                      .variants = VARIANTS(fwd)};
+                                      .variants = VARIANTS(fwd, conv2d_winograd_fwd_configs)};

@@ -247,7 +247,7 @@ kernel ONE_ITEM void conv2d_direct_bwd_dw(global float *part, global const act_t
             }
         }
     if (HALVES && IG < 16)
-        keep_groups(acc, taps, IG);
+        keep_groups(acc, taps, OWN_BOUND(IG));
     for (int o = o0; o < o_end; o += 32)
         for (int tap = 0; tap < taps; tap++)
             for (int i = first - c0; i < min(IG, ROWS); i++) {

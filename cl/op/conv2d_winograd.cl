@@ -457,7 +457,7 @@ kernel ONE_ITEM void conv2d_winograd_bwd_dw(global float *part, global const act
             filter_rows(part + ((size_t)(o0 + o) * I + i0 + i) * 9, (size_t)I * 9, V, D + i * CO + o);
 #else
     if (HALVES && I < 16)
-        keep_groups(D, I);
+        keep_groups(D, OWN_BOUND(I));
     for (int i = 0; i < min(I, D_ROWS); i++)
         for (int o = 0; o < CO; o += 16)
             filter_tile(part + ((size_t)split * 9 * I + i0 + i) * O + o0 + o, (size_t)I * O,

@@ -49,11 +49,11 @@ inline size_t locate(int *row, int *col, int q, int PH, int PW, int H, int W, in
     return (size_t)n * H * W * C;
 }
 
-/* out[N,OH,OW,OC] from in[N,H,W,C], bias added if `use_bias`, clamped from below at `low`; IG and OG: in and
- * out channels of a group. Work size (pixel blocks of a chunk, blocks of 32 out, chunks * phases): a chunk's input stays in
- * cache while it meets all out channels. The pixels of a phase share their taps, so that a phase of
- * the gather is a plain convolution. `stream`: out is too large for the caches, OC a multiple
- * of 16. */
+/* out[N,OH,OW,OC] from in[N,H,W,C], bias added if `use_bias`, clamped from below at `low`; IG and OG:
+ * in and out channels of a group. Work size (pixel blocks of a chunk, blocks of 32 out, chunks *
+ * phases): a chunk's input stays in cache while it meets all out channels. The pixels of a phase share
+ * their taps, so that a phase of the gather is a plain convolution. `stream`: out is too large for the
+ * caches, OC a multiple of 16. */
 kernel ONE_ITEM void conv2d_direct(global out_t *out, global const act_t *in, global const float *P,
                                global const float *bias, int use_bias, float low, int N, int H,
                                int W, int C, int IG, int OH, int OW, int OC, int OG, int KH, int KW,

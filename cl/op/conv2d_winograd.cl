@@ -4,10 +4,11 @@
  * Forward, data gradient (the forward of dy with turned, transposed weights) and weight gradient
  * dg = Gt [ sum over tiles (Bt d B) . (A dY At) ] G. One work-item (local size 1) does everything
  * for a block of tiles: transformed inputs and products stay in local memory, its private scratch.
- * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row,
- * column). Groups: see groups.clh. The host defines T (tiles of a block, a multiple of 8), HALVES (1: groups of 32 in halves) and GATE (which
- * gradients count, conv_pool.clh); KC (in channels at a time, 32 or 64) and POOL (1: it ends in 2x2 max pooling)
- * for the forward; CI, CO (channel block) and SOLE (1: there is but one part) for the weight gradient. */
+ * Activations NHWC, channels multiples of 32. Tiles 4 x 4 outputs, numbered over (image, row, column).
+ * Groups: see groups.clh. The host defines T (tiles of a block, a multiple of 8), HALVES (1: groups of
+ * 32 in halves) and GATE (which gradients count, conv_pool.clh); KC (in channels at a time, 32 or 64)
+ * and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) and SOLE (1: there
+ * is but one part) for the weight gradient. */
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"

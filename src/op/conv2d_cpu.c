@@ -145,7 +145,7 @@ static struct direct_dw direct_dw_plan(const struct ctr_caps *caps, const struct
                           .wide = conv2d_ceil(OG, 32) * 32};
     p.met = groups.halves ? groups.met : p.in;
     size_t items = conv2d_ceil((size_t)c->C, 8) * conv2d_ceil(OG, 32);
-    size_t bytes = (size_t)(c->R * c->S * (c->C / c->groups) * c->K) * sizeof(float);
+    size_t bytes = (size_t)(c->R * c->S) * (size_t)(c->C / c->groups) * (size_t)c->K * sizeof(float);
     size_t least = conv2d_ceil(16 * threads, items);
     p.splits = conv2d_max(least, conv2d_min(32, PART_BYTES / bytes));
     p.splits = conv2d_min(p.splits, (size_t)c->N);

@@ -110,6 +110,7 @@ kernel ONE_ITEM void conv2d_direct(global out_t *out, global const act_t *in, gl
                     }
             }
         }
+#pragma unroll /* an array that a variable indexes stays in memory, in the loops above too */
     for (int i = 0; i < PIX && q0 + i < total; i++) {
         int q = q0 + i, n = q / (PH * PW), r = q - n * PH * PW;
         int y = r / PW * STEP + py, x = r % PW * STEP + px;
@@ -184,7 +185,7 @@ inline void add_tap(local float *d, local const float *xs, int other, local cons
                 local const float *v = xs + ((n * p.high + oy * STRIDE + top) * W + x_lo * STRIDE + left) * 8;
                 local const float *g = ds + ((n * p.rows + oy) * OW + x_lo) * 32;
                 for (int ox = x_lo; ox < x_hi; ox++, v += STRIDE * 8, g += 32) {
-                    float16 y0 = vload16(0, g), y1 = vload16(1, g);
+                    float16 y0 = load16_local(0, g), y1 = load16_local(1, g);
 #pragma unroll
                     for (int i = 0; i < REG_ROWS; i++) {
                         a[i] = fma((float16)(v[i]), y0, a[i]);

@@ -80,6 +80,21 @@ kernel void conv2d_depthwise(global act_t *out, global const act_t *in, global c
         }
 }
 
+/* a[j] += s[x + j] d, for the x + j that lie in the row s of W pixels. */
+ALWAYS_INLINE void add_pixel(float16 *a, global const act_t *s, float16 d, int x, int W, int C, int left)
+{
+    if (x >= 0 && x + RUN <= W) {
+#pragma unroll
+        for (int j = 0; j < RUN; j++)
+            a[j] = fma(LOAD(s + (x + j) * C, left), d, a[j]);
+        return;
+    }
+#pragma unroll
+    for (int j = 0; j < RUN; j++)
+        if ((uint)(x + j) < (uint)W)
+            a[j] = fma(LOAD(s + (x + j) * C, left), d, a[j]);
+}
+
 /* part[splits][KH*KW][C]: images [split * per, (split + 1) * per) of
  * dw[ky,kx,c] = sum x[n, oy S - p + ky, ox S - p + kx, c] dy[n,oy,ox,c].
  * An item is RUN taps of a filter row of 16 channels of a split. */
@@ -103,21 +118,85 @@ kernel void conv2d_depthwise_bwd_dw(global float *part, global const act_t *x,
                 continue;
             global const act_t *s = x + ((size_t)n * H + y) * W * C + c;
             global const act_t *t = dy + ((size_t)n * OH + oy) * OW * C + c;
-            for (int ox = 0; ox < OW; ox++, t += C) {
-                const int left_x = ox * STRIDE + kx0 - pad;
-                const float16 d = LOAD(t, left);
-                if (left_x >= 0 && left_x + RUN <= W) {
+            for (int ox = 0; ox < OW; ox++, t += C)
+                add_pixel(a, s, LOAD(t, left), ox * STRIDE + kx0 - pad, W, C, left);
+        }
 #pragma unroll
-                    for (int j = 0; j < RUN; j++)
-                        a[j] = fma(LOAD(s + (left_x + j) * C, left), d, a[j]);
-                    continue;
-                }
+    for (int j = 0; j < RUN; j++)
+        if (kx0 + j < KW)
+            store_lanes(part + (((size_t)split * KH + ky) * KW + kx0 + j) * C + c, a[j], left);
+}
+
+/* ---- weight gradient on CPUs ---- */
+
+/* a[j] += the row t of dy, OW pixels, times what tap j meets in the row s of x, W pixels; tap 0 of pixel 0 is at
+ * column x0. */
+ALWAYS_INLINE void add_row(float16 *a, global const act_t *s, global const act_t *t, int x0, int W, int OW, int C,
+                           int left)
+{
+    const int lo = min(OW, x0 < 0 ? (STRIDE - 1 - x0) / STRIDE : 0);        /* from this pixel on all taps lie in s, */
+    const int hi = x0 + RUN > W ? 0 : min(OW, (W - RUN - x0) / STRIDE + 1); /* up to this one */
+    int ox = 0;
+    float16 b[RUN]; /* every other pixel's, so that an addition need not wait for the one before */
 #pragma unroll
-                for (int j = 0; j < RUN; j++)
-                    if ((uint)(left_x + j) < (uint)W)
-                        a[j] = fma(LOAD(s + (left_x + j) * C, left), d, a[j]);
+    for (int j = 0; j < RUN; j++)
+        b[j] = 0;
+    for (; ox < lo; ox++)
+        add_pixel(a, s, LOAD(t + ox * C, left), x0 + ox * STRIDE, W, C, left);
+    for (; ox + 1 < hi; ox += 2) {
+        global const act_t *from = s + (x0 + ox * STRIDE) * C;
+        const float16 d0 = LOAD(t + ox * C, left), d1 = LOAD(t + (ox + 1) * C, left);
+#pragma unroll
+        for (int j = 0; j < RUN; j++) {
+            a[j] = fma(LOAD(from + j * C, left), d0, a[j]);
+            b[j] = fma(LOAD(from + (STRIDE + j) * C, left), d1, b[j]);
+        }
+    }
+    for (; ox < OW; ox++)
+        add_pixel(a, s, LOAD(t + ox * C, left), x0 + ox * STRIDE, W, C, left);
+#pragma unroll
+    for (int j = 0; j < RUN; j++)
+        a[j] += b[j];
+}
+
+/* Asks for n values from p + at on that are read soon, which in memory's order costs least. */
+inline void prefetch_ahead(global const act_t *p, long at, int n)
+{
+    for (int i = 0; i < n; i += 16)
+        prefetch_line(p + at + i);
+}
+
+/* The same sums. An item is `some` blocks of 16 channels of a split, row by row, so that rows are in near caches;
+ * sums that others go before wait in part. Work size (splits, parts of the channels). */
+kernel ONE_ITEM void conv2d_depthwise_bwd_dw_rows(global float *part, global const act_t *x,
+                                                  global const act_t *dy, int N, int H, int W, int OH, int OW,
+                                                  int C, int KH, int KW, int pad, int per, int some)
+{
+    const int split = get_group_id(0), first = get_group_id(1) * some * 16, end = min(C, first + some * 16);
+    part += (size_t)split * KH * KW * C;
+    for (int tap = 0; tap < KH * KW; tap++)
+        for (int c = first; c < end; c += 16)
+            store_lanes(part + tap * C + c, (float16)(0), C - c);
+    for (int n = split * per; n < min(N, (split + 1) * per); n++)
+        for (int oy = 0; oy < OH; oy++) {
+            const int top = oy * STRIDE - pad; /* the row of x that filter row 0 meets */
+            global const act_t *s = x + (long)(n * H + top) * W * C, *t = dy + ((size_t)n * OH + oy) * OW * C;
+            for (int c = first; c < end; c += 16) {
+                prefetch_ahead(s, (long)(KH - 1) * W * C + c * STRIDE * W, STRIDE * W * 16);
+                prefetch_ahead(t, OW * C + c * OW, OW * 16);
+                for (int ky = max(0, -top); ky < min(KH, H - top); ky++)
+                    for (int kx = 0; kx < KW; kx += RUN) {
+                        global float *to = part + (ky * KW + kx) * C + c;
+                        float16 a[RUN];
+#pragma unroll
+                        for (int j = 0; j < RUN; j++)
+                            a[j] = kx + j < KW ? load_lanes(to + j * C, C - c) : (float16)(0);
+                        add_row(a, s + (size_t)ky * W * C + c, t + c, kx - pad, W, OW, C, C - c);
+#pragma unroll
+                        for (int j = 0; j < RUN; j++)
+                            if (kx + j < KW)
+                                store_lanes(to + j * C, a[j], C - c);
+                    }
             }
         }
-    for (int j = 0; j < RUN && kx0 + j < KW; j++)
-        store_lanes(part + (((size_t)split * KH + ky) * KW + kx0 + j) * C + c, a[j], left);
 }

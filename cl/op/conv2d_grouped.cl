@@ -96,6 +96,7 @@ kernel void conv2d_grouped(global act_t *out, global const act_t *in, global con
                     a[i] = fma((float16)(get_act(s[i] + c)), wc, a[i]);
             }
         }
+#pragma unroll
     for (int i = 0; i < PIX && q0 + i < total; i++) {
         const int q = q0 + i, n = q / (PH * PW), r = q - n * PH * PW;
         const int y = r / PW * STEP + py, x = r % PW * STEP + px;
@@ -144,6 +145,7 @@ kernel void conv2d_grouped_bwd_dw(global float *part, global const act_t *x,
             }
         }
     global float *to = part + ((size_t)split * taps + tap) * IG * OC + o0;
+#pragma unroll
     for (int j = 0; j < CHUNK && c0 + j < c_end; j++) {
         float t[16];
         vstore16(a[j], 0, t);

@@ -129,17 +129,28 @@ int conv2d_depthwise_dw_lower(ctr_graph *g, ctr_node *node)
     const struct conv2d *c = conv2d_of(node);
     ctr_tensor *x = node->in[0], *dw = node->out[0], *dy, *part = conv2d_last_scratch(node);
     size_t per, splits = dw_splits(&per, c, dw->bytes);
-    size_t runs = conv2d_ceil((size_t)c->S, (size_t)run_of(c));
+    size_t blocks = blocks_of(c), runs = conv2d_ceil((size_t)c->S, (size_t)run_of(c));
     CTR_TRY(conv2d_emit_gated(g, node, &dy, node->in[1], node->in[2], node->out[1]));
     struct ctr_launch_spec spec = {.file = "op/conv2d_depthwise.cl",
-                                   .kernel = "conv2d_depthwise_bwd_dw",
+                                   .kernel = is_cpu(g) ? "conv2d_depthwise_bwd_dw_rows"
+                                                       : "conv2d_depthwise_bwd_dw",
                                    .options = options(g, node, 0),
                                    .flops = conv2d_flops(c),
                                    .bytes = (double)(x->bytes + dy->bytes + part->bytes)};
     conv2d_bufs(&spec, 3, (ctr_tensor *[]){part, x, dy});
     conv2d_ints(&spec, 10,
                 (int[]){c->N, c->H, c->W, c->P, c->Q, c->K, c->R, c->S, c->pad, (int)per});
-    ctr_grid_items(g, &spec, splits * (size_t)c->R * runs * blocks_of(c), 64);
+    if (is_cpu(g)) {
+        /* All channels of a part of the batch, or some where threads would have no work. */
+        size_t wanted = conv2d_ceil(4 * (size_t)ctr_graph_caps(g)->compute_units, splits);
+        size_t some = conv2d_ceil(blocks, conv2d_min(wanted, blocks));
+        conv2d_ints(&spec, 1, (int[]){(int)some});
+        spec.global[0] = splits;
+        spec.global[1] = conv2d_ceil(blocks, some);
+        spec.local[0] = spec.local[1] = 1;
+    } else {
+        ctr_grid_items(g, &spec, splits * (size_t)c->R * runs * blocks, 64);
+    }
     CTR_TRY(ctr_emit(g, &spec));
     CTR_TRY(conv2d_emit_dw_sum(g, c, dw, part, splits));
 out:

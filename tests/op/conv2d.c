@@ -149,6 +149,8 @@ const struct opcase opcases_conv2d[] = {
     GROUPED("depthwise", 2, 7, 6, 33, 33, 3, 3, 1, 1, 1, 1, 33),
     GROUPED("depthwise stride 2", 3, 9, 8, 32, 32, 3, 3, 2, 1, 0, 0, 32),
     GROUPED("depthwise wide padding", 1, 3, 2, 5, 5, 5, 4, 2, 3, 1, 0, 5),
+    GROUPED("depthwise blocks", 9, 4, 5, 40, 40, 3, 3, 1, 1, 0, 1, 40),
+    GROUPED("depthwise long rows", 2, 3, 14, 18, 18, 2, 11, 1, 3, 0, 0, 18),
     GROUPED("depthwise times three", 2, 5, 6, 7, 21, 3, 3, 1, 1, 1, 1, 7),
     GROUPED("depthwise stride over filter", 2, 9, 7, 18, 18, 2, 2, 3, 0, 0, 0, 18),
     {.name = NULL},

@@ -139,7 +139,7 @@ static int run(void *options, const struct opt_set *set)
 static const struct cmd_example examples[] = {
     {"clcontrast doctor", "is the OpenCL set-up in order? If not, what to do"},
     {"clcontrast doctor --json", "for programs"},
-    {"OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd clcontrast doctor", "with one driver alone"},
+    {"OCL_ICD_VENDORS=DIR clcontrast doctor", "with the drivers alone whose .icd files are in DIR"},
     {NULL, NULL},
 };
 

@@ -28,6 +28,7 @@ struct doctor {
     const char *root; /* before paths of system files; "" */
     char system[128]; /* PRETTY_NAME */
     unsigned distros; /* bits of enum doctor_distro to name packages for */
+    int khronos;      /* the loader is Khronos's, not ocl-icd: what variables mean to it */
     int chosen;       /* the environment chooses drivers: others are not missed */
     struct doctor_driver driver[DOCTOR_DRIVERS];
     unsigned n_drivers;

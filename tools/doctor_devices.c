@@ -110,7 +110,8 @@ static void failed_list(struct doctor *d)
     doctor_add(d, DOCTOR_FAULT, "platforms", "%s", ctr_error_text());
     if (doctor_mend_limit(d, ctr_error_text()))
         return;
-    doctor_mend(d, "try each driver alone: OCL_ICD_VENDORS=FILE.icd clcontrast doctor");
+    doctor_mend(d, "try each driver alone, its .icd file in an empty directory DIR: "
+                   "OCL_ICD_VENDORS=DIR clcontrast doctor");
     if (strstr(ctr_error_text(), "pocl_cache"))
         doctor_mend(
             d, "give PoCL a cache: mkdir -p ~/.cache/pocl; export POCL_CACHE_DIR=~/.cache/pocl");

@@ -63,6 +63,7 @@ static void loader(struct doctor *d)
     }
     doctor_add(d, DOCTOR_OK, "loader", "%.*s (%s)", child.n ? (int)child.n : 11,
                child.n ? (const char *)child.data : "OpenCL ICD", path);
+    d->khronos = child.n >= 7 && memcmp(child.data, "Khronos", 7) == 0;
     free(child.data);
 }
 
@@ -181,37 +182,50 @@ static void read_vendors(struct doctor *d, const char *dir)
     free(entry);
 }
 
-/* What ocl-icd takes: a directory, an .icd file, or a driver's library. */
+/* What OCL_ICD_VENDORS may be: a directory; to ocl-icd also an .icd file, by its name alone when it is in
+ * the usual place, or a driver's library. */
 static void read_chosen(struct doctor *d, const char *value)
 {
     struct stat st;
+    char path[PATH_MAX];
     size_t n = strlen(value);
     if (stat(value, &st) == 0 && S_ISDIR(st.st_mode)) {
         read_vendors(d, value);
-    } else if (n > 4 && strcmp(value + n - 4, ".icd") == 0 && strchr(value, '/')) {
-        read_icd(d, value);
-    } else if (strstr(value, ".so")) {
+    } else if (!d->khronos && n > 4 && strcmp(value + n - 4, ".icd") == 0) {
+        snprintf(path, sizeof path, "/etc/OpenCL/vendors/%s", value);
+        read_icd(d, strchr(value, '/') || access(path, F_OK) != 0 ? value : path);
+    } else if (!d->khronos && strstr(value, ".so")) {
         add_driver(d, "", value);
     } else {
-        doctor_add(d, DOCTOR_FAULT, "drivers",
-                   "OCL_ICD_VENDORS=%s is no directory, .icd file or "
-                   "library",
-                   value);
+        doctor_add(d, DOCTOR_FAULT, "drivers", "OCL_ICD_VENDORS=%s is no directory%s", value,
+                   d->khronos ? ", which is all that this loader takes" : ", .icd file or library");
         doctor_mend(d, "unset OCL_ICD_VENDORS");
     }
 }
 
-static void environment(struct doctor *d)
+/* The libraries a:b:c, which Khronos's loader takes before those of the vendors directory. */
+static void read_more(struct doctor *d, const char *libraries)
 {
-    static const char *const names[] = {"OCL_ICD_VENDORS", "OCL_ICD_FILENAMES",
-                                        "OPENCL_VENDOR_PATH", "OPENCL_LAYERS"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        if (!value || !*value)
-            continue;
-        doctor_add(d, DOCTOR_NOTE, "drivers", "%s=%s is set", names[i], value);
-        d->chosen |= i < 3;
+    while (*libraries) {
+        size_t n = strcspn(libraries, ":");
+        char library[PATH_MAX];
+        snprintf(library, sizeof library, "%.*s", (int)n, libraries);
+        if (n)
+            add_driver(d, "", library);
+        libraries += n + (libraries[n] == ':');
     }
+}
+
+/* The value of a variable, which is noted; NULL when it is not set or empty, or if this loader does not look at
+ * it. */
+static const char *variable(struct doctor *d, const char *name, int looked_at)
+{
+    const char *value = getenv(name);
+    if (!value || !*value)
+        return NULL;
+    doctor_add(d, DOCTOR_NOTE, "drivers", "%s=%s is set%s", name, value,
+               looked_at ? "" : ", which this loader does not look at");
+    return looked_at ? value : NULL;
 }
 
 /* A driver whose kernel part runs but whose OpenCL library or .icd file is missing. */
@@ -240,13 +254,20 @@ static void nvidia(struct doctor *d)
 void doctor_drivers(struct doctor *d)
 {
     char path[512];
-    const char *value = getenv("OCL_ICD_VENDORS");
     loader(d);
     blas(d);
-    environment(d);
-    if (value && *value)
-        read_chosen(d, value);
-    else if (!d->chosen)
+    const char *chosen = variable(d, "OCL_ICD_VENDORS", 1);
+    const char *directory = variable(d, "OPENCL_VENDOR_PATH", !d->khronos);
+    const char *more = variable(d, "OCL_ICD_FILENAMES", d->khronos);
+    (void)variable(d, "OPENCL_LAYERS", 1);
+    d->chosen = chosen || directory;
+    if (more)
+        read_more(d, more);
+    if (chosen)
+        read_chosen(d, chosen);
+    else if (directory)
+        read_vendors(d, directory);
+    else
         read_vendors(d, doctor_path(path, sizeof path, d, "/etc/OpenCL/vendors"));
     nvidia(d);
 }

@@ -13,8 +13,8 @@ struct row {
 static const struct row environment[] = {
     {"NO_COLOR", "when set and not empty, messages have no colour; neither with TERM=dumb"},
     {"OCL_ICD_VENDORS",
-     "the OpenCL drivers to look at: a directory of .icd files, one such file, or "
-     "a driver's library"},
+     "the OpenCL drivers to look at: a directory of .icd files; where the loader is ocl-icd, "
+     "one such file or a driver's library, too"},
     {"RUSTICL_ENABLE",
      "the drivers that Mesa's rusticl offers as devices: radeonsi, iris, llvmpipe"},
     {"POCL_CACHE_DIR", "where PoCL keeps what it compiled, instead of ~/.cache/pocl"},

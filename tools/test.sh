@@ -24,14 +24,15 @@ if ! build "$build_dir" -Dwerror=true ${CONFIGURE-}; then
 fi
 
 # Tests see the CPU platform alone, fail rather than skip without it, and keep their caches here.
-if [ -z "${OCL_ICD_VENDORS:-}" ] && [ -f /etc/OpenCL/vendors/pocl.icd ]; then
-    export OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd
-fi
-export CTR_REQUIRE_DEVICE=1
 cache=${CACHE:-$build_dir/cache}
 case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
-export XDG_CACHE_HOME="$cache" POCL_CACHE_DIR="$cache/pocl"
-mkdir -p "$POCL_CACHE_DIR" || finish 0 1
+mkdir -p "$cache/pocl" "$cache/vendors" || finish 0 1
+export XDG_CACHE_HOME="$cache" POCL_CACHE_DIR="$cache/pocl" CTR_REQUIRE_DEVICE=1
+# A directory, since Khronos's loader takes no file.
+if [ -z "${OCL_ICD_VENDORS:-}" ] && [ -f /etc/OpenCL/vendors/pocl.icd ]; then
+    cp /etc/OpenCL/vendors/pocl.icd "$cache/vendors" || finish 0 1
+    export OCL_ICD_VENDORS="$cache/vendors"
+fi
 
 say "running the tests"
 log=$build_dir/meson-logs/testlog.json

@@ -65,8 +65,8 @@ static int unpack(struct ctr_device_list **out, const struct ctr_child *c)
                                           (size_t)head.n_devices * sizeof *list->devices) {
         tell_end(end, sizeof end, c);
         ctr_fail(CTR_E_FAIL, "looking for OpenCL devices failed: %s", end);
-        return ctr_hint(CTR_E_FAIL, "choose one driver with OCL_ICD_VENDORS=/etc/OpenCL/vendors/"
-                                    "NAME.icd to find the faulty one");
+        return ctr_hint(CTR_E_FAIL, "try each driver alone to find the faulty one: its .icd file of "
+                                    "/etc/OpenCL/vendors in a directory DIR, and OCL_ICD_VENDORS=DIR");
     }
     if (!(list = ctr_alloc(1, sizeof *list)))
         return CTR_E_FAIL;

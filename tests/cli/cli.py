@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The program as a person meets it: cli.py PROGRAM. Exit codes, streams, messages, terminals."""
+import atexit
 import json
 import os
 import pty
@@ -119,8 +120,21 @@ class Program(unittest.TestCase):
         self.assertEqual(run(b"\xff\xfe").returncode, 2)
 
 
-POCL = "/etc/OpenCL/vendors/pocl.icd"
-RUSTICL = "/etc/OpenCL/vendors/rusticl.icd"
+VENDORS = "/etc/OpenCL/vendors"
+
+
+def alone(icd):
+    """For OCL_ICD_VENDORS: a directory, which every loader takes, with one of the files there; "" where it is not."""
+    if not os.path.exists(os.path.join(VENDORS, icd)):
+        return ""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    shutil.copy(os.path.join(VENDORS, icd), folder)
+    return folder
+
+
+POCL, RUSTICL = alone("pocl.icd"), alone("rusticl.icd")
 BAD_DRIVER = os.environ.get("CTR_BAD_DRIVER", "")
 MUST = os.environ.get("CTR_REQUIRE_DEVICE") == "1"
 
@@ -170,7 +184,7 @@ class Devices(unittest.TestCase):
         with tempfile.TemporaryDirectory() as vendors:
             with open(os.path.join(vendors, "broken.icd"), "w") as icd:
                 icd.write("libthereisnosuchdriver.so.1\n")
-            shutil.copy(POCL, vendors)
+            shutil.copy(os.path.join(VENDORS, "pocl.icd"), vendors)
             done = devices(OCL_ICD_VENDORS=vendors)
         self.assertEqual((done.returncode, done.err), (0, ""))
         self.assertEqual((len(done.json["platforms"]), len(done.json["devices"])), (1, 1))

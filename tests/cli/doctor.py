@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from cli import BAD_DRIVER, MUST, POCL, PROGRAM, run
+from cli import BAD_DRIVER, MUST, POCL, PROGRAM, VENDORS, run
 from folders import Folder
 
 SYSTEMS = {
@@ -90,8 +90,33 @@ class Doctor(Folder):
         self.fault(report, "drivers", "empty.icd is empty")
         self.fault(report, "drivers", "Windows line ends", "sed -i")
         self.assertNotIn("notes.txt", str(report))
+
+    @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
+    def test_what_the_loader_looks_at(self):
+        """ocl-icd takes files in OCL_ICD_VENDORS, Khronos's loader a list of libraries in OCL_ICD_FILENAMES."""
+        self.write("vendors/gone.icd", "libgone.so\n")
+        healthy = self.look(OCL_ICD_VENDORS=POCL)
+        loader = healthy["parts"]["loader"][0][1]
+        self.assertRegex(loader, "^(Khronos )?OpenCL ICD Loader ")
+        ocl_icd = not loader.startswith("Khronos")
+        no_directory = "is no directory, which is all that this loader takes"
+        ignored = "is set, which this loader does not look at"
         report = self.look(OCL_ICD_VENDORS="/nonexistent/libdriver.so")
-        self.fault(report, "drivers", "/nonexistent/libdriver.so does not load")
+        self.fault(report, "drivers", "libdriver.so does not load" if ocl_icd else no_directory)
+        for icd in ("pocl.icd", VENDORS + "/pocl.icd"):
+            report = self.look(OCL_ICD_VENDORS=icd)
+            self.assertEqual(report["code"], 0 if ocl_icd else 4)
+            if not ocl_icd:
+                self.fault(report, "drivers", no_directory, "unset OCL_ICD_VENDORS")
+        report = self.look(OCL_ICD_VENDORS=None, OPENCL_VENDOR_PATH=self.path("vendors"))
+        self.assertEqual("libgone.so does not load" in str(report), ocl_icd)
+        self.assertEqual(ignored in str(report), not ocl_icd)
+        report = self.look(OCL_ICD_VENDORS=POCL, OCL_ICD_FILENAMES="/nonexistent/one.so:/nonexistent/two.so")
+        self.assertEqual(report["usable_devices"], healthy["usable_devices"])
+        self.assertEqual(ignored in str(report), ocl_icd)
+        if not ocl_icd:
+            self.fault(report, "drivers", "/nonexistent/one.so does not load")
+            self.fault(report, "drivers", "/nonexistent/two.so does not load")
 
     @unittest.skipUnless(MUST or os.path.exists(POCL), "no PoCL")
     def test_no_linker(self):

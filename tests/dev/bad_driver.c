@@ -1,6 +1,6 @@
 /* An OpenCL driver with one device that misbehaves as BAD_DRIVER says: "abort-discover" and
  * "exit-discover" when its devices are asked for, "abort-context" and "fail-context" when one is
- * opened. Loaded by naming it in OCL_ICD_VENDORS. */
+ * opened. Loaded by way of bad_driver.icd, whose directory CTR_BAD_DRIVER names. */
 #include <CL/cl_icd.h>
 
 #include <stdio.h>

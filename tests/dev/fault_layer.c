@@ -105,3 +105,21 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n, const cl_icd_dispatch *ta
     *out = &ours;
     return CL_SUCCESS;
 }
+
+/* Khronos's loader from 3.1 on asks for these instead; Debian 12's headers do not know them. */
+CL_API_ENTRY cl_int CL_API_CALL clInitLayerWithProperties(cl_uint n, const cl_icd_dispatch *target,
+                                                          cl_uint *n_ours, const cl_icd_dispatch **out,
+                                                          const cl_properties *properties);
+cl_int CL_API_CALL clInitLayerWithProperties(cl_uint n, const cl_icd_dispatch *target,
+                                             cl_uint *n_ours, const cl_icd_dispatch **out,
+                                             const cl_properties *properties)
+{
+    (void)properties;
+    return clInitLayer(n, target, n_ours, out);
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clDeinitLayer(void);
+cl_int CL_API_CALL clDeinitLayer(void)
+{
+    return CL_SUCCESS;
+}

@@ -68,11 +68,11 @@ static void test_real(void **state)
 static void with_bad_driver(const char *how, const char *says, int listed)
 {
     struct ctr_device_list *list = NULL;
-    const char *driver = getenv("CTR_BAD_DRIVER");
-    if (!driver)
+    const char *vendors = getenv("CTR_BAD_DRIVER");
+    if (!vendors)
         skip();
     char *was = getenv("OCL_ICD_VENDORS") ? strdup(getenv("OCL_ICD_VENDORS")) : NULL;
-    setenv("OCL_ICD_VENDORS", driver, 1);
+    setenv("OCL_ICD_VENDORS", vendors, 1);
     setenv("BAD_DRIVER", how, 1);
     int rc = ctr_devices_list(&list, 1);
     if (was)

@@ -335,11 +335,12 @@ inline void multiply_dw(local float *D, local const float *V, local const float 
             }
 #pragma unroll 4
             for (int k = 0; k < T; k++) {
-                float16 e0 = vload16(0, E + k * CO + o), e1 = vload16(1, E + k * CO + o);
+                local const float *v = V + c + k * CI, *e = E + o + k * CO;
+                float16 e0 = vload16(0, e), e1 = vload16(1, e);
 #pragma unroll
                 for (int i = 0; i < REG_ROWS; i++) {
-                    a[i] = fma((float16)(V[k * CI + c + i]), e0, a[i]);
-                    b[i] = fma((float16)(V[k * CI + HALVES * 16 + c + i]), e1, b[i]);
+                    a[i] = fma((float16)(v[i]), e0, a[i]);
+                    b[i] = fma((float16)(v[HALVES * 16 + i]), e1, b[i]);
                 }
             }
 #pragma unroll

@@ -156,13 +156,14 @@ static int large(const struct ctr_gemm_tiles *t)
 }
 
 /* Where gemm_blocked was measured faster: it can store past the caches, and a long sum down the
- * columns of A and B has each line of them in time. Elsewhere its copies cost up to a tenth. */
+ * columns of A and B has each line of them in time and in places of its own. Elsewhere its copies cost up
+ * to a tenth. */
 static int blocked(const struct ctr_gemm_tiles *t)
 {
     const struct ctr_gemm *p = &t->gemm;
     if (t->strided != CTR_STRIDED_NONE)
         return 1;
-    return !(p->transpose_a && p->transpose_b) && (large(t) || (p->transpose_a && p->K >= 4096));
+    return !(p->transpose_a && p->transpose_b) && (large(t) || (p->transpose_a && p->K >= 1024));
 }
 
 static struct cut cut(const ctr_graph *g, const struct ctr_gemm_tiles *t)

@@ -155,15 +155,17 @@ static int large(const struct ctr_gemm_tiles *t)
     return written(t) * sizeof(float) >= STREAM_BYTES;
 }
 
-/* Where gemm_blocked was measured faster: it can store past the caches, and a long sum down the
- * columns of A and B has each line of them in time and in places of its own. Elsewhere its copies cost up
- * to a tenth. */
+/* Where gemm_blocked was measured faster: it can store past the caches, which counts beside sums that are not
+ * long, and a long sum down the columns of A and B has each line of them in time and in places of its own.
+ * Elsewhere its copies cost a tenth to a quarter. */
 static int blocked(const struct ctr_gemm_tiles *t)
 {
     const struct ctr_gemm *p = &t->gemm;
     if (t->strided != CTR_STRIDED_NONE)
         return 1;
-    return !(p->transpose_a && p->transpose_b) && (large(t) || (p->transpose_a && p->K >= 1024));
+    if (p->transpose_a)
+        return !p->transpose_b && (large(t) || p->K >= 1024);
+    return large(t) && p->K < 2048;
 }
 
 static struct cut cut(const ctr_graph *g, const struct ctr_gemm_tiles *t)

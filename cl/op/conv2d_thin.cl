@@ -99,11 +99,11 @@ kernel ONE_ITEM void conv2d_thin(global act_t *y, global uchar *max_at, global c
                         local const float *s = rows + ((oy - y0) * STRIDE + ky) * pitch + ox * STEP;
                         global const float *w = P + (size_t)(o0 * KH + ky * 32) * SPAN;
 #pragma unroll 1
-                        for (int k = 0; k < SPAN; k++) {
-                            float16 w0 = vload16(2 * k, w), w1 = vload16(2 * k + 1, w);
+                        for (int k = 0; k < SPAN; k++, s++, w += 32) {
+                            float16 w0 = vload16(0, w), w1 = vload16(1, w);
 #pragma unroll
                             for (int i = r; i < r + PART; i++) {
-                                float16 v = s[i / COLS * STRIDE * pitch + i % COLS * STEP + k];
+                                float16 v = s[i / COLS * STRIDE * pitch + i % COLS * STEP];
                                 a[i] = fma(v, w0, a[i]);
                                 b[i] = fma(v, w1, b[i]);
                             }

@@ -102,17 +102,28 @@ ALWAYS_INLINE void multiply_once(vfloat *p, vfloat *q, local const float *a, B_S
 #define a_of(j) (j)
 #endif
 
-/* The same over a depth of kc. */
+/* The same over a depth of kc, the sums in registers meanwhile. */
 ALWAYS_INLINE void multiply_rows(vfloat *p, vfloat *q, local const float *a, B_SPACE const float *b,
                                  uint rows, uint kc)
 {
+    vfloat s[REG_ROWS], t[REG_ROWS];
+    #pragma unroll
+    for (uint i = 0; i < REG_ROWS; i++) {
+        s[i] = p[i];
+        t[i] = q[i];
+    }
     for (uint k = 0; k + DEPTHS <= kc; k += DEPTHS, a += DEPTHS * rows, b += DEPTHS * PANEL) {
         #pragma unroll 4
         for (uint j = 0; j < DEPTHS; j++)
-            multiply_once(p, q, a + a_of(j), b + j * PANEL);
+            multiply_once(s, t, a + a_of(j), b + j * PANEL);
     }
     for (uint j = 0; j < kc % DEPTHS; j++)
-        multiply_once(p, q, a + a_of(j), b + j * PANEL);
+        multiply_once(s, t, a + a_of(j), b + j * PANEL);
+    #pragma unroll
+    for (uint i = 0; i < REG_ROWS; i++) {
+        p[i] = s[i];
+        q[i] = t[i];
+    }
 }
 
 /* p[MR], q[MR] += a tile's rows of `a` times a panel, over a depth of kc. */

@@ -64,6 +64,9 @@ everything() {
     # The direct weight gradient: passes of some rows, and all filters for what was copied once.
     block passes "rows in passes" conv2d_bwd_dw=direct
     block filters "filters at once" conv2d_bwd_dw=direct
+    # Depthwise weight gradients of several blocks of channels, and of taps in two runs.
+    block depthwise "depthwise blocks" conv2d_grouped_bwd_dw=depthwise
+    block depthwise-runs "depthwise long rows" conv2d_grouped_bwd_dw=depthwise
     # Groups of 32 in halves, and whole ones.
     block groups-halves "groups of two, winograd" conv2d_grouped=winograd,conv2d_grouped_bwd_dx=winograd,conv2d_grouped_bwd_dw=winograd
     block groups "groups of 32 to 64, winograd" conv2d_grouped=winograd,conv2d_grouped_bwd_dx=winograd,conv2d_grouped_bwd_dw=winograd

@@ -241,9 +241,9 @@ inline void output_tile(global act_t *y, global uchar *at, local const float *m,
 }
 
 /* y[N,OH,OW,O], channels from `first`, from x[N,H,W,C]; for the data gradient x is dy, gated (GATE=2:
- * H and W are the sizes before pooling). I, OG: in and out channels of a group, of G out at most. Work size (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds
- * [KC/16][T][16], M[G/32][36][M_POINT] holds [T][32]; KC in channels at a time add to M. th x tw
- * tiles an image. */
+ * H and W are the sizes before pooling). I, OG: in and out channels of a group, of G out at most. Work size
+ * (blocks of T tiles, groups of G out channels). V[36][V_POINT] holds [KC/16][T][16], M[G/32][36][M_POINT]
+ * holds [T][32]; KC in channels at a time add to M. th x tw tiles an image. */
 kernel ONE_ITEM void conv2d_winograd(global act_t *y, global uchar *max_at, global const act_t *x,
                                  global const gate_t *gate, global const float *U,
                                  global const float *bias, local float *V, local float *M,

@@ -14,9 +14,12 @@ least and the largest ratio of a round. Theirs:
               network being tests/torch/step.py's; ours includes augmentation
 
 Times of theirs are taken as bench takes ours: runs of 5 ms at least, after a warm-up, nothing waited
-for in between. A memory layout that takes a fifth longer in the first round is left out of the others.
---precision is that of ours only. --memory compares peak memory of steps instead. Needs PyTorch and safetensors;
-Debian's libopenblas0-pthread. Nothing else may run beside it."""
+for in between. What takes a fifth longer in the first round than another of theirs is left out of the others.
+--precision and --math are those of ours only. --memory compares peak memory of steps instead. With --cuda theirs
+run on the first CUDA device: cuDNN searches for the fastest algorithm, cuBLAS multiplies matrices, steps are
+launched one by one and as one CUDA graph; --math tf32 allows it to theirs too, and --precision is that of
+autocast (steps alone, no loss scaling). Needs PyTorch and safetensors; Debian's libopenblas0-pthread
+without --cuda. Nothing else may run beside it."""
 import argparse
 import ctypes
 import json
@@ -37,6 +40,7 @@ import torch.nn.functional as F  # noqa: E402
 
 LAYOUTS = {"channels_first": torch.contiguous_format, "channels_last": torch.channels_last}
 SAMPLE_S = 0.005
+AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 # ---- theirs: {label: function}, each call one run ----
@@ -81,10 +85,14 @@ class Blas:
             lib.openblas_get_corename().decode(), lib.openblas_get_num_threads())
 
 
-def gemm(row):
-    s, lib = row["shape"], Blas.load()
+def gemm(row, cuda):
+    s = row["shape"]
     m, n, k, ta, tb = s["M"], s["N"], s["K"], s["transpose_a"], s["transpose_b"]
     a, b, c = torch.rand(m * k), torch.rand(n * k), torch.zeros(m * n)
+    if cuda:
+        left, right = a.view(k, m).T if ta else a.view(m, k), b.view(n, k).T if tb else b.view(k, n)
+        return lambda: torch.mm(left, right, out=c.view(m, n))
+    lib = Blas.load()
     pointer = ctypes.POINTER(ctypes.c_float)
     ptr = [ctypes.cast(t.data_ptr(), pointer) for t in (a, b, c)]
     one, zero = ctypes.c_float(1), ctypes.c_float(0)
@@ -145,7 +153,7 @@ class Dumps:
         return cls.by_encoder[encoder]
 
 
-def step(row, layout):
+def step(row, layout, autocast, captured=False):
     import step as models
     s = row["shape"]
     model = models.model_for(Dumps.get(s["encoder"], s["image_size"]))
@@ -153,28 +161,53 @@ def step(row, layout):
     x = torch.rand(2 * s["pairs"], 3, s["image_size"], s["image_size"])
     x = x.to(memory_format=LAYOUTS[layout])
     if s["encoder"] == "cnn":
-        optim = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+        optim = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True, capturable=captured)
     else:
         optim = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
 
     def run():
         optim.zero_grad(set_to_none=True)
-        model(x).backward()
+        # Without its cache of weights, which a captured graph must not read: each is cast once a step anyway.
+        with torch.autocast(x.device.type, autocast, enabled=autocast is not None, cache_enabled=False):
+            loss = model(x)
+        loss.backward()
         optim.step()
     return run
 
 
-FAMILIES = {"conv2d": conv2d, "conv2d_grouped": conv2d, "gemm": gemm, "dense": dense, "batch_norm": batch_norm, "step": step}
-WITHOUT_LAYOUT = {"gemm": "OpenBLAS", "dense": "PyTorch"}
+def graph(run):
+    """The launches of one run as a CUDA graph: torch.cuda.CUDAGraph's documentation, "whole-network capture"."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(side)
+    captured = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(captured):
+        run()
+    return captured.replay
 
 
-def theirs(row):
-    make = FAMILIES.get(row["family"])
-    if not make:
+IN_LAYOUTS = {"conv2d": conv2d, "conv2d_grouped": conv2d, "batch_norm": batch_norm}
+
+
+def theirs(args, row):
+    family, autocast = row["family"], AUTOCAST.get(args.precision) if args.cuda else None
+    if family == "step":
+        runs = {layout: step(row, layout, autocast) for layout in LAYOUTS}
+        if args.cuda:
+            runs.update({layout + "+graph": graph(step(row, layout, autocast, True)) for layout in LAYOUTS})
+        return runs
+    if autocast:
         return {}
-    if row["family"] in WITHOUT_LAYOUT:
-        return {WITHOUT_LAYOUT[row["family"]]: make(row)}
-    runs = {layout: make(row, layout) for layout in LAYOUTS}
+    if family == "gemm":
+        return {"cuBLAS" if args.cuda else "OpenBLAS": gemm(row, args.cuda)}
+    if family == "dense":
+        return {"PyTorch": dense(row)}
+    if family not in IN_LAYOUTS:
+        return {}
+    runs = {layout: IN_LAYOUTS[family](row, layout) for layout in LAYOUTS}
     return {label: run for label, run in runs.items() if run}
 
 
@@ -184,6 +217,8 @@ def time_runs(run, n):
     start = time.perf_counter()
     for _ in range(n):
         run()
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
@@ -204,7 +239,7 @@ def bench(args, *more):
 
 def options(args):
     more = ["--full"] if args.full else []
-    for name in ("batch", "encoder", "device", "kernel", "precision"):
+    for name in ("batch", "encoder", "device", "kernel", "precision", "math"):
         value = getattr(args, name)
         more += ["--" + name, str(value)] if value else []
     return more
@@ -212,7 +247,7 @@ def options(args):
 
 def compare(args, row):
     """One row's line of the result, or None when there is nothing to compare with."""
-    runs = theirs(row)
+    runs = theirs(args, row)
     if not runs:
         return None
     ours, other = [], {label: [] for label in runs}
@@ -243,7 +278,7 @@ def duration(s):
 
 
 def show(r):
-    print("%-32s %11s %11s  %-14s %6.2f  (%.2f .. %.2f) %8.1f %8.1f" % (
+    print("%-32s %11s %11s  %-20s %6.2f  (%.2f .. %.2f) %8.1f %8.1f" % (
         r["name"], duration(r["ours_s"]), duration(r["theirs_s"]), r["theirs"], r["ratio"],
         r["least_ratio"], r["largest_ratio"], r["flops"] / r["ours_s"] * 1e-9,
         r["flops"] / r["theirs_s"] * 1e-9), flush=True)
@@ -281,11 +316,16 @@ def memory_child(args):
     before = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # VmHWM from here on
-    run = step(row, layout)
+    autocast = AUTOCAST.get(args.precision) if args.cuda else None
+    run = step(row, layout, autocast)
     time_runs(run, 3)
-    resident = status("VmHWM") - before
-    del run
-    print(json.dumps({"resident": resident, "tensors": allocator_peak(lambda: step(row, layout), 2)}))
+    if args.cuda:  # what its allocator holds, and what of that tensors had at their most
+        peaks = {"resident": torch.cuda.max_memory_reserved(), "tensors": torch.cuda.max_memory_allocated()}
+    else:
+        peaks = {"resident": status("VmHWM") - before}
+        del run
+        peaks["tensors"] = allocator_peak(lambda: step(row, layout, autocast), 2)
+    print(json.dumps(peaks))
 
 
 def compare_memory(args, row):
@@ -294,7 +334,8 @@ def compare_memory(args, row):
     best = {}
     for layout in LAYOUTS:
         done = subprocess.run([sys.executable, os.path.abspath(__file__), "--build", args.build,
-                               "--memory-child", json.dumps(row), "--layout", layout],
+                               "--memory-child", json.dumps(row), "--layout", layout,
+                               *options(args), *["--cuda"] * args.cuda],
                               stdout=subprocess.PIPE, check=True)
         for key, value in json.loads(done.stdout).items():
             best[key] = min(best.get(key, value), value)
@@ -314,23 +355,32 @@ def main():
     parser.add_argument("--full", action="store_true", help="the large cases too")
     parser.add_argument("--json", help="write all figures there")
     parser.add_argument("--memory", action="store_true", help="peak memory of steps instead of times")
-    for name in ("batch", "encoder", "device", "kernel", "precision"):
+    for name in ("batch", "encoder", "device", "kernel", "precision", "math"):
         parser.add_argument("--" + name, help="as of clcontrast bench")
+    parser.add_argument("--cuda", action="store_true", help="theirs on a CUDA device")
     parser.add_argument("--memory-child", help=argparse.SUPPRESS)
     parser.add_argument("--layout", help=argparse.SUPPRESS)
     args = parser.parse_args()
     Dumps.program = os.path.join(args.build, "tests", "step-dump")
+    if args.cuda:
+        if not torch.cuda.is_available():
+            sys.exit("bench_torch.py: --cuda: PyTorch finds no CUDA device")
+        torch.set_default_device("cuda")
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.math == "tf32"
     if args.memory_child:
         return memory_child(args)
     rows = bench(args, "--list", *args.names, *options(args))["rows"]
     about = {"pytorch": torch.__version__, "threads": torch.get_num_threads()}
-    if any(row["family"] == "gemm" for row in rows):
+    if args.cuda:
+        about.update(cudnn=torch.backends.cudnn.version(), device=torch.cuda.get_device_name())
+    elif any(row["family"] == "gemm" for row in rows):
         about["openblas"] = Blas.describe()
     print(", ".join("%s %s" % pair for pair in about.items()))
     if args.memory:
         results = [compare_memory(args, row) for row in rows if row["family"] == "step"]
     else:
-        print("%-32s %11s %11s  %-14s %6s  %14s %8s %8s" % (
+        print("%-32s %11s %11s  %-20s %6s  %14s %8s %8s" % (
             "", "ours", "theirs", "", "ratio", "rounds", "GFLOP/s", "theirs"))
         results = []
         for row in rows:

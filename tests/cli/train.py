@@ -25,6 +25,10 @@ class Train(Runs):
             Train.reference = self.checkpoint("whole", 10), self.metrics("whole")
         return Train.reference
 
+    def config(self, name):
+        with open(self.path(name, "config.toml")) as file:
+            return file.read()
+
     def test_same_seed_same_bytes(self):
         state, metrics = self.whole()
         self.train(*SMALL, "--out", self.path("again"))
@@ -76,6 +80,19 @@ class Train(Runs):
         self.assertEqual(process.wait(60), -signal.SIGINT)
         self.assertTrue(self.steps("run") or not os.path.exists(self.path("run")))
 
+    @unittest.skipUnless(os.environ.get("CTR_FAULT_LAYER"), "no layer that lets calls of the driver fail")
+    def test_signal_that_fails_a_build(self):
+        """PoCL's compiler removes what it is writing when a signal comes, and the build fails."""
+        env = {"OPENCL_LAYERS": os.environ["CTR_FAULT_LAYER"], "FAULT": "clBuildProgram 5 -11",
+               "FAULT_SIGNAL": "%d" % signal.SIGINT}
+        done = run("train", *SMALL, "--out", self.path("run"), env=env)
+        self.assertEqual(done.returncode, -signal.SIGINT, done.err)
+        self.assertIn("stopped; what the driver was doing failed", done.err)
+        self.assertFalse(os.path.exists(self.path("run")))
+        del env["FAULT_SIGNAL"]
+        done = run("train", *SMALL, "--out", self.path("run"), env=env)
+        self.assertEqual(done.returncode, 6, done.err)
+
     def test_killed_at_random(self):
         chance = random.Random(7)
         out = self.path("random")
@@ -109,7 +126,7 @@ class Train(Runs):
             done = run("eval", self.path(name), "--limit", "60", "--no-probe", "--json")
             self.assertEqual(done.returncode, 0, done.err)
             self.assertEqual(json.loads(done.out)["features"], 64)
-        self.assertIn("width = 0.125", open(self.path("whole", "config.toml")).read())
+        self.assertIn("width = 0.125", self.config("whole"))
         self.assertIn("--width", self.train("--resume", self.path("whole"), "--width", "1", code=2).err)
 
     def test_stem(self):
@@ -155,7 +172,7 @@ class Train(Runs):
                 self.assertAlmostEqual(line["loss"], exact["loss"], delta=0.02 * exact["loss"])
             done = run("eval", self.path(kind), "--limit", "60", "--no-probe", "--json")
             self.assertEqual(done.returncode, 0, done.err)
-        self.assertIn('precision = "bf16"', open(self.path("bf16", "config.toml")).read())
+        self.assertIn('precision = "bf16"', self.config("bf16"))
         self.assertIn("--precision", self.train("--resume", self.path("bf16"), "--precision", "fp32", code=2).err)
 
     def values(self, name, step):
@@ -201,7 +218,7 @@ class Train(Runs):
         done = self.train(*SMALL, "--math", "tf32", "--out", self.path("tf32"))
         self.assertIn("no matrix units", done.err)
         self.assertEqual(self.metrics("tf32"), self.whole()[1])
-        self.assertIn('math = "tf32"', open(self.path("tf32", "config.toml")).read())
+        self.assertIn('math = "tf32"', self.config("tf32"))
         self.assertIn("--math", self.train("--resume", self.path("tf32"), "--math", "fp32", code=2).err)
 
     def activations(self, *args):

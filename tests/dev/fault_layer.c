@@ -1,9 +1,11 @@
 /* An OpenCL layer (OPENCL_LAYERS) that makes the N-th call of a function fail:
  * FAULT="clCreateBuffer 3 -4" in the environment, read at every call, so that a test may change it;
  * counting starts anew when it changes. FAULT_CALLS receives the number of calls of any function
- * after the fault. */
+ * after the fault. With FAULT_SIGNAL the process gets that signal first. */
 #include <CL/cl_layer.h>
 
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 static cl_icd_dispatch ours;
 static const cl_icd_dispatch *next;
 static char current[64];
-static int countdown;
+static atomic_int countdown; /* programs are built by several threads */
 
 /* The error that this call of `name` shall give, CL_SUCCESS for none. */
 static cl_int fault(const char *name)
@@ -36,7 +38,12 @@ static cl_int fault(const char *name)
     }
     if (strcmp(which, name) != 0)
         return CL_SUCCESS;
-    return --countdown == 0 ? code : CL_SUCCESS;
+    if (--countdown != 0)
+        return CL_SUCCESS;
+    env = getenv("FAULT_SIGNAL");
+    if (env)
+        raise(atoi(env));
+    return code;
 }
 
 static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size,
@@ -48,6 +55,14 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
     if (err)
         *err = code;
     return NULL;
+}
+
+static cl_int CL_API_CALL build_program(cl_program program, cl_uint n, const cl_device_id *devices,
+                                        const char *options,
+                                        void(CL_CALLBACK *done)(cl_program, void *), void *user)
+{
+    cl_int code = fault("clBuildProgram");
+    return code ? code : next->clBuildProgram(program, n, devices, options, done, user);
 }
 
 static cl_int CL_API_CALL enqueue_kernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
@@ -97,6 +112,7 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint n, const cl_icd_dispatch *ta
 {
     next = target;
     ours.clCreateBuffer = create_buffer;
+    ours.clBuildProgram = build_program;
     ours.clEnqueueNDRangeKernel = enqueue_kernel;
     ours.clFinish = finish;
     ours.clReleaseMemObject = release_mem;

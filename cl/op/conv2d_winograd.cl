@@ -9,6 +9,9 @@
  * 32 in halves) and GATE (which gradients count, conv_pool.clh); KC (in channels at a time, 32 or 64)
  * and POOL (1: it ends in 2x2 max pooling) for the forward; CI, CO (channel block) and SOLE (1: there
  * is but one part) for the weight gradient. */
+#ifndef VW
+#define VW 16 /* a CPU's */
+#endif
 #include "lib/prelude.clh"
 #include "lib/lanes.clh"
 #include "lib/conv_pool.clh"
@@ -38,9 +41,7 @@ typedef float16 wino_t;
 #ifndef SOLE
 #define SOLE 0
 #endif
-#if SOLE
 #include "lib/transpose.clh"
-#endif
 #define PACK 4 /* in channels of a packed block, as in src/op/conv2d_winograd.c */
 /* Floats from one of the 36 points to the next. A line is added, lest all points of a tile fall
  * into the same set of the nearest cache. */
@@ -52,18 +53,27 @@ typedef float16 wino_t;
 #define D_ROWS  (HALVES ? 16 : CI)
 #define D_POINT (D_ROWS * CO + LINE)
 
-/* u[36] (each PACK * 32 floats from the last) = G w Gt of 16 out channels, `so` floats apart in w; taps
- * `way` floats apart. */
-inline void weight_tile(local float *u, global const float *w, int so, int way)
+/* u[36] (each PACK * 32 floats from the last) = G w Gt of 16 out channels, `so` floats apart in w, taps in
+ * reverse if `turn`. The rows of 9 taps are transposed, since gathering them one by one takes twice the
+ * instructions; those of the next block, `ahead` floats from these, are fetched, for no CPU follows 16 rows. */
+inline void weight_tile(local float *u, global const float *w, int so, size_t ahead, int turn)
 {
-    float16 g[9], t[3][6], o[6];
-#define TAP_OF(n) w[(size_t)(n) * so + tap * way]
+    float16 row[16], g[9], t[3][6], o[6];
+#pragma unroll
+    for (int n = 0; n < 16; n++) {
+        global const float *from = w + (size_t)n * so;
+        prefetch_line(from + ahead);
+        if (n < 15) {
+            row[n] = vload16(0, from);
+        } else { /* nothing past the taps: w may end there */
+            row[n].lo = vload8(0, from);
+            row[n].hi = (float8)(from[8]);
+        }
+    }
+    transpose(row);
 #pragma unroll
     for (int tap = 0; tap < 9; tap++)
-        g[tap] = (float16)(TAP_OF(0), TAP_OF(1), TAP_OF(2), TAP_OF(3), TAP_OF(4), TAP_OF(5), TAP_OF(6),
-                           TAP_OF(7), TAP_OF(8), TAP_OF(9), TAP_OF(10), TAP_OF(11), TAP_OF(12),
-                           TAP_OF(13), TAP_OF(14), TAP_OF(15));
-#undef TAP_OF
+        g[tap] = turn ? row[8 - tap] : row[tap];
     for (int x = 0; x < 3; x++)
         MUL_G(t[x], g[x], g[3 + x], g[6 + x])
     for (int y = 0; y < 6; y++) {
@@ -94,11 +104,11 @@ kernel ONE_ITEM void conv2d_winograd_pack(global float *U, global const float *w
 {
     local float block[36 * PACK * 32];
     const int i = get_group_id(0) * PACK, o = get_group_id(1) * 32;
-    w += (size_t)(first + o) * so + (size_t)i * si + (turn ? 8 : 0);
+    w += (size_t)(first + o) * so + (size_t)i * si;
     for (int half_of = 0; half_of < 32; half_of += 16)
         for (int k = 0; k < PACK; k++)
             weight_tile(block + k * 32 + half_of, w + (size_t)half_of * so + (size_t)k * si, so,
-                        turn ? -1 : 1);
+                        (size_t)si * PACK, turn);
     for (int point = 0; point < 36; point++) {
         local const float *from = block + point * PACK * 32;
         global float *to = U + ((size_t)(o / 32 * 36 + point) * I + i) * 32;

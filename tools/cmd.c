@@ -183,7 +183,7 @@ int cmd_run(const struct cmd *cmd, int argc, char **argv)
     if (rc == CTR_E_FAIL && interrupt_caught())
         term_error(); /* "interrupted", or else: nobody could tell it later */
     if (rc == CTR_E_DEVICE && interrupt_caught()) /* LLVM, in some drivers, removes what it was writing */
-        term_note("stopped; what the driver was doing failed, as it may at a signal: %s", ctr_error_text());
+        term_note("stopped; what the driver was doing failed at the signal");
     if (rc == 0 || rc == CTR_E_PARTIAL || rc == CTR_E_FAIL || rc == CTR_E_DEVICE) /* done as far as it goes */
         interrupt_obey();
     return rc;

@@ -87,7 +87,7 @@ class Train(Runs):
                "FAULT_SIGNAL": "%d" % signal.SIGINT}
         done = run("train", *SMALL, "--out", self.path("run"), env=env)
         self.assertEqual(done.returncode, -signal.SIGINT, done.err)
-        self.assertIn("stopped; what the driver was doing failed", done.err)
+        self.assertIn("stopped; what the driver was doing failed at the signal\n", done.err)
         self.assertFalse(os.path.exists(self.path("run")))
         del env["FAULT_SIGNAL"]
         done = run("train", *SMALL, "--out", self.path("run"), env=env)

@@ -2,14 +2,15 @@
 # debian.sh -- the last commit in a bare Debian, as somebody would meet it who has just installed that:
 # `debian.sh RELEASE [TEST...]` (bookworm, trixie, sid ...) runs tools/test.sh there. Its PoCL, compiler and
 # libraries are others than this machine's. As root; needs debootstrap. ROOT=DIR holds the system and is
-# kept, so that the next run begins with the packages there; MIRROR is another than Debian's own.
+# kept, so that the next run begins with the packages there; MIRROR is another than Debian's own; ARCH=arm64
+# another processor, by qemu-user-static: what runs kernels takes ten times as long there, or more.
 set -eu
 cd "$(dirname "$0")/.."
 release=${1:?usage: debian.sh RELEASE [TEST...]}
 shift
-root=${ROOT:-/var/tmp/clcontrast-$release}
+root=${ROOT:-/var/tmp/clcontrast-$release${ARCH:+-$ARCH}}
 if [ ! -e "$root/etc/debian_version" ]; then
-    debootstrap --variant=minbase "$release" "$root" ${MIRROR:+"$MIRROR"} >&2
+    debootstrap --variant=minbase ${ARCH:+--arch="$ARCH"} "$release" "$root" ${MIRROR:+"$MIRROR"} >&2
 fi
 source=$root/src/clcontrast
 mkdir -p "$source"

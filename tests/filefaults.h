@@ -117,17 +117,17 @@ int close(int fd)
 
 int rename(const char *from, const char *to)
 {
-    return filefaults_lasting('r', -1, to) ? -1 : (int)syscall(SYS_rename, from, to);
+    return filefaults_lasting('r', -1, to) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int symlink(const char *target, const char *path)
 {
-    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_symlink, target, path);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_symlinkat, target, AT_FDCWD, path);
 }
 
 int unlink(const char *path)
 {
-    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_unlink, path);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 int open(const char *path, int flags, ...)
@@ -136,7 +136,7 @@ int open(const char *path, int flags, ...)
     va_start(ap, flags);
     int mode = flags & O_CREAT ? va_arg(ap, int) : 0;
     va_end(ap);
-    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_open, path, flags, mode);
+    return filefaults_now(-1, path) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /* The at-th call from now on fails with `error`, and all later ones if `after`. */

@@ -55,7 +55,7 @@ typedef float16 wino_t;
 
 /* u[36] (each PACK * 32 floats from the last) = G w Gt of 16 out channels, `so` floats apart in w, taps in
  * reverse if `turn`. The rows of 9 taps are transposed, since gathering them one by one takes twice the
- * instructions; those of the next block, `ahead` floats from these, are fetched, for no CPU follows 16 rows. */
+ * instructions; those of the next block, `ahead` floats from these, are asked for. */
 inline void weight_tile(local float *u, global const float *w, int so, size_t ahead, int turn)
 {
     float16 row[16], g[9], t[3][6], o[6];

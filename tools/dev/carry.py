@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The tests on a machine where nothing can be installed, as nodes with a GPU often are.
 
-  here:   python3 tools/dev/carry.py pack FILE.tar.gz     the last commit, built, with the libraries it needs
-  there:  tar -C /tmp -xzf FILE.tar.gz               always in /tmp: paths are in what was built
+  here:   python3 tools/dev/carry.py pack FILE.tar.gz    the last commit, built, with the libraries it needs
+  there:  tar -C /tmp -xzf FILE.tar.gz                   always in /tmp: paths are in what was built
           cd /tmp/clcontrast-carried
           OCL_ICD_VENDORS=DIR python3 tools/dev/carry.py test [--jobs N] [NAME ...]
           build/clcontrast bench; python3 tools/dev/bench_torch.py step --cuda --build build
@@ -27,8 +27,12 @@ BUILT_THERE = ("lint", "install", "library")
 NOT_CARRIED = ("ld-linux", "libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "linux-vdso")
 
 
-def run(*command, **more):
+def output_of(*command, **more):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, **more).stdout
+
+
+def build(*command):
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def programs():
@@ -45,21 +49,21 @@ def pack(args):
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     shutil.rmtree(PLACE, ignore_errors=True)
     os.makedirs(LIBRARIES)
-    run("tar", "-x", "-C", PLACE, input=run("git", "-C", root, "archive", "HEAD"))
+    output_of("tar", "-x", "-C", PLACE, input=output_of("git", "-C", root, "archive", "HEAD"))
     # The older form of the path, which holds for the libraries' own libraries too.
-    run("meson", "setup", BUILD, PLACE, "--buildtype=release", "--strip",
-        "-Dc_link_args=-s -Wl,--disable-new-dtags,-rpath," + LIBRARIES)
-    run("ninja", "-C", BUILD)
+    build("meson", "setup", BUILD, PLACE, "--buildtype=release", "--strip",
+          "-Dc_link_args=-s -Wl,--disable-new-dtags,-rpath," + LIBRARIES)
+    build("ninja", "-C", BUILD)
     built = list(programs())
-    for line in run("ldd", *built, text=True).splitlines():
+    for line in output_of("ldd", *built, text=True).splitlines():
         name, _, path = line.strip().partition(" => ")
         path = path.split(" (")[0]
         if path.startswith("/") and not path.startswith(PLACE) and not name.startswith(NOT_CARRIED):
             shutil.copy(path, os.path.join(LIBRARIES, name))
     with open(TESTS, "wb") as file:
-        file.write(run("meson", "introspect", "--tests", BUILD))
-    run("tar", "-C", os.path.dirname(PLACE), "-czf", args.file, "--exclude=*.o", "--exclude=*.a",
-        "--exclude=.ninja_*", os.path.basename(PLACE))
+        file.write(output_of("meson", "introspect", "--tests", BUILD))
+    build("tar", "-C", os.path.dirname(PLACE), "-czf", args.file, "--exclude=*.o", "--exclude=*.a",
+          "--exclude=.ninja_*", os.path.basename(PLACE))
     print("%s: %d programs, %.1f MiB" % (args.file, len(built), os.path.getsize(args.file) / 2**20))
     return 0
 
